@@ -1,0 +1,36 @@
+/** Time, from outside. Default: the runtime's. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  setTimeout(wake: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  /** The timer no longer keeps the process alive. */
+  unref?(timer: unknown): void;
+}
+
+/** The longest delay a runtime's timer takes; a longer one would fire at once. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** Deno's timers are numbers unless node's are asked for; Bun's and Node's are objects that know `unref`. */
+interface Timers {
+  setTimeout(wake: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  readonly Deno?: { unrefTimer(timer: number): void };
+}
+const timers = globalThis as unknown as Timers;
+
+/** The runtime's clock and timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (wake, ms) => timers.setTimeout(wake, Math.min(ms, LONGEST_DELAY_MS)),
+  clearTimeout: (timer) => timers.clearTimeout(timer),
+  unref: (timer) => {
+    if (typeof timer === "number") timers.Deno?.unrefTimer(timer);
+    else (timer as { unref?(): void }).unref?.();
+  },
+};
+
+/** A reading in ms that only differences of mean anything: the monotonic clock's, or a clock from outside. */
+export function ticks(clock: Clock): number {
+  return clock === systemClock ? performance.now() : clock.now();
+}

@@ -1,0 +1,96 @@
+import { channel } from "node:diagnostics_channel";
+import { test } from "node:test";
+import { assertEquals, assertThrows } from "@std/assert";
+import { Listeners } from "../src/listeners.ts";
+
+interface Sounds {
+  ring: { times: number };
+  knock: { door: string };
+}
+const listeners = () => new Listeners<Sounds>({ ring: "listeners-test:ring", knock: "listeners-test:knock" });
+
+test("tell() reaches every listener of the event, and no other", () => {
+  const sounds = listeners();
+  const heard: unknown[] = [];
+  sounds.on("ring", (event) => heard.push(["first", event.times]));
+  sounds.on("ring", (event) => heard.push(["second", event.times]));
+  sounds.on("knock", (event) => heard.push(event.door));
+  sounds.tell("ring", { times: 2 });
+  assertEquals(heard, [["first", 2], ["second", 2]]);
+});
+
+test("on() returns the way to stop listening, one for each time a function was added", () => {
+  const sounds = listeners();
+  let heard = 0;
+  const listener = () => heard++;
+  const stop = sounds.on("ring", listener);
+  const stopSecond = sounds.on("ring", listener);
+  sounds.tell("ring", { times: 1 });
+  assertEquals(heard, 2);
+  stop();
+  stop();
+  sounds.tell("ring", { times: 1 });
+  assertEquals(heard, 3);
+  assertEquals(sounds.heard("ring"), true);
+  stopSecond();
+  assertEquals(sounds.heard("ring"), false);
+});
+
+test("a listener may stop itself while it is told, and the others are told", () => {
+  const sounds = listeners();
+  const heard: string[] = [];
+  const stop = sounds.on("knock", () => {
+    heard.push("once");
+    stop();
+  });
+  sounds.on("knock", () => heard.push("always"));
+  sounds.tell("knock", { door: "a" });
+  sounds.tell("knock", { door: "b" });
+  assertEquals(heard, ["once", "always", "always"]);
+});
+
+test("a listener that throws is reported, and harms nobody", () => {
+  const sounds = listeners();
+  const warnings: unknown[][] = [];
+  const warn = console.warn;
+  console.warn = (...words: unknown[]) => void warnings.push(words);
+  try {
+    const error = new Error("deaf");
+    let heard = 0;
+    sounds.on("ring", () => {
+      throw error;
+    });
+    sounds.on("ring", () => heard++);
+    sounds.tell("ring", { times: 1 });
+    assertEquals(heard, 1);
+    assertEquals(warnings, [['cache-utils: a listener of "ring" threw', error]]);
+  } finally {
+    console.warn = warn;
+  }
+});
+
+test("subscribers of the diagnostics channel hear the same event", () => {
+  const sounds = listeners();
+  const heard: unknown[] = [];
+  const subscriber = (event: unknown) => void heard.push(event);
+  const ring = channel("listeners-test:ring");
+  ring.subscribe(subscriber);
+  assertEquals([sounds.heard("ring"), sounds.heard("knock")], [true, false]);
+  const told = { times: 3 };
+  sounds.tell("ring", told);
+  ring.unsubscribe(subscriber);
+  sounds.tell("ring", told);
+  assertEquals(heard, [told]);
+  assertEquals(sounds.heard("ring"), false);
+});
+
+test("an unknown event, or a listener that is no function, is a TypeError", () => {
+  const sounds = listeners();
+  assertThrows(
+    () => sounds.on("bark" as never, () => {}),
+    TypeError,
+    'Cannot listen to "bark": the events are ring, knock',
+  );
+  assertThrows(() => sounds.on("toString" as never, () => {}), TypeError, "the events are");
+  assertThrows(() => sounds.on("ring", undefined as never), TypeError, "`listener` must be a function");
+});

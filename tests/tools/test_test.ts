@@ -1,0 +1,79 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { sort } from "../../tools/node_suite.ts";
+import { closingLines, read, type Result, sum } from "../../tools/test.ts";
+
+function result(runtime: string, passed: number, failed = 0, skipped = 0): Result {
+  return { runtime, passed, failed, skipped, closing: [] };
+}
+
+test("read() finds Deno's counts, colours or not", () => {
+  const output =
+    "a ... ok (1ms)\n\n\x1b[0m\x1b[31mFAILED\x1b[0m | 41 passed (2 steps) | 2 failed | 3 ignored (1s)\n\nerror: Test failed\n";
+  assertEquals(read("deno", { code: 1, output }), {
+    ...result("deno", 41, 2, 3),
+    closing: ["FAILED | 41 passed (2 steps) | 2 failed | 3 ignored (1s)"],
+  });
+  assertEquals(read("deno", { code: 0, output: "ok | 9 passed | 0 failed (19ms)\n" }).passed, 9);
+});
+
+test("read() finds Bun's counts", () => {
+  const output = "(pass) a\n\n 9 pass\n 1 skip\n 0 fail\nRan 10 tests across 1 file. [29.00ms]\n";
+  assertEquals(read("bun", { code: 0, output }), {
+    ...result("bun", 9, 0, 1),
+    closing: [" 9 pass", " 1 skip", " 0 fail", "Ran 10 tests across 1 file. [29.00ms]"],
+  });
+});
+
+test("read() finds Node's counts, and counts what was cancelled as failed", () => {
+  const output = "ℹ tests 7\nℹ pass 3\nℹ fail 1\nℹ cancelled 2\nℹ skipped 1\nℹ todo 0\n";
+  assertEquals(read("node", { code: 1, output }), {
+    ...result("node", 3, 3, 1),
+    closing: ["ℹ pass 3", "ℹ fail 1", "ℹ cancelled 2", "ℹ skipped 1"],
+  });
+});
+
+test("read() takes a run that ended badly for a failure, whatever it counted", () => {
+  assertEquals(read("deno", { code: 1, output: "error: TS2304" }), {
+    ...result("deno", 0, 1),
+    closing: ["deno ended with code 1 before its closing line"],
+  });
+  assertEquals(read("deno", { code: 1, output: "ok | 9 passed | 0 failed (1ms)\nerror: Uncaught\n" }).failed, 1);
+});
+
+test("sum() adds up the runs of one runtime", () => {
+  assertEquals(sum([result("deno", 1, 2, 3), result("deno", 10, 20, 30)]), result("deno", 11, 22, 33));
+});
+
+test("closingLines() says it in one line, then in the line that a machine reads", () => {
+  const results = [result("deno", 412), result("bun", 398, 0, 2), result("node", 120, 1)];
+  assertEquals(closingLines(results, [], false), [
+    "deno: 412 passed, bun: 398 passed and 2 skipped, node: 120 passed and 1 failed",
+    "930 passed, 1 failed",
+  ]);
+});
+
+test("closingLines() names what was not run, and counts it as failed on a CI machine", () => {
+  const results = [result("deno", 5), { ...result("bun", 0), notRun: "no network" }];
+  const first = "deno: 5 passed, bun: not run (no network), memcached: none (no apt-get)";
+  const missing = ["memcached: none (no apt-get)"];
+  assertEquals(closingLines(results, missing, false), [first, "5 passed, 0 failed"]);
+  assertEquals(closingLines(results, missing, true), [first, "5 passed, 2 failed"]);
+});
+
+test("sort() follows the tests' shared files to what a test needs", async () => {
+  const files: Record<string, string> = {
+    "tests/a_test.ts": 'import { test } from "node:test";\nimport { Memcached } from "@x/cache-utils/memcached";\n',
+    "tests/key/b_test.ts": 'import { test } from "node:test";\nimport { it } from "../_it.ts";\n',
+    "tests/_it.ts": 'import { key } from "../src/key/key.ts";\n',
+    "tests/bun/c_test.ts": 'import { test } from "bun:test";\n',
+    "tests/d_test.ts": 'import { test } from "node:test";\nimport { x } from "bun:test";\n',
+    "tests/e_test.ts": 'import { test } from "node:test";\nconst where = import.meta.url;\n',
+  };
+  const of = (path: string) => sort(path, (file) => Promise.resolve(files[file]!));
+  assertEquals(await of("tests/a_test.ts"), { kind: "packed" });
+  assertEquals(await of("tests/key/b_test.ts"), { kind: "sources" });
+  assertEquals(await of("tests/bun/c_test.ts"), { kind: "left out", why: "not of node:test" });
+  assertEquals(await of("tests/d_test.ts"), { kind: "left out", why: "needs bun:test" });
+  assertEquals(await of("tests/e_test.ts"), { kind: "left out", why: "looks beside itself" });
+});

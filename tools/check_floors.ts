@@ -1,0 +1,171 @@
+/**
+ * Keeps the house standing: an import (of a type, too) only ever goes down or stays on its floor.
+ *
+ *     deno run --allow-read tools/check_floors.ts [root]
+ */
+
+/** From the ground up. A `*` stands for one file name. A file that none of these fits stands on no floor. */
+export const floors: readonly (readonly string[])[] = [
+  [
+    "src/builtin.ts",
+    "src/clock.ts",
+    "src/duration.ts",
+    "src/errors.ts",
+    "src/listeners.ts",
+    "src/md5.ts",
+    "src/random.ts",
+  ],
+  [
+    "src/memcached/backoff.ts",
+    "src/memcached/binary/*",
+    "src/memcached/limits.ts",
+    "src/memcached/meta/*",
+    "src/memcached/request.ts",
+    "src/memcached/ring.ts",
+    "src/memcached/wire.ts",
+    "src/socket/*",
+  ],
+  ["src/memcached/*"],
+  ["src/store/*"],
+  [
+    "src/backend/alone.ts",
+    "src/backend/backend.ts",
+    "src/backend/events.ts",
+    "src/backend/flights.ts",
+    "src/backend/groups.ts",
+    "src/backend/options.ts",
+    "src/backend/patience.ts",
+    "src/backend/terms.ts",
+    "src/backend/verdict.ts",
+    "src/key/*",
+  ],
+  ["src/backend/lease.ts", "src/backend/look.ts", "src/backend/poller.ts"],
+  ["src/backend/call.ts", "src/backend/fill.ts", "src/backend/group.ts", "src/backend/plain.ts"],
+  ["mod.ts", "src/cached/*", "src/testing/*"],
+];
+
+/** The one module of the runtime that may be imported by name: it costs 4 ms, where `builtin()` costs Deno 14-19. */
+const byName: readonly string[] = ["node:diagnostics_channel"];
+
+/** A longer file holds more than one idea. */
+const mostLines = 400;
+
+/** What is wrong with these files (path from the root -> text), one sentence each; empty: nothing. */
+export function faults(files: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const imports = new Map<string, string[]>();
+  for (const [path, text] of files) {
+    const floor = floorOf(path);
+    if (floor === undefined) {
+      found.push(`${path} stands on no floor: name it in \`floors\` of tools/check_floors.ts`);
+    }
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    if (lines > mostLines) found.push(`${path} has ${lines} lines, at most ${mostLines} are allowed: cut it in two`);
+    const targets: string[] = [];
+    for (const specifier of specifiersIn(text)) {
+      if (!specifier.startsWith("./") && !specifier.startsWith("../")) {
+        if (!byName.includes(specifier)) {
+          found.push(`${path} imports "${specifier}": import by relative path, or load it through src/builtin.ts`);
+        }
+        continue;
+      }
+      const target = resolve(path, specifier);
+      targets.push(target);
+      if (path.startsWith("src/") && /(^|\/)mod\.ts$/.test(target)) {
+        found.push(`${path} imports ${target}, a face: import the file that has what you need`);
+      }
+      const below = floorOf(target);
+      if (below === undefined) {
+        if (!files.has(target)) found.push(`${path} imports ${target}, which stands on no floor`);
+      } else if (floor !== undefined && below > floor) {
+        found.push(`${path} (floor ${floor}) imports ${target} (floor ${below}): an import never goes up`);
+      }
+    }
+    imports.set(path, targets);
+  }
+  for (const ring of ringsIn(imports)) {
+    found.push(`${ring.join(" -> ")} is a ring: move what they share to its own file`);
+  }
+  return found;
+}
+
+/** Which floor a file stands on. Of a floor that names it and one that takes all its folder, the first. */
+export function floorOf(path: string): number | undefined {
+  const floor = floors.findIndex((patterns) => patterns.some((pattern) => fits(pattern, path)));
+  return floor === -1 ? undefined : floor;
+}
+
+function fits(pattern: string, path: string): boolean {
+  if (!pattern.endsWith("*")) return pattern === path;
+  const folder = pattern.slice(0, -1);
+  return path.startsWith(folder) && !path.slice(folder.length).includes("/");
+}
+
+/**
+ * What a file imports: `import`, `export … from`, and `import("…")` in code and in types. It reads text, not a syntax
+ * tree: that is enough for formatted files, where a statement begins in column 0. An `import(…)` of anything but a
+ * literal is given as its text, which no rule allows.
+ */
+export function specifiersIn(text: string): string[] {
+  const code = text.replace(/^[ \t]*\/\*[\s\S]*?\*\//gm, "").replace(/(^|\s)\/\/.*$/gm, "$1");
+  const found: string[] = [];
+  for (const [, specifier] of code.matchAll(/^(?:import|export)\b[^"';=]*?\bfrom\s*["']([^"'\n]+)["']/gm)) {
+    found.push(specifier!);
+  }
+  for (const [, specifier] of code.matchAll(/^import\s*["']([^"'\n]+)["']/gm)) found.push(specifier!);
+  for (const [, literal, other] of code.matchAll(/\bimport\(\s*(?:["']([^"'\n]+)["']|([^)]*))/g)) {
+    found.push(literal ?? `${other!.trim()} (no literal)`);
+  }
+  return found;
+}
+
+function resolve(from: string, specifier: string): string {
+  // The host is never seen: what counts is the path. One level too far up stays at the root, as in every URL.
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** Each ring once, beginning and ending with the same file. */
+function ringsIn(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const rings: string[][] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+  const walk = (file: string): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) {
+      rings.push([...path.slice(at), file]);
+      return;
+    }
+    if (done.has(file)) return;
+    path.push(file);
+    for (const target of imports.get(file) ?? []) walk(target);
+    path.pop();
+    done.add(file);
+  };
+  for (const file of imports.keys()) walk(file);
+  return rings;
+}
+
+async function filesUnder(root: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const read = async (path: string): Promise<void> => {
+    files.set(path, await Deno.readTextFile(`${root}/${path}`));
+  };
+  const walk = async (folder: string): Promise<void> => {
+    for await (const entry of Deno.readDir(`${root}/${folder}`)) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory) await walk(path);
+      else if (entry.name.endsWith(".ts")) await read(path);
+    }
+  };
+  await read("mod.ts");
+  await walk("src");
+  return files;
+}
+
+if (import.meta.main) {
+  const files = await filesUnder(Deno.args[0] ?? ".");
+  const found = faults(files).sort();
+  for (const fault of found) console.error(fault);
+  console.log(`floors: ${files.size} files, ${found.length} faults`);
+  if (found.length > 0) Deno.exit(1);
+}

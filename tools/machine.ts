@@ -1,0 +1,205 @@
+/** What the tools need of the machine: a command run and heard, and the programs that are missing, fetched. */
+
+/** How a command ended: its exit code, and all it printed, in the order in which it came. */
+export interface Ended {
+  readonly code: number;
+  readonly output: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  /** Pass on what it prints, as it prints it. */
+  readonly show?: boolean;
+  /** A command that takes longer is killed and counts as failed. */
+  readonly minutes?: number;
+}
+
+/** Runs a command to its end. One that is not there ends with code 127, as in a shell. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const { cwd, env, show = false, minutes = 10 } = options;
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command, {
+      args: [...args],
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env }),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    return { code: 127, output: String(error) };
+  }
+  let output = "";
+  const listen = async (from: ReadableStream<Uint8Array>, to: { writeSync(bytes: Uint8Array): number }) => {
+    const decoder = new TextDecoder();
+    for await (const bytes of from) {
+      output += decoder.decode(bytes, { stream: true });
+      if (show) writeAll(to, bytes);
+    }
+  };
+  let overdue = false;
+  const timer = setTimeout(() => {
+    overdue = true;
+    child.kill("SIGKILL");
+  }, minutes * 60_000);
+  const [status] = await Promise.all([
+    child.status,
+    listen(child.stdout, Deno.stdout),
+    listen(child.stderr, Deno.stderr),
+  ]);
+  clearTimeout(timer);
+  if (!overdue) return { code: status.code, output };
+  const remark = `\n${command} ${args[0] ?? ""} was killed: it took longer than ${minutes} minutes\n`;
+  if (show) writeAll(Deno.stderr, new TextEncoder().encode(remark));
+  return { code: 124, output: output + remark };
+}
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+}
+
+/** A program's path or name, or why it cannot be had. */
+export type Program = { readonly path: string } | { readonly missing: string };
+
+/** Bun: the one on the PATH, else the package `bun`, kept in the cache folder. */
+export async function bun(): Promise<Program> {
+  if (await works("bun")) return { path: "bun" };
+  return await fetched("bun", { bun: "1" }, ["node_modules/.bin/bun"], ["--allow-scripts=npm:bun"]);
+}
+
+/** Node: the one on the PATH, else the package that holds this machine's binary, kept in the cache folder. */
+export async function node(): Promise<Program> {
+  if (await works("node")) return { path: "node" };
+  const os = Deno.build.os === "windows" ? "win" : Deno.build.os;
+  const name = `node-${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+  return await fetched("node", { [name]: "22" }, [`node_modules/${name}/bin/node`], []);
+}
+
+/** memcached: the one on the PATH, else from apt-get or brew. */
+export async function memcached(): Promise<Program> {
+  const name = "memcached";
+  if (await works(name)) return { path: name };
+  const obstacle = await install(name);
+  if (obstacle !== undefined) return { missing: obstacle };
+  if (await works(name)) return { path: name };
+  return { missing: "memcached was installed, yet `memcached --version` fails" };
+}
+
+/** Installs with the machine's own package manager. Answers why it could not. */
+async function install(name: string): Promise<string | undefined> {
+  const cure = `install ${name}, or name a running one as MEMCACHED=host:port`;
+  if (await works("apt-get")) {
+    const root = Deno.uid() === 0;
+    if (!root && !(await works("sudo"))) return `apt-get needs root and there is no sudo: ${cure}`;
+    const apt = async (...args: string[]) => {
+      const env = { DEBIAN_FRONTEND: "noninteractive" };
+      // Without a terminal nobody can type a password: better refused than silent for ever.
+      const [command, ...before] = root ? ["apt-get"] : ["sudo", ...(Deno.stdin.isTerminal() ? [] : ["-n"]), "apt-get"];
+      return await run(command!, [...before, ...args], { env, minutes: 4 });
+    };
+    console.log(`fetching ${name} through apt-get`);
+    await apt("update");
+    const { code, output } = await apt("install", "-y", "--no-install-recommends", name);
+    return code === 0 ? undefined : `apt-get could not install it (${lastLine(output)}): ${cure}`;
+  }
+  if (await works("brew")) {
+    console.log(`fetching ${name} through brew`);
+    const { code, output } = await run("brew", ["install", name], { minutes: 6 });
+    return code === 0 ? undefined : `brew could not install it (${lastLine(output)}): ${cure}`;
+  }
+  return `there is neither apt-get nor brew: ${cure}`;
+}
+
+/** npm packages in a folder of the cache, through `deno install`: Deno is there, since it runs this; npm may not be. */
+async function fetched(
+  name: string,
+  packages: Record<string, string>,
+  paths: readonly string[],
+  flags: readonly string[],
+): Promise<Program> {
+  const installed = await installPackages(name, packages, flags);
+  if ("missing" in installed) return installed;
+  for (const path of paths) {
+    const program = `${installed.path}/${path}`;
+    if (await works(program)) return { path: program };
+  }
+  return { missing: `${name} was fetched, yet it does not start: put ${name} on the PATH` };
+}
+
+/** A folder of the cache with these packages in its node_modules. */
+export async function installPackages(
+  folder: string,
+  packages: Record<string, string>,
+  flags: readonly string[] = [],
+): Promise<Program> {
+  const path = `${await cacheFolder()}/${folder}`;
+  await Deno.mkdir(path, { recursive: true });
+  const wanted = JSON.stringify({ private: true, dependencies: packages });
+  const before = await Deno.readTextFile(`${path}/package.json`).catch(() => "");
+  const complete = await Deno.stat(`${path}/complete`).then(() => true, () => false);
+  if (before === wanted && complete) return { path };
+  console.log(`fetching ${Object.keys(packages).join(", ")} from npm`);
+  await Deno.writeTextFile(`${path}/package.json`, wanted);
+  const { code, output } = await run(Deno.execPath(), ["install", ...flags], { cwd: path, minutes: 5 });
+  if (code !== 0) return { missing: `npm could not be asked for ${Object.keys(packages)} (${lastLine(output)})` };
+  await Deno.writeTextFile(`${path}/complete`, "");
+  return { path };
+}
+
+/** Where fetched programs stay between runs, outside the tree. */
+async function cacheFolder(): Promise<string> {
+  const home = Deno.env.get("HOME");
+  const folders = [Deno.env.get("XDG_CACHE_HOME"), home ? `${home}/.cache` : undefined];
+  for (const folder of folders) {
+    if (!folder) continue;
+    const path = `${folder}/x-cache-utils`;
+    if (await Deno.mkdir(path, { recursive: true }).then(() => true, () => false)) return path;
+  }
+  return await Deno.makeTempDir({ prefix: "x-cache-utils-" });
+}
+
+async function works(program: string): Promise<boolean> {
+  return (await run(program, ["--version"], { minutes: 0.5 })).code === 0;
+}
+
+/** The last line that a command printed: where it says what was wrong. */
+export function lastLine(output: string): string {
+  // deno-lint-ignore no-control-regex
+  const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n").map((line) => line.trim()).filter(Boolean);
+  return (lines.findLast((line) => /^(error|E:|Error)/.test(line)) ?? lines.at(-1) ?? "it said nothing").slice(0, 200);
+}
+
+/** A memcached on 127.0.0.1:11211 for the documentation's examples: the one that is there, else one of our own. */
+export async function defaultServer(program: Program): Promise<AsyncDisposable | { readonly missing: string }> {
+  if (await answers()) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  if ("missing" in program) return program;
+  const user = Deno.uid() === 0 ? ["-u", "root"] : [];
+  const child = new Deno.Command(program.path, {
+    args: ["-l", "127.0.0.1", "-p", "11211", "-U", "0", ...user],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const stop = async () => {
+    // SIGTERM would take a second.
+    child.kill("SIGKILL");
+    await child.status;
+  };
+  for (let tries = 0; tries < 50; tries++) {
+    if (await answers()) return { [Symbol.asyncDispose]: stop };
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+  await stop();
+  return { missing: "memcached did not answer on 127.0.0.1:11211 within 5 s" };
+}
+
+async function answers(): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port: 11211 })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
