@@ -1,0 +1,115 @@
+/**
+ * A legal memcached key: at most 250 bytes, none of them a space or a control.
+ *
+ *   project:version:key          an entry; a missing project or version is the empty text
+ *   project:%group:name          a group's counter: without the version, an invalidation reaches every release
+ *   project:%mint:version:key    the mint lock of an entry
+ *
+ * Escaped: 0x00-0x20, 0x7f and `%` as `%XX`; a lone surrogate, which UTF-8 would fold into U+FFFD, as `%uXXXX`; in
+ * project and version `:` as well. No escape begins with `%g` or `%m`, so no user's key reaches a counter or a lock.
+ */
+import { md5Hex } from "../md5.ts";
+
+/** Where an entry is kept. */
+export interface StoreKey {
+  /** The key as kept in the store. */
+  readonly key: string;
+  /** The full key, only where `key` is a truncation of it. */
+  readonly fullKey?: string | undefined;
+}
+
+/** memcached's KEY_MAX_LENGTH. */
+const MAX_BYTES = 250;
+/** "~" and an md5 in hex. */
+const TAIL_BYTES = 33;
+
+/** The keys of one project and version. */
+export class Keys {
+  readonly #project: string;
+  /** `project:version:` */
+  readonly #head: string;
+
+  /** Throws a TypeError for a project or a version that is empty, or no text. */
+  constructor(project?: string, version?: string | number) {
+    this.#project = escapedPart(project, "project") + ":";
+    this.#head = this.#project + escapedPart(version, "version") + ":";
+  }
+
+  /** Where the entry of a user's key is kept. */
+  entry(key: string): StoreKey {
+    assertText(key, "key", "key");
+    const full = this.#head + (isPlain(key) ? key : escaped(key));
+    const kept = bounded(full);
+    return kept === full ? { key: full } : { key: kept, fullKey: full };
+  }
+
+  /** The key of a group's counter. Two groups under one truncated key would share invalidations, and nothing else. */
+  counter(group: string): string {
+    assertText(group, "group", "group's name");
+    return bounded(`${this.#project}%group:${escaped(group)}`);
+  }
+
+  /** The key of an entry's mint lock. */
+  mintLock(entry: StoreKey): string {
+    const full = entry.fullKey ?? entry.key;
+    return bounded(`${this.#project}%mint:${full.slice(this.#project.length)}`);
+  }
+}
+
+/** Nothing to escape: the whole of it from 0x21 to 0x7e, without `%`. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit <= 0x20 || unit >= 0x7f || unit === 0x25) return false;
+  }
+  return true;
+}
+
+const ESCAPED = /[\0-\x20\x7f%]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+const escaped = (text: string): string => text.replace(ESCAPED, escape);
+
+const hex = (unit: number, digits: number): string => unit.toString(16).toUpperCase().padStart(digits, "0");
+
+function escape(char: string): string {
+  const unit = char.charCodeAt(0);
+  return unit < 0x80 ? `%${hex(unit, 2)}` : `%u${hex(unit, 4)}`;
+}
+
+function escapedPart(part: unknown, argument: string): string {
+  if (part === undefined) return "";
+  const usable = typeof part === "string" ? part !== "" : typeof part === "number" && !Number.isNaN(part);
+  if (!usable) throw new TypeError(`Cannot use ${shown(part)} as ${argument}: give a non-empty text, or leave it out`);
+  return escaped(String(part)).replaceAll(":", "%3A");
+}
+
+function assertText(value: unknown, argument: string, what: string): void {
+  if (typeof value === "string" && value !== "") return;
+  throw new TypeError(`Cannot use ${shown(value)} as ${argument}: a ${what} is a non-empty string`);
+}
+
+const shown = (value: unknown): string =>
+  value === "" ? '""' : value === null || typeof value === "number" ? String(value) : `a value of type ${typeof value}`;
+
+/** The longest head of whole characters that fits, "~", and the md5 of it all; or all of it, if that fits. */
+function bounded(full: string): string {
+  // A UTF-16 unit is at most three bytes.
+  if (full.length * 3 <= MAX_BYTES || headThatFits(full, MAX_BYTES) === full.length) return full;
+  let end = headThatFits(full, MAX_BYTES - TAIL_BYTES);
+  // An escape counts as one character.
+  const escape = full.lastIndexOf("%", end - 1);
+  if (escape !== -1 && end < escape + (full[escape + 1] === "u" ? 6 : 3)) end = escape;
+  return `${full.slice(0, end)}~${md5Hex(full)}`;
+}
+
+/** How many UTF-16 units fit into so many bytes of UTF-8; a surrogate pair, four bytes, goes whole or not at all. */
+function headThatFits(text: string, bytes: number): number {
+  let end = 0;
+  while (end < text.length) {
+    const point = text.codePointAt(end)!;
+    bytes -= point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    if (bytes < 0) break;
+    end += point < 0x10000 ? 1 : 2;
+  }
+  return end;
+}
