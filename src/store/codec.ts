@@ -1,0 +1,178 @@
+import { CacheValueError } from "../errors.ts";
+import { compress, decompress } from "./compress.ts";
+import { join } from "./join.ts";
+import { assertDepth } from "./depth.ts";
+import { fromTree, jsonOf, toTree } from "./tree.ts";
+import { MAX_DEPTH } from "./walk.ts";
+
+/** How values become bytes. A codec of one's own may wrap the default one (encryption). */
+export interface Codec {
+  /** The bytes of a value. Throws CacheValueError for what it cannot keep. */
+  encode(value: unknown): Uint8Array;
+  /** The value of such bytes, new each time. Throws anything for bytes that it cannot read: they count as not kept. */
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** Options of the default codec. */
+export interface DefaultCodecOptions {
+  /** From how many bytes on a value is compressed where that pays. 0: always. Infinity: never. Default 4,096. */
+  compressOver?: number | undefined;
+  /** The most bytes that a decompression may give. Default 64 MiB. */
+  maxBytes?: number | undefined;
+}
+
+const DEFAULT_COMPRESS_OVER = 4096;
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/*
+ *   form u8 | body
+ *   form u8 + 0x80 | length of the body u32 | body as a raw deflate stream
+ *
+ *   TEXT   UTF-8          BYTES   themselves
+ *   JSON   UTF-8          TREE    length of the JSON u32 | JSON | bytes beside it (tree.ts)
+ *
+ * Numbers are big endian; the contents of typed arrays are as in memory, little endian on every platform we run on.
+ */
+const TEXT = 0;
+const BYTES = 1;
+const JSON_DATA = 2;
+const TREE = 3;
+const COMPRESSED = 0x80;
+
+const encoder = new TextEncoder();
+// A byte order mark is a character like any other.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Texts whose bytes surely fit are encoded here and copied, which is faster than two allocations. */
+const scratch = new Uint8Array(16 * 1024);
+
+/**
+ * The codec that stores use by default. It keeps JSON data, undefined, NaN, Infinity, -Infinity, -0, bigint, Date, Map,
+ * Set, URL, RegExp, typed arrays, ArrayBuffer, DataView and Buffer, nested anywhere up to 500 levels, objects without
+ * a prototype as such. A typed array comes back in a buffer of its own. Anything else (class instances, functions,
+ * symbols, accessors, array holes, one object in two places, cycles) is a CacheValueError that names the part. Decoding
+ * runs no code and is safe on bytes from anybody: what it cannot read is a CacheValueError.
+ *
+ * @throws {RangeError} for an option that is negative or NaN.
+ *
+ * @example
+ * ```ts
+ * import { defaultCodec } from "jsr:@x/cache-utils";
+ *
+ * const codec = defaultCodec({ compressOver: 1024 });
+ * const bytes = codec.encode({ id: 7n, seen: new Date(), tags: new Set(["new"]) });
+ * console.log(codec.decode(bytes));
+ * ```
+ */
+export function defaultCodec(options: DefaultCodecOptions = {}): Codec {
+  const compressOver = notNegative(options.compressOver ?? DEFAULT_COMPRESS_OVER, "compressOver");
+  const maxBytes = notNegative(options.maxBytes ?? DEFAULT_MAX_BYTES, "maxBytes");
+  return {
+    encode: (value) => {
+      const plain = encode(value);
+      return plain.length - 1 > compressOver && plain.length - 1 <= maxBytes ? pack(plain) : plain;
+    },
+    decode: (bytes) => {
+      try {
+        return bytes[0]! & COMPRESSED ? decode(...unpack(bytes, maxBytes)) : decode(bytes[0]!, bytes.subarray(1));
+      } catch (error) {
+        throw error instanceof CacheValueError ? error : new CacheValueError(UNREADABLE, { cause: error });
+      }
+    },
+  };
+}
+
+/** What a codec makes of a value, which may be a codec of the user's own: whatever it throws becomes a CacheValueError. */
+export function encodeWith(codec: Codec, value: unknown): Uint8Array {
+  let bytes: unknown;
+  try {
+    bytes = codec.encode(value);
+  } catch (error) {
+    if (error instanceof CacheValueError) throw error;
+    throw new CacheValueError("Cannot keep a value: its codec cannot encode it", { cause: error });
+  }
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new CacheValueError("Cannot keep a value: its codec gave no Uint8Array");
+}
+
+/** What a codec makes of bytes. Throws CacheValueError, whatever the codec throws. */
+export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    throw error instanceof CacheValueError ? error : new CacheValueError(UNREADABLE, { cause: error });
+  }
+}
+
+const UNREADABLE = "Cannot read a kept value: its bytes are not what the codec writes";
+
+function encode(value: unknown): Uint8Array {
+  if (typeof value === "string" && value.isWellFormed()) return textFrame(TEXT, value);
+  const tree = toTree(value);
+  if (isBytes(value)) return join([Uint8Array.of(BYTES), tree.bytes[0]!]);
+  const json = jsonOf(tree.node);
+  if (!tree.tagged) return textFrame(JSON_DATA, json);
+  const text = encoder.encode(json);
+  return join([Uint8Array.of(TREE), uint32(text.length), text, ...tree.bytes]);
+}
+
+const isBytes = (value: unknown): boolean =>
+  value instanceof Uint8Array && Object.getPrototypeOf(value) === Uint8Array.prototype;
+
+/** JSON escapes what is not well formed, so no text here loses anything in UTF-8. */
+function textFrame(form: number, text: string): Uint8Array {
+  // A UTF-16 unit becomes three bytes at most.
+  if (3 * text.length >= scratch.length) return join([Uint8Array.of(form), encoder.encode(text)]);
+  scratch[0] = form;
+  const { written } = encoder.encodeInto(text, scratch.subarray(1));
+  return scratch.slice(0, 1 + written);
+}
+
+function decode(form: number, body: Uint8Array): unknown {
+  switch (form) {
+    case TEXT:
+      return decoder.decode(body);
+    case BYTES:
+      return new Uint8Array(body);
+    case JSON_DATA: {
+      const value = JSON.parse(decoder.decode(body));
+      // Two brackets a level: less cannot be too deep.
+      if (body.length > 2 * MAX_DEPTH) assertDepth(value);
+      return value;
+    }
+    case TREE: {
+      const end = 4 + readUint32(body, 0);
+      if (end > body.length) throw new RangeError("truncated");
+      return fromTree(JSON.parse(decoder.decode(body.subarray(4, end))), body.subarray(end));
+    }
+    default:
+      throw new RangeError("an unknown form");
+  }
+}
+
+function pack(plain: Uint8Array): Uint8Array {
+  const packed = compress(plain.subarray(1));
+  return packed === undefined ? plain : join([Uint8Array.of(plain[0]! | COMPRESSED), uint32(plain.length - 1), packed]);
+}
+
+function unpack(bytes: Uint8Array, maxBytes: number): [form: number, body: Uint8Array] {
+  const length = readUint32(bytes, 1);
+  if (length > maxBytes) {
+    throw new CacheValueError(`Cannot read a kept value: it would have ${length} bytes, and maxBytes is ${maxBytes}`);
+  }
+  return [bytes[0]! & ~COMPRESSED, decompress(bytes.subarray(5), length)];
+}
+
+function uint32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  if (bytes.length < at + 4) throw new RangeError("truncated");
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+function notNegative(given: number, name: string): number {
+  if (typeof given === "number" && given >= 0) return given;
+  const Wrong = typeof given === "number" ? RangeError : TypeError;
+  throw new Wrong(`Cannot use ${String(given)} as ${name}: it must be a number >= 0`);
+}

@@ -1,0 +1,162 @@
+import { CacheError, CacheValueError } from "../errors.ts";
+import type { Clock } from "../clock.ts";
+import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
+
+/** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
+export interface About {
+  readonly name?: string | undefined;
+  readonly key: string;
+}
+
+/** A store operation failed, timed out, or a value could not be kept. */
+export interface StoreFailure {
+  operation: "get" | "add" | "set" | "delete" | "counter" | "increment";
+  name?: string;
+  key?: string;
+  error: unknown;
+}
+
+/** No answer came, or an error did: what happened in the store is not known. */
+export const UNANSWERED: unique symbol = Symbol("unanswered");
+
+/**
+ * What became of a write. stored: with its token. refused: for certain not done. unknown: it may still land.
+ * never: the value can never be kept here, and what was under the key may be gone.
+ */
+export type Written =
+  | { readonly kind: "stored"; readonly token: Token }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unknown"; readonly error: unknown }
+  | { readonly kind: "never"; readonly error: CacheValueError };
+
+const REFUSED: Written = { kind: "refused" };
+
+/** The store's verbs as the conductor wants them: answered by values instead of exceptions, each failure told once. */
+export class GuardedStore {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #report: (failure: StoreFailure) => void;
+
+  /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
+  constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#report = report;
+  }
+
+  /** Does the store answer within the tick, so that no timer needs to bound it? */
+  get immediate(): boolean {
+    return this.#store.immediate === true;
+  }
+
+  /** Not async: this is the hot path, and a store's promise needs no other around it. */
+  get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
+    try {
+      return this.#store.get(about.key).catch((error) => this.failed("get", about, error));
+    } catch (error) {
+      return Promise.resolve(this.failed("get", about, error));
+    }
+  }
+
+  /** `about.key`: the counter's. */
+  async counter(about: About): Promise<bigint | typeof UNANSWERED> {
+    try {
+      return await this.#store.counter(about.key);
+    } catch (error) {
+      return this.failed("counter", about, error);
+    }
+  }
+
+  add(about: About, entry: Entry, ttlMs: number): Promise<Written> {
+    return this.#written("add", about, () => this.#store.add(about.key, entry, ttlMs));
+  }
+
+  set(about: About, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
+    return this.#written("set", about, () => this.#store.set(about.key, entry, ttlMs, over));
+  }
+
+  /**
+   * Asks for a lease: over what the look saw, or where it saw nothing. Without an answer in time it is unknown, and
+   * a late "stored" is given back at once, since nobody computes under it.
+   */
+  lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+    const asked = over === undefined ? this.add(about, lease, ttlMs) : this.set(about, lease, ttlMs, over);
+    return new Promise((resolve) => {
+      let late = false;
+      const timer = this.#clock.setTimeout(() => {
+        late = true;
+        const error = this.tooLate(`take the lease of ${about.key}`);
+        this.failed(over === undefined ? "add" : "set", about, error);
+        resolve({ kind: "unknown", error });
+      }, this.#timeoutMs);
+      asked.then((written) => {
+        this.#clock.clearTimeout(timer);
+        if (!late) resolve(written);
+        else if (written.kind === "stored") void this.delete(about, written.token);
+      });
+    });
+  }
+
+  /** Over "anything", absence is done as well. */
+  async delete(about: About, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+    try {
+      return await this.#store.delete(about.key, over) || over === "anything" ? "done" : "refused";
+    } catch (error) {
+      this.failed("delete", about, error);
+      return { error };
+    }
+  }
+
+  /** `about.key`: the counter's. */
+  async increment(about: About): Promise<"done" | { readonly error: unknown }> {
+    try {
+      await this.#store.increment(about.key);
+      return "done";
+    } catch (error) {
+      this.failed("increment", about, error);
+      return { error };
+    }
+  }
+
+  /** A copy as a later get would give it. Throws CacheValueError for what can never be kept. */
+  copy(value: unknown): unknown {
+    return this.#store.copy === undefined ? value : this.#store.copy(value);
+  }
+
+  /** The same for those who share a result: what cannot be copied is handed out as it is. */
+  share(value: unknown): unknown {
+    try {
+      return this.copy(value);
+    } catch {
+      return value;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** Tells of a failure. */
+  failed(operation: StoreFailure["operation"], about: About, error: unknown): typeof UNANSWERED {
+    const { name, key } = about;
+    this.#report(name === undefined ? { operation, key, error } : { operation, name, key, error });
+    return UNANSWERED;
+  }
+
+  tooLate(action: string): CacheError {
+    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.#timeoutMs} ms)`);
+  }
+
+  /** The store has taken the entry's bytes when this returns: `write` is called at once. */
+  async #written(operation: "add" | "set", about: About, write: () => Promise<Token | undefined>): Promise<Written> {
+    try {
+      const token = await write();
+      return token === undefined ? REFUSED : { kind: "stored", token };
+    } catch (error) {
+      this.failed(operation, about, error);
+      return error instanceof CacheValueError ? { kind: "never", error } : { kind: "unknown", error };
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { type Codec, decodeWith, encodeWith } from "./codec.ts";
+import { clone, cloneJson } from "./copy.ts";
+import { join } from "./join.ts";
+import { fromTree, jsonOf, toTree } from "./tree.ts";
+import { weigh } from "./weigh.ts";
+
+/** A value kept in this process, safe from whoever gave it and from whoever is given it. */
+export interface Held {
+  /** What keeping it costs. */
+  readonly bytes: number;
+  /** A copy. Throws if a codec of the user's own cannot read what it wrote. */
+  give(): unknown;
+}
+
+/**
+ * Holds a value as a copy of itself, of which copying again is cheap. It is what its encoding is read back as, so that
+ * its texts are its own: a text cut from a larger one would keep all of that in memory. Throws CacheValueError for what
+ * cannot be kept.
+ */
+export function hold(value: unknown): Held {
+  const tree = toTree(value);
+  const node = JSON.parse(jsonOf(tree.node));
+  return tree.tagged ? new HeldTree(fromTree(node, join(tree.bytes))) : new HeldJson(node);
+}
+
+/** Holds a value as the bytes that a codec makes of it. */
+export function holdEncoded(value: unknown, codec: Codec): Held {
+  return new HeldBytes(encodeWith(codec, value), codec);
+}
+
+class HeldJson implements Held {
+  readonly bytes: number;
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+    this.bytes = weigh(value);
+  }
+
+  give(): unknown {
+    return cloneJson(this.#value);
+  }
+}
+
+class HeldTree implements Held {
+  readonly bytes: number;
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+    this.bytes = weigh(value);
+  }
+
+  give(): unknown {
+    return clone(this.#value);
+  }
+}
+
+class HeldBytes implements Held {
+  readonly bytes: number;
+  readonly #encoded: Uint8Array;
+  readonly #codec: Codec;
+
+  /** Copied both ways: a codec may use one buffer again and again, decrypt in place, or give out what it was given. */
+  constructor(encoded: Uint8Array, codec: Codec) {
+    this.#encoded = new Uint8Array(encoded);
+    this.#codec = codec;
+    this.bytes = encoded.length + VIEW;
+  }
+
+  give(): unknown {
+    return decodeWith(this.#codec, new Uint8Array(this.#encoded));
+  }
+}
+
+/** A typed array, its buffer, and this object. */
+const VIEW = 240;

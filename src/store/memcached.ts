@@ -1,0 +1,214 @@
+import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
+import { type Item, Memcached, type MemcachedOptions, type Stored, type WriteResult } from "../memcached/client.ts";
+import { type Random, systemRandom } from "../random.ts";
+import { type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
+import { copyOf } from "./copy.ts";
+import { decodeEntry, encodeEntry } from "./envelope.ts";
+import { quoted } from "./quoted.ts";
+import type { Entry, Found, Over, Store, Token } from "./store.ts";
+
+/** How a MemcachedStore works. */
+export interface MemcachedStoreOptions {
+  /** How values become bytes. Every process that shares the entries needs the same one. Default: `defaultCodec()`. */
+  codec?: Codec | undefined;
+  /** Where counters start. Default: the runtime's. */
+  random?: Random | undefined;
+}
+
+/** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
+const START_MASK = (1n << 63n) - 1n;
+/** How often a counter is looked at again because another process was quicker to create or replace it. */
+const MAX_ATTEMPTS = 8;
+/** The protocol's "not a number", on both wires. */
+const NOT_A_NUMBER = 6;
+
+/**
+ * Entries on memcached. A token is the item or the answer that was seen, and is proof only on the connection that gave
+ * it, since a server that restarts counts its cas values anew. A server without them (memcached -C, some proxies)
+ * cannot tell an old write from a new one, so everything that is asked of it is rejected with a CacheError that names
+ * it. Nothing that changes state is repeated; what timed out rejects, and may land later. Closes its client only if it
+ * made it.
+ *
+ * @example
+ * ```ts no-run
+ * import { GroupBackend, MemcachedStore } from "jsr:@x/cache-utils";
+ *
+ * const store = new MemcachedStore("10.0.0.1:11211,10.0.0.2:11211", { timeout: "500ms" });
+ * const backend = new GroupBackend({ store, project: "shop" });
+ * console.log(await backend.fetch("answer", () => 42));
+ * ```
+ */
+export class MemcachedStore implements Store {
+  /** What asks the servers. */
+  readonly client: Memcached;
+  /** A copy as a later get would give it. */
+  readonly copy: (value: unknown) => unknown;
+  readonly #codec: Codec;
+  readonly #random: Random;
+  readonly #ownsClient: boolean;
+  /** Servers whose last answer had no cas value. */
+  readonly #unfenced = new Set<string>();
+  readonly #warned = new Set<string>();
+  #closed: Promise<void> | undefined;
+
+  /** Makes a client for these servers, as `new Memcached(servers, options)` does. */
+  constructor(servers: string | readonly string[], options?: MemcachedOptions & MemcachedStoreOptions);
+  /** Uses a client that others may use as well. */
+  constructor(client: Memcached, options?: MemcachedStoreOptions);
+  constructor(
+    where: string | readonly string[] | Memcached,
+    options: MemcachedOptions & MemcachedStoreOptions = {},
+  ) {
+    const { codec, random, ...rest } = options;
+    this.#ownsClient = typeof where === "string" || Array.isArray(where);
+    this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
+    this.#codec = codec ?? defaultCodec();
+    this.#random = random ?? systemRandom;
+    this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
+  }
+
+  /** The entry under a key. What is no entry, a counter included, or has a value its codec cannot read: unreadable. */
+  async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
+    this.#assertOpen("get", key);
+    const item = await this.client.get(key, signal && { signal });
+    if (item === undefined) return undefined;
+    this.#assertFenced("get", key, item);
+    return { entry: decodeEntry(item.bytes, this.#codec), token: item };
+  }
+
+  /** Keeps an entry only if nothing is there. */
+  async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
+    this.#assertOpen("add", key);
+    const bytes = encodeEntry(entry, this.#codec);
+    return await this.#token("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
+  }
+
+  /** Keeps an entry over the one that was seen, or over anything. */
+  async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
+    this.#assertOpen("set", key);
+    const bytes = encodeEntry(entry, this.#codec);
+    const options = over === "anything" ? { ttl: ttlOf(ttlMs) } : { ttl: ttlOf(ttlMs), cas: over as Item | Stored };
+    return await this.#token("set", key, this.client.set(key, bytes, options));
+  }
+
+  /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
+  async delete(key: string, over: Over): Promise<boolean> {
+    this.#assertOpen("delete", key);
+    if (over !== "anything") return await this.client.delete(key, { cas: over as Item | Stored });
+    await this.client.delete(key);
+    this.#assertNotUnfenced("delete", key);
+    return true;
+  }
+
+  /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
+  async counter(name: string, signal?: AbortSignal): Promise<bigint> {
+    this.#assertOpen("read the counter", name);
+    const options = signal && { signal };
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const item = await this.client.get(name, options);
+      if (item === undefined) {
+        const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
+        if (typeof created === "bigint") return created;
+        continue;
+      }
+      this.#assertFenced("read the counter", name, item);
+      const count = countOf(item);
+      if (count !== undefined) return count;
+      const start = this.#start();
+      const written = await this.client.set(name, String(start), { ...options, cas: item });
+      if (written.stored) return start;
+    }
+    throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
+  }
+
+  /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. */
+  async increment(name: string): Promise<void> {
+    this.#assertOpen("increment", name);
+    // Without `initial` a missing counter stays missing: nothing refers to it.
+    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n));
+    if (answer === "no number") await this.client.delete(name);
+    this.#assertNotUnfenced("increment", name);
+  }
+
+  /** Closes the client if this store made it. Every verb called from now on rejects with a CacheError. Idempotent. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#ownsClient ? this.client.close() : Promise.resolve();
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #token(action: string, key: string, write: Promise<WriteResult>): Promise<Token | undefined> {
+    let written: WriteResult;
+    try {
+      written = await write;
+    } catch (error) {
+      if (!(error instanceof ValueTooLargeError)) throw error;
+      throw new CacheValueError(error.message, { cause: error });
+    }
+    if (!written.stored) return undefined;
+    this.#assertFenced(action, key, written);
+    return written;
+  }
+
+  async #unlessNoNumber(answer: Promise<bigint | undefined>): Promise<bigint | undefined | "no number"> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof ServerError && error.status === NOT_A_NUMBER) return "no number";
+      throw error;
+    }
+  }
+
+  /** A start is drawn anew for every attempt: no counter is created again where it was. */
+  #start(): bigint {
+    return this.#random.uint64() & START_MASK;
+  }
+
+  #assertOpen(action: string, key: string): void {
+    if (this.#closed !== undefined) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
+  }
+
+  #assertFenced(action: string, key: string, { cas }: { readonly cas: bigint }): void {
+    const server = this.client.serverOf(key);
+    if (cas !== 0n) {
+      if (this.#unfenced.size > 0) this.#unfenced.delete(server);
+      return;
+    }
+    this.#unfenced.add(server);
+    this.#assertNotUnfenced(action, key);
+  }
+
+  #assertNotUnfenced(action: string, key: string): void {
+    if (this.#unfenced.size === 0) return;
+    const server = this.client.serverOf(key);
+    if (!this.#unfenced.has(server)) return;
+    const reason = `${server} gives no cas values (memcached -C, or a proxy), and without them an old value ` +
+      "can be written back after an invalidation";
+    if (!this.#warned.has(server)) {
+      this.#warned.add(server);
+      console.warn(`cache-utils: ${reason}. Nothing is kept there: run it without -C, or name the servers themselves.`);
+    }
+    throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`);
+  }
+}
+
+/**
+ * Seconds to ask for. The server's clock ticks once a second, and an item dies up to a second BEFORE its time (1 lived
+ * 0.63-0.78 s): an entry must not, and its own times decide.
+ */
+function ttlOf(ttlMs: number): number {
+  if (!(ttlMs > 0)) throw new RangeError(`Cannot keep an entry with a ttlMs of ${ttlMs}: it must be > 0`);
+  return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
+}
+
+/** The number that an item holds as text; a counter that went from two digits to one has a space behind it. */
+function countOf(item: Item): bigint | undefined {
+  if (item.bytes.length > 32) return undefined;
+  const text = item.text();
+  if (!/^\d{1,20} *$/.test(text)) return undefined;
+  const count = BigInt(text.trimEnd());
+  return count < 1n << 64n ? count : undefined;
+}

@@ -1,0 +1,240 @@
+// deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
+import { type Clock, systemClock } from "../clock.ts";
+import { CacheError, CacheValueError } from "../errors.ts";
+import { type Random, systemRandom } from "../random.ts";
+import { type Codec, decodeWith, encodeWith } from "./codec.ts";
+import { copyOf } from "./copy.ts";
+import { type Held, hold, holdEncoded } from "./held.ts";
+import { Lru, LruNode } from "./lru.ts";
+import { quoted } from "./quoted.ts";
+import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "./store.ts";
+import { weighText } from "./weigh.ts";
+
+/** Bounds and habits of a MemoryStore. */
+export interface MemoryStoreOptions {
+  /** What all entries may cost, in bytes, keys and bookkeeping included. Infinity: no bound. Default 64 MiB. */
+  maxBytes?: number | undefined;
+  /** How many entries are kept. Default: no bound; with `copy: false` 10,000. */
+  maxEntries?: number | undefined;
+  /**
+   * false: the very objects are kept and given out, so whoever changes a result changes what is kept, and any value
+   * can be kept. Nothing is measured then: only `maxEntries` bounds, and `maxBytes` or `codec` beside it is a
+   * TypeError. Default true.
+   */
+  copy?: boolean | undefined;
+  /** How values become bytes. Default: they are kept as copies, which is faster; the same values as `defaultCodec()` takes. */
+  codec?: Codec | undefined;
+  /** Default: the runtime's. */
+  clock?: Clock | undefined;
+  /** Where counters start. Default: the runtime's. */
+  random?: Random | undefined;
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_ENTRIES_UNCOPIED = 10_000;
+/** A node, its place in the map, its entry without key, generations and value: what V8's heap grows by. */
+const ENTRY_BYTES = 340;
+/** A bigint, and its place in an array. */
+const GENERATION_BYTES = 32;
+/** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
+const START_MASK = (1n << 63n) - 1n;
+
+const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
+const UNREADABLE: UnreadableEntry = Object.freeze({ kind: "unreadable" });
+
+/** What is kept under a key. It is its own token: whatever replaces it is another object. */
+class Kept extends LruNode {
+  /** Epoch ms from which it is as if it were not there. */
+  readonly end: number;
+  /** What a get gives, if that is the same every time. */
+  readonly found: Found | undefined;
+  /** An entry without its value, and the value, of which every get gives a copy. */
+  readonly entry: Entry | undefined;
+  readonly held: Held | undefined;
+  readonly counter: bigint | undefined;
+
+  constructor(
+    key: string,
+    bytes: number,
+    end: number,
+    entry: Entry | undefined,
+    held: Held | undefined,
+    counter: bigint | undefined,
+  ) {
+    super(key, bytes);
+    this.end = end;
+    this.entry = entry;
+    this.held = held;
+    this.counter = counter;
+    this.found = held === undefined ? Object.freeze({ entry: entry ?? UNREADABLE, token: this }) : undefined;
+  }
+}
+
+/**
+ * Entries in this process: least recently used out first, expiry on read, bounded by bytes or by count. It starts no
+ * timer and needs no permission. Every verb is done before its promise is returned. A value larger than `maxBytes` is
+ * refused with CacheValueError, and what was kept, under its key too, stays.
+ *
+ * @example
+ * ```ts
+ * import { MemoryStore } from "jsr:@x/cache-utils";
+ *
+ * const store = new MemoryStore({ maxBytes: 16_000_000 });
+ * const entry = { kind: "value", value: "Oslo", freshUntil: Infinity, staleUntil: Infinity, generations: [] } as const;
+ * await store.set("city:1", entry, 60_000, "anything");
+ * console.log((await store.get("city:1"))?.entry);
+ * ```
+ */
+export class MemoryStore implements Store {
+  /** Every verb is answered within the tick. */
+  readonly immediate = true as const;
+  /** A copy as a later get would give it; absent with `copy: false`. */
+  readonly copy?: (value: unknown) => unknown;
+  readonly #kept: Lru<Kept>;
+  readonly #maxBytes: number;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** Absent with `copy: false`. */
+  readonly #hold: ((value: unknown) => Held) | undefined;
+  #closed = false;
+
+  /** Throws a RangeError or TypeError that names a wrong option. */
+  constructor(options: MemoryStoreOptions = {}) {
+    const { codec, copy = true } = options;
+    if (!copy && (options.maxBytes !== undefined || codec !== undefined)) {
+      const name = codec !== undefined ? "codec" : "maxBytes";
+      throw new TypeError(`Cannot use \`${name}\` with \`copy: false\`: values are kept as they are, not as bytes`);
+    }
+    this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
+    const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
+    this.#kept = new Lru(this.#maxBytes, maxEntries);
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    if (copy) {
+      this.#hold = codec === undefined ? hold : (value) => holdEncoded(value, codec);
+      this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
+    }
+  }
+
+  /** The entry under a key, with a copy of its value. A counter's key, or a value its codec cannot read: unreadable. */
+  async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
+    this.#assertOpen("get", key);
+    signal?.throwIfAborted();
+    const kept = this.#live(key, "use");
+    if (kept === undefined) return undefined;
+    return kept.found ?? { entry: give(kept.entry as ValueEntry, kept.held!), token: kept };
+  }
+
+  /** Keeps an entry only if nothing is there. Rejects with CacheValueError for a value that can never be kept. */
+  async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
+    this.#assertOpen("add", key);
+    const kept = this.#keeping("add", key, entry, ttlMs);
+    if (this.#live(key, "peek") !== undefined) return undefined;
+    this.#kept.put(kept);
+    return kept;
+  }
+
+  /** Keeps an entry over the one that was seen, or over anything. Rejects with CacheValueError for a value that can never be kept. */
+  async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
+    this.#assertOpen("set", key);
+    const kept = this.#keeping("set", key, entry, ttlMs);
+    if (over !== "anything" && this.#live(key, "peek") !== over) return undefined;
+    this.#kept.put(kept);
+    return kept;
+  }
+
+  /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
+  async delete(key: string, over: Over): Promise<boolean> {
+    this.#assertOpen("delete", key);
+    const kept = this.#live(key, "peek");
+    if (over !== "anything" && kept !== over) return false;
+    if (kept !== undefined) this.#kept.delete(kept);
+    return true;
+  }
+
+  /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
+  async counter(name: string, signal?: AbortSignal): Promise<bigint> {
+    this.#assertOpen("read the counter", name);
+    signal?.throwIfAborted();
+    const counter = this.#live(name, "use")?.counter;
+    return counter ?? this.#count(name, this.#random.uint64() & START_MASK);
+  }
+
+  /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. After 2^64 - 1 comes 0, as on memcached. */
+  async increment(name: string): Promise<void> {
+    this.#assertOpen("increment", name);
+    const kept = this.#live(name, "peek");
+    if (kept?.counter !== undefined) this.#count(name, BigInt.asUintN(64, kept.counter + 1n));
+    else if (kept !== undefined) this.#kept.delete(kept);
+  }
+
+  /** Forgets everything; from then on every verb rejects with a CacheError. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#kept.clear();
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #count(name: string, value: bigint): bigint {
+    this.#kept.put(new Kept(name, ENTRY_BYTES + weighText(name), Infinity, undefined, undefined, value));
+    return value;
+  }
+
+  /** What is there and has not ended. */
+  #live(key: string, how: "use" | "peek"): Kept | undefined {
+    const kept = how === "use" ? this.#kept.use(key) : this.#kept.peek(key);
+    if (kept === undefined || kept.end === Infinity || this.#clock.now() < kept.end) return kept;
+    this.#kept.delete(kept);
+    return undefined;
+  }
+
+  /** Takes all that an entry consists of, now. */
+  #keeping(action: string, key: string, entry: Entry, ttlMs: number): Kept {
+    if (!(ttlMs > 0)) throw new RangeError(`Cannot ${action} ${quoted(key)}: ttlMs must be > 0, it is ${ttlMs}`);
+    const held = entry.kind === "value" && this.#hold !== undefined ? this.#hold(entry.value) : undefined;
+    const bytes = ENTRY_BYTES + weighText(key) + weighOwner(entry) + (held?.bytes ?? 0);
+    if (bytes > this.#maxBytes) {
+      throw new CacheValueError(
+        `Cannot ${action} ${quoted(key)}: it would take ${bytes} bytes, and the store's maxBytes is ${this.#maxBytes}`,
+      );
+    }
+    const end = ttlMs === Infinity ? Infinity : this.#clock.now() + ttlMs;
+    return new Kept(key, bytes, end, own(entry, held === undefined), held, undefined);
+  }
+
+  #assertOpen(action: string, key: string): void {
+    if (this.#closed) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
+  }
+}
+
+/** An entry of the store's own, which nobody can change. */
+function own(entry: Entry, withValue: boolean): Entry {
+  const generations = entry.generations.length === 0 ? NO_GENERATIONS : Object.freeze(entry.generations.slice());
+  return Object.freeze(
+    entry.kind === "value" && !withValue ? { ...entry, value: undefined, generations } : { ...entry, generations },
+  );
+}
+
+function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
+  const { fullKey, generations, freshUntil, staleUntil } = entry;
+  try {
+    return { kind: "value", value: held.give(), freshUntil, staleUntil, fullKey, generations };
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+function weighOwner(entry: Entry): number {
+  return (entry.fullKey === undefined ? 0 : weighText(entry.fullKey)) + GENERATION_BYTES * entry.generations.length;
+}
+
+function bound(given: number | undefined, otherwise: number, name: string): number {
+  if (given === undefined) return otherwise;
+  if (typeof given !== "number") throw new TypeError(`Cannot use ${String(given)} as ${name}: it must be a number`);
+  if (given === Infinity || (Number.isSafeInteger(given) && given > 0)) return given;
+  throw new RangeError(`Cannot use ${given} as ${name}: it must be a whole number > 0, or Infinity`);
+}

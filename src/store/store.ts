@@ -1,0 +1,88 @@
+/**
+ * The port a GroupBackend keeps entries through, and what an entry is.
+ */
+
+/** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
+export interface Owned {
+  /** The full key, only where the store's key is a truncation of it. */
+  readonly fullKey?: string | undefined;
+  /** Generation of each group, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
+  readonly generations: readonly bigint[];
+}
+
+/** A result. Epoch ms until which it is fresh, and until which it may be served stale: the writer decides both. */
+export interface ValueEntry extends Owned {
+  readonly kind: "value";
+  readonly value: unknown;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+}
+
+/** A placeholder that says who computes. Mint locks are leases too. */
+export interface LeaseEntry extends Owned {
+  readonly kind: "lease";
+  readonly nonce: string;
+}
+
+/** The last result could not be kept: compute without a lease. */
+export interface UncacheableEntry extends Owned {
+  readonly kind: "uncacheable";
+}
+
+/** Bytes that are no entry of ours. Never written; OUTDATED to everybody. */
+export interface UnreadableEntry {
+  readonly kind: "unreadable";
+}
+
+/** What is kept under a key. */
+export type Entry = ValueEntry | LeaseEntry | UncacheableEntry;
+
+/** An entry as a get saw it, with the proof that it is still the one. */
+export interface Found {
+  readonly entry: Entry | UnreadableEntry;
+  readonly token: Token;
+}
+
+/**
+ * Fencing token: proof that an entry is still the one we saw. Whatever object the store likes; opaque to others, never
+ * compared; dies with the connection that gave it.
+ */
+export type Token = object;
+
+/** What a write may replace. No default, so that a lost token can never turn into a plain write. */
+export type Over = Token | "anything";
+
+/**
+ * The port a GroupBackend keeps entries through: six atomic single-key verbs. What is asked in one tick leaves in one
+ * write, so callers ask plainly. `undefined` or `false`: for certain not done (another entry is there, or none, or the
+ * token's connection is gone). A rejection: outcome unknown, a write may still land. A CacheValueError: this value can
+ * never be kept here, and what was under the key may be gone. `ttlMs` > 0, Infinity allowed; a store may round it up,
+ * never down. `add` and `set` have taken the entry's bytes when they return their promise: a value changed afterwards
+ * changes nothing kept. Writes take no signal, since their late answer matters. A store whose server is dead fails at once.
+ */
+export interface Store extends AsyncDisposable {
+  /** The entry under a key. */
+  get(key: string, signal?: AbortSignal): Promise<Found | undefined>;
+  /** Keeps an entry only if nothing is there. */
+  add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined>;
+  /** Keeps an entry over the one that was seen, or over anything. */
+  set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined>;
+  /** Forgets the entry that was seen, or anything. false: certainly not done. Over "anything", absence is fine: true. */
+  delete(key: string, over: Over): Promise<boolean>;
+  /**
+   * A counter's value. A missing one is created, atomically, at a random value, drawn anew for every attempt. Something
+   * that is no counter is replaced by one.
+   */
+  counter(name: string, signal?: AbortSignal): Promise<bigint>;
+  /** Resolves once no reader can be given the old value: incremented, absent, or deleted because it was no counter. */
+  increment(name: string): Promise<void>;
+  /**
+   * A copy as a later get would give it, for callers who share a look or a flight. Pure, synchronous. Throws
+   * CacheValueError for what can never be kept here. Absent (as with `copy: false`): values are handed out as they are.
+   */
+  copy?(value: unknown): unknown;
+  /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
+  readonly immediate?: boolean | undefined;
+  /** Idempotent. */
+  close(): Promise<void>;
+}

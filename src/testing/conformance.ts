@@ -1,0 +1,52 @@
+import type { Store } from "../store/store.ts";
+import { counterTests } from "./conformance_counters.ts";
+import { entryTests } from "./conformance_entries.ts";
+import { lifeTests } from "./conformance_life.ts";
+import { valueTests } from "./conformance_values.ts";
+import type { ConformanceOptions } from "./subject.ts";
+
+/** One test: a sentence, and what proves it. */
+export interface ConformanceTest {
+  /** A sentence about the store. */
+  readonly name: string;
+  /** Why it cannot be run with the options given; `undefined`: it can. */
+  readonly skip?: string | undefined;
+  /** Rejects if the store does otherwise. */
+  run(): Promise<void>;
+}
+
+/**
+ * The tests that a store must pass: the whole contract of `Store` that can be seen through the port. Each makes a store of its own and closes it. Keys are new in every run, so a server that many
+ * runs share is fine.
+ *
+ * @example
+ * ```ts
+ * import { MemoryStore } from "jsr:@x/cache-utils";
+ * import { storeConformance } from "jsr:@x/cache-utils/testing";
+ *
+ * for (const test of storeConformance(() => new MemoryStore())) {
+ *   if (test.skip === undefined) await test.run(); // or give it to your test runner
+ * }
+ * ```
+ */
+export function storeConformance(
+  makeStore: () => Store | Promise<Store>,
+  options: ConformanceOptions = {},
+): readonly ConformanceTest[] {
+  const run = crypto.randomUUID().slice(0, 8);
+  let keys = 0;
+  const key = (hint = "key") => `conformance:${run}:${++keys}:${hint}`;
+  const drafts = [...entryTests(options), ...valueTests(options), ...counterTests(options), ...lifeTests(options)];
+  return drafts.filter(({ omit }) => omit !== true).map(({ name, skip, run }) => ({
+    name,
+    skip,
+    run: async () => {
+      const store = await makeStore();
+      try {
+        await run({ store, key });
+      } finally {
+        await store.close();
+      }
+    },
+  }));
+}

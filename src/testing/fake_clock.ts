@@ -1,0 +1,101 @@
+import { type Clock, systemClock } from "../clock.ts";
+
+interface Timer {
+  readonly due: number;
+  readonly wake: () => void;
+  referenced: boolean;
+}
+
+/** Node's, Deno's and Bun's; a turn of the event loop without a timer's millisecond. */
+const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => void): unknown };
+
+/**
+ * A clock that stands still until it is told to go on, so that no test sleeps.
+ *
+ * @example
+ * ```ts
+ * import { FakeClock } from "jsr:@x/cache-utils/testing";
+ *
+ * const clock = new FakeClock();
+ * clock.setTimeout(() => console.log("five seconds later"), 5000);
+ * await clock.advance(5000);
+ * ```
+ */
+export class FakeClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #now: number;
+
+  /** `now`: where it stands, in epoch ms. Default: a moment of 2030. */
+  constructor(now = 1_900_000_000_000) {
+    this.#now = now;
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** Calls `wake` once the clock has advanced by `ms`, never within this call. */
+  setTimeout(wake: () => void, ms: number): unknown {
+    const timer: Timer = { due: this.#now + (ms > 0 ? ms : 0), wake, referenced: true };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  /** Forgets a timer; one that has fired, or `undefined`, is fine. */
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as Timer);
+  }
+
+  /** The timer no longer counts in `referenced`; it fires all the same. */
+  unref(timer: unknown): void {
+    (timer as Timer).referenced = false;
+  }
+
+  /** How many timers have neither fired nor been cleared. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** How many of them would keep a process alive. */
+  get referenced(): number {
+    let count = 0;
+    for (const timer of this.#timers) if (timer.referenced) count++;
+    return count;
+  }
+
+  /**
+   * Goes on by so many ms. Timers fire one by one, in the order of their times (of one time: in the order they were
+   * set), those set on the way included; before, between and after them everything that waits for no timer settles.
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0)) throw new RangeError(`Cannot advance by ${ms} ms: it must be >= 0`);
+    const end = this.#now + ms;
+    await this.settle();
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      this.#timers.delete(next);
+      this.#now = next.due;
+      next.wake();
+      await this.settle();
+    }
+    this.#now = end;
+    await this.settle();
+  }
+
+  /** Resolves when everything that waits for no timer and no input has settled. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (setImmediate !== undefined) setImmediate(resolve);
+      else systemClock.setTimeout(resolve, 0);
+    });
+  }
+
+  /** A set keeps the order of its additions, so the first of the earliest is the one set first. */
+  #next(end: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.due <= end && (next === undefined || timer.due < next.due)) next = timer;
+    }
+    return next;
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * For tests of code that uses this library, and of stores written for it: a clock that a test moves, chance that is the
+ * same in every run, and the tests that every store must pass.
+ *
+ * @module
+ */
+export type { Clock } from "../clock.ts";
+export type { Random } from "../random.ts";
+export type * from "../store/store.ts";
+export { type ConformanceTest, storeConformance } from "./conformance.ts";
+export type { ConformanceOptions } from "./subject.ts";
+export { FakeClock } from "./fake_clock.ts";
+export { SeededRandom } from "./seeded_random.ts";

@@ -1,0 +1,81 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
+import { CacheValueError } from "../../src/errors.ts";
+import { clone, cloneJson, copyOf } from "../../src/store/copy.ts";
+import { hold } from "../../src/store/held.ts";
+import { weigh } from "../../src/store/weigh.ts";
+import { difference } from "../../src/testing/difference.ts";
+import { KEPT, REFUSED } from "../../src/testing/samples.ts";
+
+for (const [what, make] of Object.entries(KEPT)) {
+  test(`copyOf(), clone() and hold() give ${what} back exactly`, () => {
+    const value = make();
+    for (const copy of [copyOf(value), clone(value), hold(value).give()]) {
+      assertEquals(difference(copy, make()), undefined);
+      if (typeof value === "object" && value !== null) assertNotStrictEquals(copy, value);
+    }
+    assertEquals(difference(value, make()), undefined, "copying changed the value");
+  });
+}
+
+test("copyOf() and hold() refuse the same values", () => {
+  for (const [what, { make }] of Object.entries(REFUSED)) {
+    const one = assertThrows(() => copyOf(make()), CacheValueError, undefined, what);
+    const other = assertThrows(() => hold(make()), CacheValueError, undefined, what);
+    assertEquals(one.message, other.message);
+  }
+});
+
+test("copies share nothing that can change, at any depth", () => {
+  const make = () => ({
+    list: [[1], { a: 1 }],
+    map: new Map([["k", { v: 1 }]]),
+    set: new Set([[1]]),
+    when: new Date(1),
+    bytes: Uint8Array.of(1),
+    url: new URL("http://a.b/"),
+    search: /a/g,
+  });
+  const original = make();
+  const held = hold(original);
+  for (const copy of [copyOf(original), clone(original), held.give()] as (typeof original)[]) {
+    (copy.list[0] as number[]).push(2);
+    (copy.list[1] as { a: number }).a = 2;
+    copy.map.get("k")!.v = 2;
+    for (const item of copy.set) item.push(2);
+    copy.when.setTime(2);
+    copy.bytes[0] = 2;
+    copy.url.pathname = "/x";
+    copy.search.lastIndex = 1;
+    assertEquals(difference(original, make()), undefined);
+    assertEquals(difference(held.give(), make()), undefined);
+  }
+});
+
+test("cloneJson() minds no additions to Object.prototype", () => {
+  const extra = { deep: 1 };
+  Object.defineProperty(Object.prototype, "extra", { value: extra, enumerable: true, configurable: true });
+  try {
+    const twin = cloneJson({ a: { b: 1 } }) as { a: object };
+    assertEquals(Object.keys(twin), ["a"]);
+    assertEquals(Object.keys(twin.a), ["b"]);
+  } finally {
+    delete (Object.prototype as { extra?: unknown }).extra;
+  }
+});
+
+test("weigh() grows with what is kept", () => {
+  const text = "x".repeat(1000);
+  assert(weigh({ text }) > 1000 && weigh({ text }) < 1200);
+  assert(weigh("ø".repeat(1000)) < 1100, "Latin text takes one byte a character");
+  assert(weigh("€".repeat(1000)) > 2000, "other text takes two");
+  assert(weigh(new Map([["k", text]])) > 1000);
+  assert(weigh(new Set([text])) > 1000);
+  assert(weigh([new Uint8Array(5000)]) > 5000);
+  assert(weigh(2n ** 80_000n) > 10_000);
+  assert(weigh(new URL(`http://a.b/${text}`)) > 1000);
+  assert(weigh(new RegExp(text)) > 1000);
+  assert(weigh(Array.from({ length: 1000 }, (_, i) => i + 0.5)) > 8000);
+  const table = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`a long enough key ${i}`, i]));
+  assert(weigh(table) > 40_000, "a large object has its own keys");
+});

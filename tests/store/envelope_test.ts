@@ -1,0 +1,90 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CacheValueError } from "../../src/errors.ts";
+import { defaultCodec } from "../../src/store/codec.ts";
+import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
+import type { Entry } from "../../src/store/store.ts";
+import { SeededRandom } from "../../src/testing/seeded_random.ts";
+
+const codec = defaultCodec();
+const ENTRIES: readonly Entry[] = [
+  { kind: "value", value: { a: [1n] }, freshUntil: 1.5, staleUntil: Infinity, generations: [], fullKey: undefined },
+  { kind: "value", value: "", freshUntil: -Infinity, staleUntil: 0, generations: [0n, 2n ** 64n - 1n], fullKey: "ø🏔" },
+  { kind: "lease", nonce: "0123456789abcdef.7", generations: [7n], fullKey: "" },
+  { kind: "uncacheable", generations: Array.from({ length: 1000 }, (_, i) => BigInt(i)), fullKey: "k".repeat(70_000) },
+];
+
+test("an entry of every kind comes back from its bytes", () => {
+  for (const entry of ENTRIES) assertEquals(decodeEntry(encodeEntry(entry, codec), codec), entry);
+});
+
+test("an entry's bytes begin with a magic and a version, and are a view's as well", () => {
+  const bytes = encodeEntry(ENTRIES[0]!, codec);
+  assertEquals(bytes.subarray(0, 3), Uint8Array.of(0xc1, 0x75, 1));
+  const shifted = new Uint8Array(bytes.length + 5);
+  shifted.set(bytes, 5);
+  const entry = decodeEntry(shifted.subarray(5), codec);
+  shifted.fill(0);
+  assertEquals(entry, ENTRIES[0]);
+});
+
+test("bytes that are no entry are unreadable", () => {
+  const good = encodeEntry(ENTRIES[1]!, codec);
+  const changed = (at: number, ...to: number[]) => {
+    const bytes = good.slice();
+    bytes.set(to, at);
+    return bytes;
+  };
+  const wrong: Record<string, Uint8Array> = {
+    "nothing": new Uint8Array(0),
+    "text": new TextEncoder().encode("a value that another program keeps here"),
+    "a number": new TextEncoder().encode("12345"),
+    "another magic": changed(0, 0xc2),
+    "another version": changed(2, 2),
+    "an unknown kind": changed(3, 3),
+    "more generations than there is room": changed(4, 255, 255),
+    "a key longer than all": changed(6, 0, 0, 255, 255),
+    "a time that is none": changed(10, 0x7f, 0xf8),
+    "a mark with something behind it": changed(3, 2),
+    "a value that the codec does not know": changed(good.length - 1, 9),
+    "a full key that is no UTF-8": changed(26 + 16, 0xff),
+    "only a head": good.slice(0, 25),
+  };
+  for (const [name, bytes] of Object.entries(wrong)) {
+    assertEquals(decodeEntry(bytes, codec), { kind: "unreadable" }, name);
+  }
+});
+
+test("thousands of mutated and truncated entries are read or unreadable, never an exception", () => {
+  const random = new SeededRandom(7);
+  const below = (n: number) => Math.floor(random.fraction() * n);
+  const originals = ENTRIES.slice(0, 3).map((entry) => encodeEntry(entry, codec));
+  let unreadable = 0;
+  for (let i = 0; i < 5000; i++) {
+    const original = originals[i % originals.length]!;
+    const bytes = original.slice(0, i % 3 === 0 ? below(original.length + 1) : original.length);
+    for (let n = below(4); n >= 0 && bytes.length > 0; n--) bytes[below(bytes.length)] = below(256);
+    if (decodeEntry(bytes, codec).kind === "unreadable") unreadable++;
+  }
+  assert(unreadable > 1000 && unreadable < 5000, `${unreadable} unreadable`);
+});
+
+test("a codec that throws, or gives no bytes, makes an entry unreadable or a CacheValueError", () => {
+  const broken = {
+    encode: () => {
+      throw "text";
+    },
+    decode: () => {
+      throw undefined;
+    },
+  };
+  assertThrows(() => encodeEntry(ENTRIES[0]!, broken), CacheValueError);
+  assertEquals(decodeEntry(encodeEntry(ENTRIES[0]!, codec), broken), { kind: "unreadable" });
+  assertEquals(decodeEntry(encodeEntry(ENTRIES[2]!, codec), broken), ENTRIES[2]);
+});
+
+test("an entry that cannot be kept exactly is refused", () => {
+  assertThrows(() => encodeEntry({ ...ENTRIES[0]!, fullKey: "\ud800" }, codec), CacheValueError, "full key");
+  const generations = new Array<bigint>(65_536).fill(0n);
+  assertThrows(() => encodeEntry({ ...ENTRIES[0]!, generations }, codec), CacheValueError, "65536 groups");
+});

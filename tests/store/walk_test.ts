@@ -1,0 +1,138 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { CacheValueError } from "../../src/errors.ts";
+import { copyOf } from "../../src/store/copy.ts";
+
+const refusal = (value: unknown): string => assertThrows(() => copyOf(value), CacheValueError).message;
+
+test("walk() names the part that cannot be kept", () => {
+  const fn = () => 1;
+  const all: [unknown, string][] = [
+    [fn, "value: it is a function"],
+    [[[fn]], "value[0][0]: it is a function"],
+    [{ "two words": { fn } }, 'value["two words"].fn: it is a function'],
+    [{ ærlig: [{ $a: fn }] }, "value.ærlig[0].$a: it is a function"],
+    [{ "1": fn }, 'value["1"]: it is a function'],
+    [{ __proto__: null, a: fn }, "value.a: it is a function"],
+    [new Map([["k", [fn]]]), 'value.get("k")[0]: it is a function'],
+    [new Map([[{ a: fn }, 1]]), "value (key 0).a: it is a function"],
+    [new Map([[1, 1], [2, fn as never]]), "value.get(key 1): it is a function"],
+    [{ set: new Set([1, fn]) }, "value.set (item 1): it is a function"],
+    [{ s: Symbol("x") }, "value.s: it is a symbol"],
+    [{ e: new RangeError("x") }, "value.e: it is an instance of RangeError"],
+    [{ o: Object.create({}) }, "value.o: it is an instance of a class"],
+    [{ o: Object.create(Object.create(null)) }, "value.o: it is an instance of a class"],
+  ];
+  for (const [value, text] of all) assertEquals(refusal(value), `Cannot keep ${text}`);
+});
+
+test("walk() shortens a long path", () => {
+  let value: unknown = () => 1;
+  for (let i = 0; i < 400; i++) value = { child: value };
+  const message = refusal(value);
+  assert(message.length < 300);
+  assertStringIncludes(message, "…");
+});
+
+test("walk() runs no code of the value", () => {
+  let ran = 0;
+  const run = () => {
+    ran++;
+    return 1;
+  };
+  const values: unknown[] = [
+    Object.defineProperty({}, "a", { get: run, enumerable: true }),
+    Object.defineProperty({}, "a", { set: run, enumerable: true }),
+    Object.defineProperty([], 0, { get: run, enumerable: true }),
+    Object.defineProperty([], 0, { set: run, enumerable: true }),
+    Object.defineProperty(new Date(), "getTime", { value: run }),
+    Object.defineProperty(new Map([[1, 1]]), Symbol.iterator, { value: run }),
+    Object.defineProperty(new URL("http://a.b"), "href", { get: run }),
+    Object.defineProperty(/a/, "source", { get: run }),
+    { toJSON: run },
+    { then: run },
+    { valueOf: run, toString: run },
+    { [Symbol.toPrimitive]: run },
+  ];
+  for (const value of values) refusal(value);
+  assertEquals(ran, 0);
+});
+
+test("walk() turns what a proxy throws into a refusal with a cause", () => {
+  const thrown = new Error("trap");
+  const proxy = new Proxy({}, {
+    ownKeys: () => {
+      throw thrown;
+    },
+  });
+  const error = assertThrows(() => copyOf({ a: [proxy] }), CacheValueError, "value.a[0]: it cannot be read");
+  assertEquals(error.cause, thrown);
+});
+
+test("walk() takes a proxy of plain data for plain data", () => {
+  assertEquals(copyOf(new Proxy({ a: [1] }, {})), { a: [1] });
+});
+
+test("walk() takes frozen data, and its copy is not frozen", () => {
+  const copy = copyOf(Object.freeze({ a: Object.freeze([1]) })) as { a: number[] };
+  copy.a.push(2);
+  assertEquals(copy, { a: [1, 2] });
+});
+
+test("walk() refuses objects that are not what their prototype says", () => {
+  for (const { prototype } of [Date, Map, Set, URL, RegExp, Uint8Array, ArrayBuffer, DataView]) {
+    refusal([Object.create(prototype)]);
+    refusal({ the: prototype });
+  }
+  refusal([Object.create(Array.prototype)]);
+});
+
+test("walk() refuses what was added to an object", () => {
+  const added = <T extends object>(object: T): T => Object.assign(object, { note: 1 });
+  for (
+    const object of [
+      added([1]),
+      added(new Date()),
+      added(new Map()),
+      added(new Set()),
+      added(/a/),
+      added(new URL("http://a.b")),
+      added(new ArrayBuffer(1)),
+      added(new DataView(new ArrayBuffer(1))),
+    ]
+  ) {
+    assertStringIncludes(refusal({ object }), 'value.object: it has the property "note"');
+  }
+  assertStringIncludes(refusal(Object.assign([1], { [Symbol("s")]: 1 })), "Symbol(s)");
+  (function (..._args: unknown[]) {
+    refusal(arguments);
+  })(1, 2);
+});
+
+test("walk() refuses subclasses of what it takes, but not Buffers", () => {
+  for (
+    const make of [
+      class A extends Map {},
+      class B extends Set {},
+      class C extends Date {},
+      class D extends Uint8Array {},
+    ]
+  ) {
+    assertStringIncludes(refusal(new make()), `an instance of ${make.name}`);
+  }
+  const { Buffer } = globalThis as unknown as { Buffer: { from(text: string): Uint8Array } };
+  copyOf(Buffer.from("a"));
+});
+
+test("walk() refuses a huge sparse array at once", () => {
+  assertStringIncludes(refusal(new Array(4_000_000_000)), "value[0]: it is a hole");
+});
+
+test("walk() refuses memory that can change its size", () => {
+  const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+  assertStringIncludes(refusal({ buffer: new Resizable(1, { maxByteLength: 2 }) }), "value.buffer: its memory");
+});
+
+test("walk() takes an equal text or number as often as it stands there", () => {
+  assertEquals(copyOf(["a", "a", 1, 1, 1n, 1n, null, null]), ["a", "a", 1, 1, 1n, 1n, null, null]);
+});
