@@ -1,0 +1,57 @@
+import type { Duration } from "../duration.ts";
+
+/** One group, or several; order and repetition do not matter. */
+export type Groups = string | readonly string[];
+
+/** How one entry is kept. */
+export interface EntryOptions<T = unknown> {
+  /** How long it is fresh; a function sees the value. 0 or less: not kept. Default: the backend's. */
+  ttl?: Duration | ((value: T) => Duration) | undefined;
+  /** How long past `ttl` it may still be served. Default: the backend's. 0: never. */
+  stale?: Duration | undefined;
+  /** Name the same groups in every verb: an entry kept under others is not found. Order and repetition do not matter. */
+  group?: Groups | undefined;
+}
+
+/** How one value is fetched: kept, or computed and kept. */
+export interface FetchOptions<T = unknown> extends EntryOptions<T> {
+  /** Keep this result? Default: everything but `undefined` and `null`. */
+  when?: ((value: T) => boolean) | undefined;
+  /** Bounds the wait of this call, whoever computes: then CacheTimeoutError. The computation goes on and is kept. Default: wait. */
+  timeout?: Duration | undefined;
+  /** Upper bound on how long this value takes to compute. Default: the backend's. */
+  mintDelay?: Duration | undefined;
+  /** Compute even if a value is kept. */
+  force?: boolean | undefined;
+  /** This caller leaves: it rejects with the signal's reason, the others go on. */
+  signal?: AbortSignal | undefined;
+  /** For events and warnings. */
+  name?: string | undefined;
+}
+
+/** The port: what `cached` talks to. Any object with this shape works. */
+export interface Backend extends AsyncDisposable {
+  /** false: `group` is refused in every verb, so `cached` can say so when a function is wrapped. Absent: groups work. */
+  readonly groups?: false | undefined;
+  /**
+   * The value kept under `key`, or else what `compute` returns, kept. The signal given to `compute` fires when every
+   * caller that waited for it has aborted.
+   */
+  fetch<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options?: FetchOptions<T>): Promise<T>;
+  /** The value kept under `key`, fresh or stale; else `undefined`. */
+  get<T>(key: string, options?: { group?: Groups | undefined }): Promise<T | undefined>;
+  /** Many at once: one round trip per server (more than 5,000 keys go in rounds). Absent keys are not in the map. */
+  getMany<T>(keys: readonly string[], options?: { group?: Groups | undefined }): Promise<Map<string, T>>;
+  /** Keeps a value. Rejects when it is unknown whether it was kept, and with CacheValueError if it never can be. */
+  set<T>(key: string, value: T, options?: EntryOptions<T>): Promise<void>;
+  /** Keeps it only where `get` would find nothing. Tells whether it was kept. */
+  add<T>(key: string, value: T, options?: EntryOptions<T>): Promise<boolean>;
+  /** Forgets what is kept under `key`, in every process, when it resolves. Rejects if the store did not confirm. */
+  delete(key: string): Promise<void>;
+  /** Everything kept under these groups is gone, in every process, when this resolves: O(1), however many entries. */
+  invalidateGroup(...groups: string[]): Promise<void>;
+  /** The key as kept in the store. */
+  key(key: string): string;
+  /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,58 @@
+import type { About } from "../store/guarded.ts";
+import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
+import type { FetchOptions } from "./backend.ts";
+import type { Outcome } from "./events.ts";
+import type { Seat } from "./flights.ts";
+import type { Patience } from "./patience.ts";
+
+/** Whose entry it is, and by which counters it is judged. */
+export interface Target {
+  readonly about: About;
+  /** Only where the store's key is a truncation of it. */
+  readonly fullKey: string | undefined;
+  /** The keys of its groups' counters, in the order of its distinct, sorted groups. */
+  readonly counters: readonly string[];
+}
+
+/** One call of `fetch`. */
+export interface Call extends Target {
+  readonly compute: (signal: AbortSignal) => unknown;
+  // deno-lint-ignore no-explicit-any
+  readonly options: FetchOptions<any>;
+  readonly patience: Patience | undefined;
+  readonly mintDelayMs: number;
+  /** false: a fixed ttl of 0 or less. No look, no lease: the function is called each time. */
+  readonly kept: boolean;
+  /** When it has waited long enough for others (epoch ms); set by its first wait. */
+  waitsUntil: number | undefined;
+  outcome: Outcome;
+}
+
+/** As the promise settles, unless the caller leaves first. */
+export function wait<T>(call: Call, promise: Promise<T>): Promise<T> {
+  return call.patience === undefined ? promise : call.patience.wait(promise);
+}
+
+/** Waits on a seat, and leaves it when the caller does. */
+export async function seated<T>(call: Call, seat: Seat, end: Promise<T>): Promise<T> {
+  if (call.patience === undefined) return await end;
+  try {
+    return await call.patience.wait(end);
+  } catch (reason) {
+    seat.leave(call.patience.aborted);
+    throw reason;
+  }
+}
+
+/** The value of an entry that was judged fresh or stale. */
+export const valueIn = (found: Found): unknown => (found.entry as ValueEntry).value;
+
+/** The mark that says: the last result could not be kept. */
+export const mark = ({ fullKey, generations }: Owned): UncacheableEntry => ({
+  kind: "uncacheable",
+  fullKey,
+  generations,
+});
+
+/** How long the mark stands. */
+export const MARK_MS = 60_000;

@@ -1,0 +1,328 @@
+import { CacheError, type CacheValueError } from "../errors.ts";
+import type { Keys } from "../key/key.ts";
+import type { About, GuardedStore, Written } from "../store/guarded.ts";
+import type { LeaseEntry, Owned } from "../store/store.ts";
+import { type Call, mark, MARK_MS, seated, type Target } from "./call.ts";
+import type { Events } from "./events.ts";
+import { type End, Flight, type Flights } from "./flights.ts";
+import { Lease, LEASE_MS } from "./lease.ts";
+import type { Look, Looks } from "./look.ts";
+import type { Settings } from "./options.ts";
+import { keep, type Keeping, keepsByDefault, ttlMsOf } from "./terms.ts";
+import { verdict } from "./verdict.ts";
+
+/** What becomes of a value that was computed under a lease. */
+type Finish = (call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight) => Promise<void>;
+
+/** The parts that a backend's fills work with. */
+export interface Parts {
+  readonly settings: Settings;
+  readonly keys: Keys;
+  readonly store: GuardedStore;
+  readonly events: Events;
+  readonly looks: Looks;
+  readonly flights: Flights;
+}
+
+/**
+ * Computing under a right to keep the result, and keeping it by that right alone: the token of a lease, of a look, or of
+ * the mark. No write of a value here replaces "anything": a plain set would bring an old value back after an
+ * invalidation.
+ */
+export class Fills {
+  readonly #parts: Parts;
+  readonly #store: GuardedStore;
+  /** Every attempt to take a lease has a nonce of its own: 8 random bytes of this backend, and a count. */
+  readonly #prefix: string;
+  #count = 0;
+  /** What came of the looks of this moment. */
+  readonly #attempts = new WeakMap<object, { readonly call: Target; readonly flight: Flight }>();
+  /** Keys whose stale value this process is refreshing, or trying to. */
+  readonly #refreshing = new Set<string>();
+  readonly #warned = new Set<string>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#store = parts.store;
+    this.#prefix = parts.settings.random.uint64().toString(16).padStart(16, "0") + ".";
+  }
+
+  /** Was this lease asked for by this process? */
+  isOurs(nonce: string): boolean {
+    return nonce.startsWith(this.#prefix);
+  }
+
+  // ──────────────── under a lease ────────────────
+
+  /**
+   * A miss: takes the lease, computes, keeps. The flight goes on without this caller, should it leave. Those who share
+   * a look share the attempt, as all of them called before the look was sent, and so before the computation begins.
+   * `leads`: it is this caller's function that will run.
+   */
+  miss(call: Call, look: Look): { readonly end: Promise<End>; readonly leads: boolean } {
+    const begun = this.#attempts.get(look.asked);
+    if (begun !== undefined && !begun.flight.answered && isSameTarget(begun.call, call)) {
+      const seat = begun.flight.board();
+      return { end: seated(call, seat, seat.end), leads: false };
+    }
+    const { flight, end } = this.#fly(call, look, this.#keepAndAnswer);
+    this.#attempts.set(look.asked, { call, flight });
+    return { end, leads: true };
+  }
+
+  /** The same for a refresh: it answers last, what it could not store it deletes, and it shares nothing. */
+  refresh(call: Call, look: Look): Promise<End> {
+    return this.#fly(call, look, this.#keepThenAnswer).end;
+  }
+
+  #fly(call: Call, look: Look, finish: Finish): { readonly flight: Flight; readonly end: Promise<End> } {
+    const nonce = this.#nonce();
+    const flight = this.#parts.flights.open(nonce);
+    const seat = flight.board();
+    this.behind(this.#under(call, look, nonce, flight, finish));
+    return { flight, end: seated(call, seat, seat.end) };
+  }
+
+  async #under(call: Call, look: Look, nonce: string, flight: Flight, finish: Finish): Promise<void> {
+    const owned = ownedBy(call, look.generations);
+    const entry: LeaseEntry = { kind: "lease", nonce, ...owned };
+    const taken = await this.#store.lease(call.about, entry, LEASE_MS, look.found?.token);
+    if (taken.kind === "stored") {
+      const lease = new Lease(
+        this.#store,
+        this.#parts.settings.clock,
+        call.about,
+        entry,
+        taken.token,
+        call.mintDelayMs,
+      );
+      const computed = await flight.run(call.compute);
+      if (computed.kind === "value") await finish.call(this, call, computed.value, owned, lease, flight);
+      else {
+        // The release is on its way before anybody learns of the error, so whoever tries again finds no lease.
+        const released = lease.release();
+        if (computed.kind === "error") flight.fail(computed.error);
+        await released;
+      }
+    } else flight.dissolve(taken.kind !== "refused");
+    this.#parts.flights.close(nonce);
+  }
+
+  /** The value is on its way to the store when its callers are answered; nobody waits for it to arrive. */
+  async #keepAndAnswer(call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight): Promise<void> {
+    const keeping = this.#keeping(call, value, owned);
+    const settled = keeping === undefined
+      ? this.#markLease(call, owned, lease)
+      : lease.settle(keeping.entry, keeping.ttlMs);
+    flight.land(value);
+    const written = await settled;
+    if (written?.kind === "never") {
+      this.#warnNeverKept(call.about, written.error);
+      await this.#markLease(call, owned, lease);
+    } else if (written?.kind === "refused" && lease.lapsed) {
+      const error = new CacheError(
+        `Cannot keep ${call.about.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
+      );
+      this.#store.failed("set", call.about, error);
+    }
+  }
+
+  async #keepThenAnswer(call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight): Promise<void> {
+    const keeping = this.#keeping(call, value, owned);
+    const written = keeping === undefined ? lease.end() : await lease.settle(keeping.entry, keeping.ttlMs);
+    if (written?.kind !== "stored") await this.forget(call.about);
+    flight.land(value);
+  }
+
+  /** The mark over our lease; or, since a server that finds a value too large deletes what was there, where nothing is. */
+  async #markLease(call: Call, owned: Owned, lease: Lease): Promise<undefined> {
+    const marked = await lease.settle(mark(owned), MARK_MS);
+    if (marked.kind === "refused") await this.#store.add(call.about, mark(owned), MARK_MS);
+  }
+
+  // ──────────────── over a stale value, behind the answer ────────────────
+
+  /** Refreshes a stale value, if nobody does. */
+  refreshBehind(call: Call): void {
+    const { key } = call.about;
+    if (this.#refreshing.has(key)) return;
+    this.#refreshing.add(key);
+    this.behind(this.#refreshStale(call).finally(() => this.#refreshing.delete(key)));
+  }
+
+  /** Lock, then look; set, then unlock. Any overlap costs a second computation when lock and entry are on two servers. */
+  async #refreshStale(call: Call): Promise<void> {
+    const { keys, settings, looks, events } = this.#parts;
+    const { name, key } = call.about;
+    const about: About = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
+    const entry: LeaseEntry = { kind: "lease", nonce: this.#nonce(), generations: [] };
+    const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);
+    if (taken.kind !== "stored") return;
+    const lock = new Lease(this.#store, settings.clock, about, entry, taken.token, call.mintDelayMs);
+    const look = await looks.look(call.about, call.counters);
+    if (look === undefined || judge(call, look, settings.clock.now()) !== "stale") return await lock.release();
+    const begun = events.begin("refresh");
+    const computed = await unshared().run(call.compute);
+    if (computed.kind === "error") {
+      // The lock that is left to run out is the whole fleet's pause before the next try.
+      await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
+      return events.refreshed(key, name, begun, { error: computed.error });
+    }
+    if (computed.kind === "value") await this.#keepOver(call, computed.value, look);
+    await lock.release();
+    events.refreshed(key, name, begun);
+  }
+
+  /** Over what the look saw: the value, or the mark where it cannot be kept. */
+  async #keepOver(call: Call, value: unknown, look: Look): Promise<void> {
+    const owned = ownedBy(call, look.generations);
+    const { token } = look.found!;
+    const keeping = this.#keeping(call, value, owned);
+    const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, token);
+    if (written !== undefined && written.kind !== "never") return;
+    if (written !== undefined) this.#warnNeverKept(call.about, written.error);
+    const marked = await this.#store.set(call.about, mark(owned), MARK_MS, token);
+    if (marked.kind === "refused") await this.#store.add(call.about, mark(owned), MARK_MS);
+  }
+
+  // ──────────────── over what a look saw, without a lease ────────────────
+
+  /** A refresh while a value is there: readers keep it until the new one is stored. Joined by nobody. */
+  refreshOver(call: Call, look: Look): Promise<End> {
+    return this.#alone(call, async (value) => {
+      const keeping = this.#keeping(call, value, ownedBy(call, look.generations));
+      const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, look.found!.token);
+      if (written?.kind !== "stored") await this.forget(call.about);
+    });
+  }
+
+  /** Never kept by its own terms: computes, and that is all. Joined by nobody. */
+  unkept(call: Call): Promise<End> {
+    return this.#alone(call);
+  }
+
+  #alone(call: Call, first?: (value: unknown) => Promise<void>): Promise<End> {
+    const flight = unshared();
+    const seat = flight.board();
+    this.behind(this.#land(call, flight, first));
+    return seated(call, seat, seat.end);
+  }
+
+  async #land(call: Call, flight: Flight, first?: (value: unknown) => Promise<void>): Promise<void> {
+    const computed = await flight.run(call.compute);
+    if (computed.kind === "error") return flight.fail(computed.error);
+    if (computed.kind === "abandoned") return;
+    await first?.(computed.value);
+    flight.land(computed.value);
+  }
+
+  /** A call that saw the mark keeps what can be kept now; what cannot again leaves the mark as it is. */
+  keepOverMark(call: Call, value: unknown, look: Look): void {
+    const keeping = this.#keeping(call, value, ownedBy(call, look.generations));
+    if (keeping === undefined) return;
+    this.behind(this.#store.set(call.about, keeping.entry, keeping.ttlMs, look.found!.token));
+  }
+
+  // ──────────────── the user's own writes ────────────────
+
+  /**
+   * Keeps a given value, the lease first, so that a write which timed out can never land after a later invalidation.
+   * "lease refused": something newer was there. "refused": something newer came. Throws when it is unknown whether it
+   * was kept, or it never can be.
+   */
+  async put(
+    target: Target,
+    generations: readonly bigint[],
+    keeping: (owned: Owned) => Keeping,
+    take: (lease: LeaseEntry) => Promise<Written>,
+  ): Promise<"stored" | "refused" | "lease refused"> {
+    const { flights, settings } = this.#parts;
+    const nonce = this.#nonce();
+    const flight = flights.open(nonce);
+    try {
+      const owned = ownedBy(target, generations);
+      const entry: LeaseEntry = { kind: "lease", nonce, ...owned };
+      const taken = await take(entry);
+      if (taken.kind === "refused") return "lease refused";
+      if (taken.kind !== "stored") throw notConfirmed("keep", target.about.key, taken.error);
+      const lease = new Lease(
+        this.#store,
+        settings.clock,
+        target.about,
+        entry,
+        taken.token,
+        settings.defaults.mintDelayMs,
+      );
+      const kept = keeping(owned);
+      const written = await lease.settle(kept.entry, kept.ttlMs);
+      if (written.kind === "unknown") throw notConfirmed("keep", target.about.key, written.error);
+      if (written.kind === "never") {
+        await lease.release();
+        throw written.error;
+      }
+      flight.land(kept.entry.value);
+      return written.kind;
+    } finally {
+      flights.close(nonce);
+    }
+  }
+
+  /** Deletes whatever is there; asked once more when it was not confirmed, since a second delete changes nothing. */
+  async forget(about: About): Promise<"done" | { readonly error: unknown }> {
+    const first = await this.#store.delete(about, "anything");
+    if (first === "done" || first === "refused") return "done";
+    const second = await this.#store.delete(about, "anything");
+    return second === "refused" ? "done" : second;
+  }
+
+  /** Tells the host of work that goes on after the answer. The work never rejects. */
+  behind(work: Promise<unknown>): void {
+    try {
+      this.#parts.settings.waitUntil(work);
+    } catch (error) {
+      console.warn("cache-utils: waitUntil threw", error);
+    }
+  }
+
+  #nonce(): string {
+    return this.#prefix + (this.#count++).toString(36);
+  }
+
+  /** How a result is kept; `undefined`: it cannot be. What the call's own `when` or `ttl` throws costs only the keeping. */
+  #keeping(call: Call, value: unknown, owned: Owned): Keeping | undefined {
+    const { defaults, clock, random } = this.#parts.settings;
+    const { when = keepsByDefault, ttl, stale } = call.options;
+    try {
+      const ttlMs = when(value) ? ttlMsOf(value, ttl, defaults) : 0;
+      return ttlMs > 0 ? keep(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;
+    } catch (error) {
+      this.#store.failed("set", call.about, error);
+      return undefined;
+    }
+  }
+
+  #warnNeverKept({ name, key }: About, error: CacheValueError): void {
+    const whose = name ?? key;
+    if (this.#warned.has(whose)) return;
+    this.#warned.add(whose);
+    console.warn(`cache-utils: a result of ${whose} cannot be kept, so it is computed each time. ${error.message}`);
+  }
+}
+
+/** Judges what a call's look found. */
+export const judge = ({ fullKey }: Target, look: Look, now: number): ReturnType<typeof verdict> =>
+  verdict(look.found, { fullKey, generations: look.generations }, now);
+
+/** The store did not say that it was done. */
+export const notConfirmed = (action: string, key: string, cause?: unknown): CacheError =>
+  new CacheError(`Cannot ${action} ${key}: the store did not confirm it, so what is there is unknown`, { cause });
+
+const ownedBy = ({ fullKey }: Target, generations: readonly bigint[]): Owned => ({ fullKey, generations });
+
+/** Two calls of one key may name different groups, or stand for different full keys. */
+const isSameTarget = (one: Target, other: Target): boolean =>
+  one.fullKey === other.fullKey && one.counters.length === other.counters.length &&
+  one.counters.every((counter, i) => counter === other.counters[i]);
+
+/** A flight that one caller at most boards. */
+const unshared = (): Flight => new Flight((value) => value);

@@ -1,0 +1,376 @@
+/**
+ * The conductor. How a value is kept so that
+ *
+ *   - a call that begins after an invalidation has resolved, in any process, never returns a value whose computation
+ *     began before that invalidation, and
+ *   - one expiry means one computation in the whole fleet:
+ *
+ * A look reads the entry and its groups' counters in one round trip. A value carries the generations that were read
+ * BEFORE it was computed, so an increment makes it OUTDATED wherever it is. Whoever computes holds a lease under the
+ * key, and writes only over the token of that lease: an invalidation deletes the lease, so an old value that comes
+ * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
+ * refreshes it.
+ */
+import type { Clock } from "../clock.ts";
+import { CacheError } from "../errors.ts";
+import { Keys } from "../key/key.ts";
+import { GuardedStore, type StoreFailure, UNANSWERED } from "../store/guarded.ts";
+import { MemoryStore } from "../store/memory.ts";
+import type { LeaseEntry, Owned } from "../store/store.ts";
+import { Alone } from "./alone.ts";
+import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
+import { type Call, seated, type Target, valueIn, wait } from "./call.ts";
+import { type BackendEvents, Events, type Outcome } from "./events.ts";
+import { Fills, judge, notConfirmed } from "./fill.ts";
+import { type End, type Flight, Flights } from "./flights.ts";
+import { distinct } from "./groups.ts";
+import { LEASE_MS } from "./lease.ts";
+import { Looks } from "./look.ts";
+import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
+import { LATE, Patience, within } from "./patience.ts";
+import { Pollers } from "./poller.ts";
+import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
+
+/** How often a call starts from the top for a refused lease, and for how many leases it waits, before it computes alone. */
+const MAX_REFUSALS = 8;
+const MAX_WAITS = 3;
+/** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
+const KEYS_A_ROUND = 5000;
+
+/**
+ * The group backend: generations, mint locks, leases, projects and versions over any Store.
+ *
+ * @example
+ * ```ts
+ * import { GroupBackend } from "jsr:@x/cache-utils";
+ *
+ * const backend = new GroupBackend({ project: "shop", version: 42 });
+ * const offers = await backend.fetch("offers", () => ["tea", "rice"], { ttl: "5m", group: "offers" });
+ * await backend.invalidateGroup("offers");
+ * console.log(offers, backend.stats);
+ * ```
+ */
+export class GroupBackend implements Backend {
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  readonly #keys: Keys;
+  readonly #store: GuardedStore;
+  readonly #events: Events;
+  readonly #looks: Looks;
+  readonly #pollers: Pollers;
+  readonly #flights: Flights;
+  readonly #alone: Alone;
+  readonly #fills: Fills;
+  #closed: Promise<void> | undefined;
+
+  /** Throws a TypeError or RangeError that names a wrong option. */
+  constructor(options: GroupBackendOptions = {}) {
+    const settings = this.#settings = settingsOf(options);
+    const clock = this.#clock = settings.clock;
+    const keys = this.#keys = new Keys(settings.project, settings.version);
+    const events = this.#events = new Events(clock);
+    const store = this.#store = new GuardedStore(
+      settings.store ?? new MemoryStore({ clock }),
+      clock,
+      settings.storeTimeoutMs,
+      (failure) => this.#told(failure),
+    );
+    const share = (value: unknown) => store.share(value);
+    const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
+    const flights = this.#flights = new Flights(share);
+    this.#pollers = new Pollers(store, clock, settings.random);
+    this.#alone = new Alone(share);
+    this.#fills = new Fills({ settings, keys, store, events, looks, flights });
+  }
+
+  /** How many calls of `fetch` (and so of cached functions) had which outcome. */
+  get stats(): Readonly<Record<Outcome, number>> {
+    return this.#events.stats;
+  }
+
+  /** Adds a listener. Returns the way to stop listening. */
+  on<K extends keyof BackendEvents>(event: K, listener: (event: BackendEvents[K]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  // ──────────────── a call ────────────────
+
+  /**
+   * The value kept under `key`, or else what `compute` returns, kept. Rejects with the function's own error, with
+   * CacheTimeoutError after `timeout`, with the signal's reason; never because the store failed.
+   */
+  async fetch<T>(
+    key: string,
+    compute: (signal: AbortSignal) => T | Promise<T>,
+    options: FetchOptions<T> = {},
+  ): Promise<T> {
+    const begun = this.#events.begin("call");
+    const call = this.#call(key, compute, options);
+    try {
+      options.signal?.throwIfAborted();
+      const value = await this.#answer(call);
+      this.#events.called(call.outcome, call.about.key, options.name, begun);
+      return value as T;
+    } catch (error) {
+      this.#events.called("error", call.about.key, options.name, begun);
+      throw error;
+    } finally {
+      call.patience?.end();
+    }
+  }
+
+  async #answer(call: Call): Promise<unknown> {
+    if (!call.kept) return landed(call, await this.#fills.unkept(call), "miss");
+    if (call.options.force === true) return await this.#refresh(call);
+    let refusals = 0, waits = 0;
+    while (refusals <= MAX_REFUSALS && waits <= MAX_WAITS) {
+      const look = await wait(call, this.#looks.look(call.about, call.counters));
+      if (look === undefined) break; // not every answer came: alone
+      const found = look.found;
+      switch (judge(call, look, this.#clock.now())) {
+        case "fresh": // 1
+          call.outcome = "hit";
+          return look.hand(valueIn(found!));
+        case "stale": // 2
+          call.outcome = "stale";
+          this.#fills.refreshBehind(call);
+          return look.hand(valueIn(found!));
+        case "lease": { // 3
+          const { nonce } = found!.entry as LeaseEntry;
+          const flight = this.#flights.get(nonce);
+          if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
+          if (waits++ === MAX_WAITS) continue;
+          const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
+          if (end === LATE) return await this.#computeAlone(call);
+          if (end.kind !== "dissolved") return landed(call, end, "wait");
+          continue;
+        }
+        case "uncacheable": // 4
+          return await this.#computeAlone(call, (value) => this.#fills.keepOverMark(call, value, look));
+        case "nothing": // 5
+        case "outdated":
+      }
+      const attempt = this.#fills.miss(call, look);
+      const end = await attempt.end;
+      if (end.kind !== "dissolved") return landed(call, end, attempt.leads ? "miss" : "wait");
+      if (end.unknown) break;
+      refusals++;
+    }
+    return await this.#computeAlone(call);
+  }
+
+  /** Waits for a flight of this process; LATE when the call has waited long enough. */
+  async #join(call: Call, flight: Flight): Promise<End | typeof LATE> {
+    // An answered flight only waits for its last write, and no call waits longer for the store than it must.
+    const ms = flight.answered ? this.#settings.storeTimeoutMs : this.#patienceMs(call);
+    const seat = flight.board();
+    const end = await seated(call, seat, within(this.#clock, ms, seat.end));
+    if (end === LATE) seat.leave(false);
+    return end;
+  }
+
+  /** Waits for another process's lease, then from the top; LATE when the call has waited long enough. */
+  async #poll(call: Call, nonce: string): Promise<End | typeof LATE> {
+    const poll = this.#pollers.wait(call.about, nonce);
+    try {
+      const woken = await wait(call, within(this.#clock, this.#patienceMs(call), poll.gone));
+      return woken === LATE ? LATE : { kind: "dissolved", unknown: false };
+    } finally {
+      poll.leave();
+    }
+  }
+
+  /** A call waits for others `mintDelay` in all. */
+  #patienceMs(call: Call): number {
+    const now = this.#clock.now();
+    call.waitsUntil ??= now + call.mintDelayMs;
+    return call.waitsUntil - now;
+  }
+
+  async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
+    const { seat, leads } = this.#alone.board(call.fullKey ?? call.about.key, call.compute, keep);
+    return landed(call, await seated(call, seat, seat.end), leads ? "miss" : "wait");
+  }
+
+  /** Computes whatever is kept. Waits for nobody; what it could not store it deletes, so that no older value stays. */
+  async #refresh(call: Call): Promise<unknown> {
+    for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
+      const look = await wait(call, this.#looks.look(call.about, call.counters));
+      if (look === undefined) break;
+      const seen = judge(call, look, this.#clock.now());
+      const over = seen === "fresh" || seen === "stale";
+      const end = over ? await this.#fills.refreshOver(call, look) : await this.#fills.refresh(call, look);
+      if (end.kind !== "dissolved") return landed(call, end, "miss");
+      if (end.unknown) break;
+    }
+    const { seat } = this.#alone.board(call.fullKey ?? call.about.key, call.compute);
+    const forgotten = seat.end.then(async (end) => {
+      if (end.kind === "value") await this.#fills.forget(call.about);
+      return end;
+    });
+    this.#fills.behind(forgotten);
+    return landed(call, await seated(call, seat, forgotten), "miss");
+  }
+
+  // ──────────────── the user's own verbs ────────────────
+
+  /** The value kept under `key`, fresh or stale; else, or when the store does not answer, `undefined`. */
+  async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
+    return await this.#peek(this.#target(key, options.group)) as T | undefined;
+  }
+
+  /** Many at once. Absent keys, and those whose store does not answer, are not in the map. */
+  async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+    const targets = keys.map((key) => this.#target(key, options.group));
+    const found = new Map<string, T>();
+    for (let from = 0; from < keys.length; from += KEYS_A_ROUND) {
+      const values = await Promise.all(targets.slice(from, from + KEYS_A_ROUND).map((target) => this.#peek(target)));
+      values.forEach((value, i) => value !== undefined && found.set(keys[from + i]!, value as T));
+    }
+    return found;
+  }
+
+  /**
+   * Keeps a value, `null` included; `ttl` of 0 or less deletes the key. Resolves when it was kept, or certainly not,
+   * since something newer came. Rejects with CacheValueError for what cannot be kept, with CacheError when that is unknown.
+   */
+  async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
+    const { target, taken, ttlMs } = this.#given(key, value, options);
+    if (!(ttlMs > 0)) return await this.#invalidate(target);
+    const generations = await Promise.all(target.counters.map((counter) => this.#generation(target, counter)));
+    await this.#fills.put(target, generations, this.#keeping(taken, ttlMs, options), (lease) => {
+      return this.#store.set(target.about, lease, LEASE_MS, "anything");
+    });
+  }
+
+  /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
+  async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
+    const { target, taken, ttlMs } = this.#given(key, value, options);
+    if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
+    for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
+      const look = await this.#looks.look(target.about, target.counters);
+      if (look === undefined) throw notConfirmed("add", target.about.key);
+      const seen = judge(target, look, this.#clock.now());
+      if (seen === "fresh" || seen === "stale") return false;
+      const token = look.found?.token;
+      const put = await this.#fills.put(target, look.generations, this.#keeping(taken, ttlMs, options), (lease) => {
+        return token === undefined
+          ? this.#store.add(target.about, lease, LEASE_MS)
+          : this.#store.set(target.about, lease, LEASE_MS, token);
+      });
+      if (put !== "lease refused") return put === "stored";
+    }
+    return false;
+  }
+
+  /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
+  async delete(key: string): Promise<void> {
+    await this.#invalidate(this.#target(key, undefined));
+  }
+
+  /**
+   * Everything kept under these groups is gone, in every process and release, when this resolves. Rejects with
+   * CacheError if the store did not confirm it for every one of them.
+   */
+  async invalidateGroup(...groups: string[]): Promise<void> {
+    this.#assertOpen();
+    if (groups.length === 0) throw new TypeError("Cannot invalidate no group: name at least one");
+    const names = distinct(groups);
+    const failures = await Promise.all(names.map(async (group) => {
+      const about = { key: this.#keys.counter(group) };
+      let done = await this.#store.increment(about);
+      // Once more: an increment too many costs misses, one too few would break the promise.
+      if (done !== "done") done = await this.#store.increment(about);
+      return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
+    }));
+    const failure = failures.find((error) => error !== undefined);
+    if (failure !== undefined) throw failure;
+    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });
+  }
+
+  /** The key as kept in the store: project, version and truncation included. */
+  key(key: string): string {
+    return this.#keys.entry(key).key;
+  }
+
+  /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#pollers.close();
+      this.#closed = this.#store.close();
+    }
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // ──────────────── arguments ────────────────
+
+  #target(key: string, group: Groups | undefined, name?: string): Target {
+    this.#assertOpen();
+    const { key: kept, fullKey } = this.#keys.entry(key);
+    const groups = distinct(group, this.#settings.groups);
+    const counters = groups.length === 0 ? groups : groups.map((group) => this.#keys.counter(group));
+    return { about: { name, key: kept }, fullKey, counters };
+  }
+
+  #call<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options: FetchOptions<T>): Call {
+    if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
+    const target = this.#target(key, options.group, options.name);
+    const { timeoutMs, mintDelayMs, kept } = checkTerms(options, this.#settings.defaults);
+    const patience = timeoutMs === Infinity && options.signal === undefined
+      ? undefined
+      : new Patience(this.#clock, target.about.key, timeoutMs, options.signal);
+    return { ...target, compute, options, patience, kept, mintDelayMs, waitsUntil: undefined, outcome: "miss" };
+  }
+
+  /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
+  #given<T>(key: string, value: T, options: EntryOptions<T>): { target: Target; taken: unknown; ttlMs: number } {
+    const target = this.#target(key, options.group);
+    checkTerms(options as FetchOptions<T>, this.#settings.defaults);
+    const ttlMs = ttlMsOf(value, options.ttl, this.#settings.defaults);
+    return { target, taken: this.#store.copy(value), ttlMs };
+  }
+
+  async #invalidate({ about }: Target): Promise<void> {
+    const done = await this.#fills.forget(about);
+    if (done !== "done") throw notConfirmed("invalidate", about.key, done.error);
+    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { key: about.key });
+  }
+
+  /** Read for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
+  async #generation({ about }: Target, counter: string): Promise<bigint> {
+    const generation = await this.#store.counter({ key: counter });
+    if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
+    return generation;
+  }
+
+  #keeping<T>(taken: unknown, ttlMs: number, { stale }: EntryOptions<T>): (owned: Owned) => Keeping {
+    const { defaults, random } = this.#settings;
+    return (owned) => keep(taken, ttlMs, stale, defaults, owned, this.#clock.now(), random);
+  }
+
+  async #peek(target: Target): Promise<unknown> {
+    const look = await this.#looks.look(target.about, target.counters);
+    if (look === undefined) return undefined;
+    const seen = judge(target, look, this.#clock.now());
+    return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;
+  }
+
+  #told(failure: StoreFailure): void {
+    if (this.#closed === undefined) this.#events.tell("storeError", failure);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw new CacheError("backend is closed");
+  }
+}
+
+/** What the caller is given of a flight that was not dissolved. */
+function landed(call: Call, end: End, outcome: Outcome): unknown {
+  if (end.kind === "error") throw end.error;
+  call.outcome = outcome;
+  return end.kind === "value" ? end.value : undefined;
+}

@@ -1,0 +1,102 @@
+import { type Clock, systemClock } from "../clock.ts";
+import { type Duration, toMsFromZero } from "../duration.ts";
+import { type Random, systemRandom } from "../random.ts";
+import type { Store } from "../store/store.ts";
+import type { Groups } from "./backend.ts";
+import { distinct } from "./groups.ts";
+import type { Defaults } from "./terms.ts";
+
+/** How a GroupBackend works, and what it does where a call says nothing. */
+export interface GroupBackendOptions {
+  /** Where entries are kept. Default: a `new MemoryStore()` with this backend's clock. */
+  store?: Store | undefined;
+  /** Several projects on one store never see each other. Default: none. */
+  project?: string | undefined;
+  /**
+   * Several releases of one project side by side never see each other's entries; an invalidation reaches all of them.
+   * 1 and "1" are the same. Default: none.
+   */
+  version?: string | number | undefined;
+  /** How long a result is fresh. Default 300 s. 0: nothing is kept. */
+  ttl?: Duration | undefined;
+  /** How long past its ttl a result may still be served while one caller anywhere refreshes it. Default 30 s. 0: never. */
+  stale?: Duration | undefined;
+  /** Groups that every entry of this backend belongs to, besides its own: one `invalidateGroup` clears them all. Default: none. */
+  group?: Groups | undefined;
+  /**
+   * Upper bound on how long a value takes to compute: so long its lease or mint lock is renewed before another caller
+   * may take over. (A dead holder costs at most 6 s.) Default 30 s.
+   */
+  mintDelay?: Duration | undefined;
+  /** Shorten each ttl by up to this fraction, at random, so entries written together do not expire together. 0 to 1. Default 0. */
+  jitter?: number | undefined;
+  /** How long a call waits for the store before it computes: for a look, and again for its lease. Default 250 ms. */
+  storeTimeout?: Duration | undefined;
+  /**
+   * Told of work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
+   * hosts; called in the caller's async context. The promise never rejects. Default: nobody is told.
+   */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** Default: the runtime's. */
+  clock?: Clock | undefined;
+  /** Default: the runtime's. */
+  random?: Random | undefined;
+}
+
+/** The options, checked, with every default in its place. */
+export interface Settings {
+  readonly store: Store | undefined;
+  readonly project: string | undefined;
+  readonly version: string | number | undefined;
+  readonly groups: readonly string[];
+  readonly defaults: Defaults;
+  readonly storeTimeoutMs: number;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
+  store: true,
+  project: true,
+  version: true,
+  ttl: true,
+  stale: true,
+  group: true,
+  mintDelay: true,
+  jitter: true,
+  storeTimeout: true,
+  waitUntil: true,
+  clock: true,
+  random: true,
+};
+
+/** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
+export function settingsOf(options: GroupBackendOptions): Settings {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(KNOWN, name)) {
+      throw new TypeError(
+        `Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(KNOWN).join(", ")}`,
+      );
+    }
+  }
+  const { jitter = 0, waitUntil = () => {} } = options;
+  if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
+  if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
+  return {
+    store: options.store,
+    project: options.project,
+    version: options.version,
+    groups: distinct(options.group),
+    defaults: {
+      ttlMs: toMsFromZero(options.ttl ?? 300, "ttl"),
+      staleMs: toMsFromZero(options.stale ?? 30, "stale"),
+      mintDelayMs: toMsFromZero(options.mintDelay ?? 30, "mintDelay"),
+      jitter,
+    },
+    storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
+    waitUntil,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+}

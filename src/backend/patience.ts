@@ -1,0 +1,75 @@
+import type { Clock } from "../clock.ts";
+import { CacheTimeoutError } from "../errors.ts";
+
+/** One caller's patience: its `timeout`, counted from the beginning of its call, and its signal. */
+export class Patience {
+  /** Why the caller left, once it did. */
+  #left: { readonly reason: unknown } | undefined;
+  #aborted = false;
+  /** Rejects the one wait that is under way: a call waits for one thing at a time. */
+  #reject: ((reason: unknown) => void) | undefined;
+  #end: () => void;
+
+  constructor(clock: Clock, key: string, timeoutMs: number, signal: AbortSignal | undefined) {
+    const timer = timeoutMs === Infinity ? undefined : clock.setTimeout(() => {
+      this.#leave(
+        new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`),
+      );
+    }, timeoutMs);
+    const abort = () => {
+      this.#aborted = true;
+      this.#leave(signal!.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#end = () => {
+      if (timer !== undefined) clock.clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    };
+    if (signal?.aborted) abort();
+  }
+
+  /** Did the signal end it? A timeout is no abort. */
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  /** As the promise settles, or a rejection as soon as the caller leaves. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#left !== undefined) reject(this.#left.reason);
+      this.#reject = reject;
+      promise.then(resolve, reject);
+    });
+  }
+
+  /** The call is over: no timer and no listener stays. */
+  end(): void {
+    this.#end();
+  }
+
+  #leave(reason: unknown): void {
+    this.#left ??= { reason };
+    this.#reject?.(reason);
+    this.#end();
+  }
+}
+
+/** The answer of `within` when the time was up first. */
+export const LATE: unique symbol = Symbol("late");
+
+/** As the promise settles, or LATE after so many ms. */
+export function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | typeof LATE> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimeout(() => resolve(LATE), Math.max(0, ms));
+    promise.then(
+      (value) => {
+        clock.clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clock.clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,111 @@
+import type { Clock } from "../clock.ts";
+import type { Duration } from "../duration.ts";
+import type { Codec } from "../store/codec.ts";
+import { type KeyValueCache, PlainStore } from "../store/plain.ts";
+
+export type { KeyValueCache };
+import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
+import type { BackendEvents, Outcome } from "./events.ts";
+import { GroupBackend } from "./group.ts";
+
+/** How a PlainBackend works. */
+export interface PlainBackendOptions {
+  /** Default: none. */
+  project?: string | undefined;
+  /** Default: none. */
+  version?: string | number | undefined;
+  /** How long a result is kept. Default 300 s. */
+  ttl?: Duration | undefined;
+  /** How values become the strings that the cache is given. Default: `defaultCodec()`. */
+  codec?: Codec | undefined;
+  /** Default: the runtime's. */
+  clock?: Clock | undefined;
+}
+
+/**
+ * Any third-party cache with get/set/delete (a Map, lru-cache, Keyv, …) as a Backend: single-key invalidation, one
+ * computation per process, nothing stale (`stale` is 0 whatever a call says), no groups (asking for one is a TypeError).
+ *
+ * @example
+ * ```ts
+ * import { cached, PlainBackend } from "jsr:@x/cache-utils";
+ *
+ * const backend = new PlainBackend(new Map(), { ttl: "1m" });
+ * const square = cached((n: number) => n * n, { name: "square", backend });
+ * console.log(await square(12));
+ * ```
+ */
+export class PlainBackend implements Backend {
+  /** Groups are refused. */
+  readonly groups = false;
+  readonly #backend: GroupBackend;
+
+  /** Throws a TypeError for a cache that lacks get, set or delete. */
+  constructor(cache: KeyValueCache, options: PlainBackendOptions = {}) {
+    const { codec, clock, ...rest } = options;
+    this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new PlainStore(cache, { codec, clock }) });
+  }
+
+  /** How many calls of `fetch` had which outcome. */
+  get stats(): Readonly<Record<Outcome, number>> {
+    return this.#backend.stats;
+  }
+
+  /** Adds a listener. Returns the way to stop listening. */
+  on<K extends keyof BackendEvents>(event: K, listener: (event: BackendEvents[K]) => void): () => void {
+    return this.#backend.on(event, listener);
+  }
+
+  async fetch<T>(
+    key: string,
+    compute: (signal: AbortSignal) => T | Promise<T>,
+    options: FetchOptions<T> = {},
+  ): Promise<T> {
+    return await this.#backend.fetch(key, compute, neverStale(options));
+  }
+
+  async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
+    return await this.#backend.get(key, neverStale(options));
+  }
+
+  async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+    return await this.#backend.getMany(keys, neverStale(options));
+  }
+
+  async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
+    await this.#backend.set(key, value, neverStale(options));
+  }
+
+  async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
+    return await this.#backend.add(key, value, neverStale(options));
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#backend.delete(key);
+  }
+
+  /** Rejects with a TypeError. */
+  invalidateGroup(...groups: string[]): Promise<void> {
+    return Promise.reject(noGroups(groups));
+  }
+
+  key(key: string): string {
+    return this.#backend.key(key);
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function neverStale<O extends { group?: Groups | undefined }>(options: O): O & { stale: 0 } {
+  if (options.group !== undefined && options.group.length > 0) throw noGroups(options.group);
+  return { ...options, stale: 0 };
+}
+
+const noGroups = (groups: Groups): TypeError =>
+  new TypeError(`Cannot use group ${JSON.stringify(groups)}: a PlainBackend has no groups, a GroupBackend does`);

@@ -1,0 +1,65 @@
+import { type Duration, toMs, toMsFromZero } from "../duration.ts";
+import type { Random } from "../random.ts";
+import type { Owned, ValueEntry } from "../store/store.ts";
+import type { EntryOptions, FetchOptions } from "./backend.ts";
+
+/** What a backend does where a call says nothing. */
+export interface Defaults {
+  readonly ttlMs: number;
+  readonly staleMs: number;
+  readonly mintDelayMs: number;
+  /** Shortens each ttl by up to this fraction. */
+  readonly jitter: number;
+}
+
+/** An entry to write, and how long the store shall keep it. */
+export interface Keeping {
+  readonly entry: ValueEntry;
+  readonly ttlMs: number;
+}
+
+/** What a call's fixed durations come to. Throws a TypeError or RangeError for one that can never be right. */
+export function checkTerms<T>(
+  { ttl, stale, mintDelay, timeout }: FetchOptions<T>,
+  defaults: Defaults,
+): { readonly kept: boolean; readonly timeoutMs: number; readonly mintDelayMs: number } {
+  if (stale !== undefined) toMsFromZero(stale, "stale");
+  return {
+    kept: typeof ttl === "function" || (ttl === undefined ? defaults.ttlMs : toMs(ttl, "ttl")) > 0,
+    timeoutMs: timeout === undefined ? Infinity : toMsFromZero(timeout, "timeout"),
+    mintDelayMs: mintDelay === undefined ? defaults.mintDelayMs : toMsFromZero(mintDelay, "mintDelay"),
+  };
+}
+
+/** The ttl of a value in ms, 0 or less: not to be kept. An adaptive ttl that is no duration throws. */
+export function ttlMsOf<T>(value: T, ttl: EntryOptions<T>["ttl"], defaults: Defaults): number {
+  if (ttl === undefined) return defaults.ttlMs;
+  return toMs(typeof ttl === "function" ? ttl(value) : ttl, "ttl");
+}
+
+/** The entry of a value, by the call's terms. `ttlMs` > 0. */
+export function keep(
+  value: unknown,
+  ttlMs: number,
+  stale: Duration | undefined,
+  defaults: Defaults,
+  owned: Owned,
+  now: number,
+  random: Random,
+): Keeping {
+  const staleMs = stale === undefined ? defaults.staleMs : toMsFromZero(stale, "stale");
+  const freshUntil = now + jittered(ttlMs, defaults.jitter, random);
+  const staleUntil = freshUntil + staleMs;
+  const { fullKey, generations } = owned;
+  return { entry: { kind: "value", value, freshUntil, staleUntil, fullKey, generations }, ttlMs: staleUntil - now };
+}
+
+/** Never down to 0, which would mean "not kept". */
+function jittered(ttlMs: number, jitter: number, random: Random): number {
+  return jitter === 0 || ttlMs === Infinity
+    ? ttlMs
+    : Math.max(Math.min(1, ttlMs), ttlMs * (1 - jitter * random.fraction()));
+}
+
+/** Kept by default: everything but what a function returns that returns nothing. */
+export const keepsByDefault = (value: unknown): boolean => value !== undefined && value !== null;
