@@ -1,0 +1,114 @@
+/** What a reply means to the caller of each verb. */
+
+import { refused } from "./failure.ts";
+import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
+import type { Operation } from "./operation.ts";
+import { VERB } from "./request.ts";
+import { type Reply, STATUS, uint64 } from "./wire.ts";
+
+/**
+ * What a write came to. `add`: "exists". `replace`, or a cas write, of a missing key: "not-found". A cas that no longer
+ * matches: "exists". `append` and `prepend` to nothing: "not-stored". "connection-lost": see `CasOptions`.
+ */
+export type WriteResult = Stored | {
+  readonly stored: false;
+  readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
+};
+
+/** Who answers: the connection, which items and writes remember as the one that gave their cas. */
+export interface Answerer {
+  readonly server: string;
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Gives an operation a reply, its last or one of several. */
+export function answer(operation: Operation, reply: Reply, from: Answerer): void {
+  const { status } = reply;
+  switch (operation.verb) {
+    case VERB.get:
+    case VERB.getAndTouch:
+      if (status === STATUS.ok) return operation.succeed(itemOf(operation.key, reply, from), "ok");
+      if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      break;
+    case VERB.getMulti:
+      return gather(operation, reply, from);
+    case VERB.set:
+    case VERB.add:
+    case VERB.replace:
+    case VERB.append:
+    case VERB.prepend:
+      if (status === STATUS.ok) {
+        return operation.succeed(new ConfirmedWrite(uint64(reply.casHigh, reply.casLow), from), "ok");
+      }
+      if (status === STATUS.exists) return notStored(operation, "exists");
+      if (status === STATUS.notFound) return notStored(operation, "not-found");
+      if (status === STATUS.notStored) return notStored(operation, "not-stored");
+      break;
+    case VERB.delete:
+      if (status === STATUS.ok) return operation.succeed(true, "ok");
+      if (status === STATUS.notFound) return operation.succeed(false, "miss");
+      if (status === STATUS.exists) return operation.succeed(false, "refused");
+      break;
+    case VERB.incr:
+    case VERB.decr:
+      if (status === STATUS.ok) return operation.succeed(counterOf(reply), "ok");
+      if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      break;
+    case VERB.touch:
+      if (status === STATUS.ok) return operation.succeed(true, "ok");
+      if (status === STATUS.notFound) return operation.succeed(false, "miss");
+      break;
+    case VERB.stats:
+      if (status === STATUS.ok) return gatherStatistic(operation, reply);
+      break;
+    case VERB.version:
+      if (status === STATUS.ok) return operation.succeed(textOf(reply), "ok");
+      break;
+    case VERB.flushAll:
+    case VERB.noop:
+      if (status === STATUS.ok) return operation.succeed(undefined, "ok");
+      break;
+  }
+  operation.fail(refused(operation, from.server, status, textOf(reply)));
+}
+
+/** A fenced operation whose connection is gone: certainly not done. */
+export function answerConnectionLost(operation: Operation): void {
+  if (operation.verb === VERB.delete) operation.succeed(false, "refused");
+  else notStored(operation, "connection-lost");
+}
+
+function notStored(operation: Operation, reason: (WriteResult & { stored: false })["reason"]): void {
+  operation.succeed({ stored: false, reason }, "refused");
+}
+
+/** Hits come one by one; the NOOP's answer ends the run. */
+function gather(operation: Operation, reply: Reply, from: Answerer): void {
+  const items = (operation.gathered ??= new Map()) as Map<string, Item>;
+  if (reply.last) return operation.succeed(items, "ok");
+  if (reply.status !== STATUS.ok) return operation.fail(refused(operation, from.server, reply.status, textOf(reply)));
+  const key = operation.details!.keys![reply.index]!;
+  items.set(key, itemOf(key, reply, from));
+}
+
+function gatherStatistic(operation: Operation, reply: Reply): void {
+  const found = (operation.gathered ??= new Map()) as Map<string, string>;
+  if (reply.last) return operation.succeed(found, "ok");
+  found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.valueStart)), textOf(reply));
+}
+
+function itemOf(key: string, reply: Reply, from: Answerer): Item {
+  const { chunk, valueStart, valueEnd, flags, casHigh, casLow } = reply;
+  return new ReceivedItem(key, chunk.subarray(valueStart, valueEnd), flags, uint64(casHigh, casLow), from);
+}
+
+/** A counter after INCR or DECR: 64 bits, big endian. */
+function counterOf({ chunk, valueStart: at }: Reply): bigint {
+  return uint64(word(chunk, at), word(chunk, at + 4));
+}
+
+const word = (chunk: Uint8Array, at: number): number =>
+  (chunk[at]! << 24 | chunk[at + 1]! << 16 | chunk[at + 2]! << 8 | chunk[at + 3]!) >>> 0;
+
+const textOf = ({ chunk, valueStart, valueEnd }: Reply): string => decoder.decode(chunk.subarray(valueStart, valueEnd));

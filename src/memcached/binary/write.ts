@@ -1,0 +1,155 @@
+/**
+ * Requests as frames, written straight into the outgoing buffer.
+ *
+ *     0      1       2           4              5         6        8            12      16   24
+ *     magic | opcode | key length | extras length | datatype | vbucket | body length | opaque | cas | extras | key | value
+ *
+ * All numbers are big endian. Datatype and vbucket are 0.
+ */
+
+import { type Details, type Request, VERB } from "../request.ts";
+import { halves } from "../wire.ts";
+import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
+
+const encoder = new TextEncoder();
+
+/** A character of a string takes at most three bytes of UTF-8 (a pair of surrogates: four). */
+const BYTES_PER_UNIT = 3;
+
+/** The largest extras: delta u64, initial u64, exptime u32. */
+const MOST_EXTRAS = 20;
+
+/** The most bytes that a request takes. */
+export function room(request: Request): number {
+  const { details } = request;
+  const own = HEADER + MOST_EXTRAS + request.keyBytes;
+  if (details === undefined) return own;
+  const { value, keysBytes } = details;
+  if (keysBytes !== undefined) {
+    let bytes = HEADER;
+    for (const length of keysBytes) bytes += HEADER + length;
+    return bytes;
+  }
+  if (value === undefined) return own;
+  return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
+}
+
+/** How many opaques a request takes: one for each of its frames. */
+export function opaques({ verb, details }: Request): number {
+  return verb === VERB.getMulti ? details!.keys!.length + 1 : 1;
+}
+
+/** Writes a request at `at`, under its opaque; returns where it ends. */
+export function write(request: Request, into: Uint8Array, at: number): number {
+  const { verb, key, keyBytes, details, opaque } = request;
+  if (verb === VERB.getMulti) return writeMulti(details!, opaque, into, at);
+  const opcode = OPCODE_OF_VERB[verb]!;
+  if (details === undefined) {
+    header(into, at, opcode, keyBytes, 0, keyBytes, opaque);
+    return writeKey(key, keyBytes, into, at + HEADER);
+  }
+
+  let extras = 0;
+  const start = at + HEADER;
+  switch (verb) {
+    // flags u32 | exptime u32
+    case VERB.set:
+    case VERB.add:
+    case VERB.replace:
+      uint32(into, start, details.flags!);
+      uint32(into, start + 4, details.exptime!);
+      extras = 8;
+      break;
+    // delta u64 | initial u64 | exptime u32
+    case VERB.incr:
+    case VERB.decr:
+      uint64(into, start, details.delta!);
+      uint64(into, start + 8, details.initial!);
+      uint32(into, start + 16, details.exptime!);
+      extras = 20;
+      break;
+    // exptime u32; a flush without it happens at once
+    case VERB.touch:
+    case VERB.getAndTouch:
+    case VERB.flushAll:
+      uint32(into, start, details.exptime!);
+      extras = 4;
+      break;
+  }
+  let end = writeKey(key, keyBytes, into, start + extras);
+  const { value, cas } = details;
+  if (typeof value === "string") end += encoder.encodeInto(value, into.subarray(end)).written;
+  else if (value !== undefined) {
+    into.set(value, end);
+    end += value.length;
+  }
+  header(into, at, opcode, keyBytes, extras, end - start, opaque);
+  if (cas !== undefined && cas !== 0n) uint64(into, at + 16, cas);
+  return end;
+}
+
+/** GETKQ for each key, then a NOOP, whose answer says that no more hits follow. */
+function writeMulti(details: Details, first: number, into: Uint8Array, at: number): number {
+  const keys = details.keys!;
+  const lengths = details.keysBytes!;
+  let opaque = first;
+  for (let n = 0; n < keys.length; n++) {
+    header(into, at, OPCODE.getKeyQuietly, lengths[n]!, 0, lengths[n]!, opaque);
+    at = writeKey(keys[n]!, lengths[n]!, into, at + HEADER);
+    opaque = (opaque + 1) >>> 0;
+  }
+  header(into, at, OPCODE.noop, 0, 0, 0, opaque);
+  return at + HEADER;
+}
+
+/** Gives a frame that was written before the request's present opaque. */
+export function rewrite(request: Request, frame: Uint8Array): void {
+  uint32(frame, 12, request.opaque);
+}
+
+function header(
+  into: Uint8Array,
+  at: number,
+  opcode: number,
+  keyBytes: number,
+  extras: number,
+  body: number,
+  opaque: number,
+): void {
+  into[at] = MAGIC.request;
+  into[at + 1] = opcode;
+  into[at + 2] = 0; // a key is at most 250 bytes
+  into[at + 3] = keyBytes;
+  into[at + 4] = extras;
+  into[at + 5] = 0;
+  into[at + 6] = 0;
+  into[at + 7] = 0;
+  uint32(into, at + 8, body);
+  uint32(into, at + 12, opaque);
+  // The buffer has been used before, so "no cas" has to be written as well.
+  uint32(into, at + 16, 0);
+  uint32(into, at + 20, 0);
+}
+
+/** Short ASCII is quicker by hand than by `encodeInto`. */
+function writeKey(key: string, keyBytes: number, into: Uint8Array, at: number): number {
+  if (keyBytes === key.length && keyBytes <= 64) {
+    for (let n = 0; n < keyBytes; n++) into[at + n] = key.charCodeAt(n);
+  } else {
+    encoder.encodeInto(key, into.subarray(at, at + keyBytes));
+  }
+  return at + keyBytes;
+}
+
+function uint32(into: Uint8Array, at: number, value: number): void {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
+}
+
+function uint64(into: Uint8Array, at: number, value: bigint): void {
+  const [high, low] = halves(value);
+  uint32(into, at, high);
+  uint32(into, at + 4, low);
+}

@@ -1,0 +1,385 @@
+/** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
+
+import { type Clock, ticks } from "../clock.ts";
+import type { Duration } from "../duration.ts";
+import type { Listeners } from "../listeners.ts";
+import { systemRandom } from "../random.ts";
+import type { WriteResult } from "./answer.ts";
+import { openBinaryWire } from "./binary/wire.ts";
+import { type MemcachedEvents, memcachedListeners } from "./events.ts";
+import { tooLarge } from "./failure.ts";
+import { type Item, originOf, type Stored } from "./item.ts";
+import {
+  checkCas,
+  checkCounter,
+  checkFlags,
+  checkValue,
+  DO_NOT_CREATE,
+  exptime,
+  flushDelay,
+  longestValue,
+  type Value,
+} from "./limits.ts";
+import { type Observer, Operation, type Outcome } from "./operation.ts";
+import {
+  type CasOptions,
+  checkOptions,
+  type CounterOptions,
+  type MemcachedOptions,
+  type RequestOptions,
+  type Seams,
+  type Settings,
+  type WriteOptions,
+} from "./options.ts";
+import { checkKey, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
+import { Ring } from "./ring.ts";
+import { Server, type ServerListener } from "./server.ts";
+import { parseServers, type ServerPlace } from "./servers.ts";
+
+/** What `getMulti` found, and which servers could not be asked, by name. */
+export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
+
+/**
+ * A memcached client.
+ *
+ * Servers: "host", "host:port", "[::1]:11211", "/run/memcached.sock", each optionally with a weight ("10.0.0.1:11211 2"),
+ * in an array or one string with commas. Default "127.0.0.1:11211". A server's name (`serverOf`, `failed`, `stats`,
+ * `version`, `error.server`, events) is its address without the weight: `host:port`, `[::1]:11211`, or the socket's path.
+ *
+ * Nothing is opened before the first operation. What is asked in one tick leaves in one write. Methods that return a
+ * promise reject, they never throw: TypeError and RangeError for wrong arguments, ConnectionError, TimeoutError (the
+ * outcome is unknown), ProtocolError, ServerError and QueueFullError for the rest. Keys are 1 to 250 bytes of UTF-8
+ * without spaces and control characters. `flushAll`, `stats` and `version` ask every server and reject if one fails;
+ * only `getMulti` gives partial results.
+ *
+ * @example
+ * ```ts
+ * import { Memcached } from "jsr:@x/cache-utils/memcached";
+ *
+ * await using memcached = new Memcached("127.0.0.1:11211");
+ * await memcached.set("greeting", "hello", { ttl: "5m" });
+ * console.log((await memcached.get("greeting"))?.text());
+ * ```
+ */
+export class Memcached implements AsyncDisposable {
+  /** Their names, in the order in which they were given. */
+  readonly servers: readonly string[];
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  readonly #places: readonly ServerPlace[];
+  readonly #servers: readonly Server[];
+  readonly #listeners: Listeners<MemcachedEvents>;
+  readonly #observer: Observer;
+  #ring: Ring | undefined;
+  /** With `deadServers: "eject"`: the servers that live, and their ring, until one dies or comes back. */
+  #living: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Throws a TypeError or RangeError that names the server or the option. Connects to nothing yet. */
+  constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
+    this.#places = parseServers(servers);
+    const settings = this.#settings = checkOptions(options);
+    const { random = systemRandom, connect } = options as Seams;
+    this.#clock = settings.clock;
+    this.servers = Object.freeze(this.#places.map(({ name }) => name));
+    this.#listeners = memcachedListeners();
+    const listener: ServerListener = {
+      connected: (server, ms) => this.#listeners.tell("connect", { server: server.name, ms }),
+      died: (server, error, retryMs) => this.#turned("dead", { server: server.name, error, retryMs }),
+      revived: (server) => this.#turned("alive", { server: server.name }),
+    };
+    this.#servers = this.#places.map(({ name, address }) =>
+      new Server(
+        { ...settings, server: name, address, openWire: openBinaryWire, connect },
+        settings.connections,
+        random,
+        listener,
+      )
+    );
+    this.#observer = { settled: (operation, outcome, error) => this.#settled(operation, outcome, error) };
+  }
+
+  /** The item under a key; `undefined`: there is none. */
+  get(key: string, options?: RequestOptions): Promise<Item | undefined> {
+    try {
+      return this.#ask(new Operation(VERB.get, key, checkKey(key)), options) as Promise<Item | undefined>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
+   * be asked, with the reason. Counts as one request for each server against `maxInFlight`. An abort rejects all of it.
+   */
+  async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
+    if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
+    const shares = new Map<Server, Map<string, number>>();
+    for (const key of keys as readonly string[]) {
+      const bytes = checkKey(key);
+      const server = this.#serverOf(key);
+      const share = shares.get(server) ?? new Map<string, number>();
+      shares.set(server, share.set(key, bytes));
+    }
+    const failed = new Map<string, Error>();
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    const asked = [...shares].map(([server, share]) => {
+      const details = { keys: [...share.keys()], keysBytes: [...share.values()] };
+      const operation = new Operation(VERB.getMulti, "", 0, details);
+      return (this.#askServer(server, operation, options) as Promise<Map<string, Item>>).catch((error) => {
+        if (signal?.aborted) throw signal.reason;
+        failed.set(server.name, error);
+        return undefined;
+      });
+    });
+    const found = await Promise.all(asked);
+    // Of one server, the usual case, there is nothing to join.
+    const items = found.length === 1 ? found[0] ?? new Map<string, Item>() : new Map<string, Item>();
+    if (found.length > 1) {
+      for (const some of found) {
+        if (some) {
+          for (const [key, item] of some) items.set(key, item);
+        }
+      }
+    }
+    // Not enumerable: compared with another Map, the items are what counts.
+    return Object.defineProperty(items, "failed", { value: failed }) as MultiResult;
+  }
+
+  /** Writes a value, whatever is there; with `cas`, only over that. */
+  set(key: string, value: Value, options?: WriteOptions & CasOptions): Promise<WriteResult> {
+    return this.#write(VERB.set, key, value, options, options?.cas);
+  }
+
+  /** Writes a value where nothing is; else "exists". */
+  add(key: string, value: Value, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(VERB.add, key, value, options, undefined);
+  }
+
+  /** Writes a value where something is; else "not-found". */
+  replace(key: string, value: Value, options?: WriteOptions & CasOptions): Promise<WriteResult> {
+    return this.#write(VERB.replace, key, value, options, options?.cas);
+  }
+
+  /** Puts a value behind the one that is there, which keeps its flags and ttl; nothing there: "not-stored". */
+  append(key: string, value: Value, options?: RequestOptions & CasOptions): Promise<WriteResult> {
+    return this.#write(VERB.append, key, value, options, options?.cas);
+  }
+
+  /** Puts a value before the one that is there, which keeps its flags and ttl; nothing there: "not-stored". */
+  prepend(key: string, value: Value, options?: RequestOptions & CasOptions): Promise<WriteResult> {
+    return this.#write(VERB.prepend, key, value, options, options?.cas);
+  }
+
+  /** Deletes. false: it was missing, or the cas no longer matches. */
+  delete(key: string, options?: RequestOptions & CasOptions): Promise<boolean> {
+    try {
+      const keyBytes = checkKey(key);
+      const token = options?.cas;
+      const details = token === undefined ? undefined : { cas: casOf(token) };
+      return this.#ask(new Operation(VERB.delete, key, keyBytes, details), options, token) as Promise<boolean>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Adds `delta` (default 1) to a counter and returns what it is now; `undefined` if it is missing and no `initial` is
+   * given. A new counter starts at `initial`; `delta` is not added then. 0 to 2^64 - 1, after which comes 0. What is no
+   * counter is a ServerError with status 6.
+   */
+  incr(key: string, delta: bigint | number = 1, options?: CounterOptions): Promise<bigint | undefined> {
+    return this.#count(VERB.incr, key, delta, options);
+  }
+
+  /** Subtracts, as `incr` adds. Stops at 0. */
+  decr(key: string, delta: bigint | number = 1, options?: CounterOptions): Promise<bigint | undefined> {
+    return this.#count(VERB.decr, key, delta, options);
+  }
+
+  /** Gives an item a new ttl from now on. 0 and Infinity: for ever. false: it is missing. */
+  touch(key: string, ttl: Duration, options?: RequestOptions): Promise<boolean> {
+    return this.#touch(VERB.touch, key, ttl, options) as Promise<boolean>;
+  }
+
+  /** The item under a key, which has a new ttl from now on; `undefined`: it is missing. */
+  getAndTouch(key: string, ttl: Duration, options?: RequestOptions): Promise<Item | undefined> {
+    return this.#touch(VERB.getAndTouch, key, ttl, options) as Promise<Item | undefined>;
+  }
+
+  /** Forgets everything on every server, whoever wrote it; after a delay, if one is given. */
+  async flushAll(delay?: Duration): Promise<void> {
+    const time = flushDelay(delay, this.#clock.now());
+    await this.#askAll(() => new Operation(VERB.flushAll, "", 0, time === 0 ? undefined : { exptime: time }));
+  }
+
+  /** What each server says about itself: name of the server -> name of the statistic -> value. `topic`: "items", "slabs", "settings" … */
+  async stats(topic = ""): Promise<Map<string, Map<string, string>>> {
+    const topicBytes = checkTopic(topic);
+    return await this.#askAll(() => new Operation(VERB.stats, topic, topicBytes)) as Map<string, Map<string, string>>;
+  }
+
+  /** The version of each server. */
+  async version(): Promise<Map<string, string>> {
+    return await this.#askAll(() => new Operation(VERB.version, "", 0)) as Map<string, string>;
+  }
+
+  /** Which server a key lives on; with `deadServers: "eject"`, as things are now. */
+  serverOf(key: string): string {
+    checkKey(key);
+    return this.#serverOf(key).name;
+  }
+
+  /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
+  on<K extends keyof MemcachedEvents>(event: K, listener: (event: MemcachedEvents[K]) => void): () => void {
+    return this.#listeners.on(event, listener);
+  }
+
+  /**
+   * Lets every call made before it settle, those still waiting for a connection included; later calls reject with a
+   * ConnectionError. Idempotent. No socket and no timer is left when it resolves.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= Promise.all(this.#servers.map((server) => server.close())).then(() => {});
+  }
+
+  /** `close()`, at the end of the scope. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #write(
+    verb: Verb,
+    key: string,
+    given: Value,
+    options: (WriteOptions & CasOptions) | undefined,
+    token: CasOptions["cas"],
+  ): Promise<WriteResult> {
+    try {
+      const keyBytes = checkKey(key);
+      const appends = verb === VERB.append || verb === VERB.prepend;
+      const flags = appends ? 0 : checkFlags(options?.flags);
+      const time = appends || options?.ttl === undefined ? 0 : exptime(options.ttl, this.#clock.now());
+      const cas = token === undefined ? 0n : casOf(token);
+      const longest = longestValue(this.#settings.maxValueBytes, keyBytes, flags);
+      const value = checkValue(given, longest);
+      const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
+      if (value.length > longest) {
+        return Promise.reject(tooLarge(operation, this.#serverOf(key).name, value.length, longest));
+      }
+      return this.#ask(operation, options, token) as Promise<WriteResult>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #count(
+    verb: Verb,
+    key: string,
+    by: bigint | number,
+    options: CounterOptions | undefined,
+  ): Promise<bigint | undefined> {
+    try {
+      const keyBytes = checkKey(key);
+      const delta = checkCounter(by, "delta");
+      const ttl = exptime(options?.ttl, this.#clock.now());
+      const given = options?.initial;
+      const details = given === undefined
+        ? { delta, initial: 0n, exptime: DO_NOT_CREATE }
+        : { delta, initial: checkCounter(given, "initial"), exptime: ttl };
+      return this.#ask(new Operation(verb, key, keyBytes, details), options) as Promise<bigint | undefined>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #touch(verb: Verb, key: string, ttl: Duration, options: RequestOptions | undefined): Promise<unknown> {
+    try {
+      const details: Details = { exptime: exptime(ttl, this.#clock.now()) };
+      return this.#ask(new Operation(verb, key, checkKey(key), details), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Asks the key's server; fenced by an object, on the connection that gave it. */
+  #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
+    const server = this.#serverOf(operation.key);
+    if (typeof token !== "object") return this.#askServer(server, operation, options);
+    const origin = originOf(token)!;
+    return this.#askServer(server, operation, options, origin);
+  }
+
+  #askServer(
+    server: Server,
+    operation: Operation,
+    options: RequestOptions | undefined,
+    origin?: object,
+  ): Promise<unknown> {
+    const signal = options?.signal;
+    if (signal !== undefined) {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      operation.heed(signal);
+    }
+    if (this.#listeners.heard("operation")) {
+      operation.observer = this.#observer;
+      operation.began = ticks(this.#clock);
+      operation.server = server.name;
+    }
+    if (origin === undefined) server.ask(operation);
+    else server.askOn(origin, operation);
+    return operation.promise;
+  }
+
+  async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
+    const answers = await Promise.all(
+      this.#servers.map(async (server) => [server.name, await this.#askServer(server, make(), undefined)] as const),
+    );
+    return new Map(answers);
+  }
+
+  #serverOf(key: string): Server {
+    const servers = this.#servers;
+    if (servers.length === 1) return servers[0]!;
+    if (this.#settings.eject && servers.some((server) => server.dead)) {
+      const living = this.#living ??= this.#findLiving();
+      return living.servers[living.ring.serverOf(key)]!;
+    }
+    this.#ring ??= new Ring(this.#places.map(({ ring }) => ring));
+    return servers[this.#ring.serverOf(key)]!;
+  }
+
+  /** If none lives, all: their operations fail with the reason. */
+  #findLiving(): { readonly servers: readonly Server[]; readonly ring: Ring } {
+    const alive = this.#servers.map((server, n) => ({ server, place: this.#places[n]! }));
+    const left = alive.filter(({ server }) => !server.dead);
+    const chosen = left.length > 0 ? left : alive;
+    return {
+      servers: chosen.map(({ server }) => server),
+      ring: new Ring(chosen.map(({ place }) => place.ring)),
+    };
+  }
+
+  #turned<K extends "dead" | "alive">(event: K, told: MemcachedEvents[K]): void {
+    this.#living = undefined;
+    this.#listeners.tell(event, told);
+  }
+
+  #settled({ verb, began, server }: Operation, outcome: Outcome, error: unknown): void {
+    const ms = ticks(this.#clock) - began;
+    const told = { name: VERB_NAMES[verb]!, server, ms, outcome };
+    this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
+  }
+}
+
+/** The cas of a token. */
+function casOf(token: Item | Stored | bigint): bigint {
+  if (typeof token === "bigint") return checkCas(token);
+  if (typeof token !== "object" || token === null || originOf(token) === undefined) {
+    throw new TypeError(
+      `Cannot use ${kindOf(token)} as \`cas\`: give the very Item or Stored that a Memcached gave, or a bigint`,
+    );
+  }
+  return checkCas(token.cas);
+}

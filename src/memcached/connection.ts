@@ -1,0 +1,358 @@
+/**
+ * One socket: sends, matches, dies once. All state (buffers, queue, tokens) dies with its socket, so that no reply of one
+ * connection is ever taken for a reply of the next.
+ */
+
+import { type Clock, ticks } from "../clock.ts";
+import { ConnectionError, type MemcachedError } from "../errors.ts";
+import { loadConnect } from "../socket/open.ts";
+import type { Address, Connect, Socket, SocketListener } from "../socket/socket.ts";
+import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
+import { lost, queueFull, timedOut, unreadable } from "./failure.ts";
+import { Handshake } from "./handshake.ts";
+import { InFlight, type Watch } from "./in_flight.ts";
+import type { Carrier, Operation } from "./operation.ts";
+import { Outgoing } from "./outgoing.ts";
+import { type OpenWire, Unreadable, type Wire } from "./wire.ts";
+
+/** What all connections of a server have in common. */
+export interface ConnectionSettings {
+  /** The server's name. */
+  readonly server: string;
+  readonly address: Address;
+  readonly openWire: OpenWire;
+  readonly maxBodyBytes: number;
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxInFlight: number;
+  readonly maxBytesInFlight: number;
+  readonly clock: Clock;
+  /** Default: the runtime's. */
+  readonly connect: Connect | undefined;
+}
+
+/** How a connection ended. */
+export interface End {
+  readonly cause: MemcachedError;
+  /** Its probe had been answered. */
+  readonly wasReady: boolean;
+  /** Something that was sent had not been answered. */
+  readonly owed: boolean;
+  /** A whole timeout passed without a byte while something was in flight. */
+  readonly hung: boolean;
+  /** It had been told to drain, and nobody waited any more. */
+  readonly drained: boolean;
+  /** What may go out on another connection: never sent, or a read that was sent once. */
+  readonly movable: readonly Operation[];
+}
+
+/** What a connection tells its server. */
+export interface ConnectionListener {
+  /** The probe was answered, so long after the connection was begun. */
+  ready(connection: Connection, ms: number): void;
+  /** Something was answered. */
+  answered(): void;
+  /** Once; nothing is told afterwards. */
+  ended(connection: Connection, end: End): void;
+}
+
+type State = "connecting" | "probing" | "ready" | "ended";
+
+/** A socket with its queue. */
+export class Connection implements Answerer, Carrier, SocketListener, Watch {
+  readonly server: string;
+  readonly #settings: ConnectionSettings;
+  readonly #listener: ConnectionListener;
+  readonly #wire: Wire;
+  readonly #handshake: Handshake;
+  readonly #inFlight: InFlight;
+  readonly #outgoing = new Outgoing();
+  readonly #cancelled = new Set<Operation>();
+  readonly #began: number;
+  #state: State = "connecting";
+  #socket: Socket | undefined;
+  #connectTimer: unknown;
+  /** The socket has a buffer of ours and has not said `sent`. */
+  #writing = false;
+  #referenced = false;
+  /** Counts the writes; an operation of this batch has not left yet. */
+  #batch = 1;
+  /** A write is due at the end of this tick. */
+  #ticking = false;
+  /** The tick's time, read once. */
+  #now = 0;
+  /** Operations whose callers still wait. */
+  #awaited = 0;
+  /** Ends as soon as nobody waits. */
+  #draining = false;
+
+  /** Begins to connect. */
+  constructor(settings: ConnectionSettings, listener: ConnectionListener) {
+    const { server, clock, timeoutMs } = settings;
+    this.server = server;
+    this.#settings = settings;
+    this.#listener = listener;
+    this.#wire = settings.openWire(settings.maxBodyBytes);
+    this.#handshake = new Handshake(server);
+    this.#inFlight = new InFlight(clock, timeoutMs, this);
+    this.#began = ticks(clock);
+    this.#connectTimer = clock.setTimeout(() => this.#connectTimedOut(), settings.connectTimeoutMs);
+    clock.unref?.(this.#connectTimer);
+    if (settings.connect !== undefined) this.#open(settings.connect);
+    else loadConnect().then((connect) => this.#open(connect), (error) => this.closed(error));
+  }
+
+  /** It takes operations: it is connecting or connected. */
+  get alive(): boolean {
+    return this.#state !== "ended";
+  }
+
+  /** Sends an operation with all others of this tick, or once the connection is ready. */
+  send(operation: Operation): void {
+    const inFlight = this.#inFlight;
+    const { maxInFlight, maxBytesInFlight, timeoutMs, clock } = this.#settings;
+    if (inFlight.count >= maxInFlight) {
+      return operation.fail(queueFull(operation, this.server, `${inFlight.count} requests are in flight`));
+    }
+    if (!this.#ticking) {
+      this.#ticking = true;
+      this.#now = ticks(clock);
+      queueMicrotask(this.#tick);
+    }
+    if (!this.#write(operation, maxBytesInFlight)) return;
+    if (operation.deadline === 0) operation.deadline = this.#now + timeoutMs;
+    operation.batch = this.#batch;
+    operation.carrier = this;
+    this.#awaited++;
+    inFlight.push(operation);
+    if (!this.#referenced) this.#reference();
+  }
+
+  /** Writes its frame into the outgoing buffer. false: there are too many bytes, and it was refused. */
+  #write(operation: Operation, maxBytesInFlight: number): boolean {
+    const outgoing = this.#outgoing;
+    const { frame } = operation;
+    const room = frame === undefined ? this.#wire.room(operation) : frame.length;
+    outgoing.reserve(room);
+    const start = outgoing.end;
+    let end = start + room;
+    if (frame === undefined) end = this.#wire.write(operation, outgoing.bytes, start);
+    const { bytes, count } = this.#inFlight;
+    if (count > 0 && bytes + (end - start) > maxBytesInFlight) {
+      operation.fail(queueFull(operation, this.server, `${bytes} bytes are in flight`));
+      return false;
+    }
+    if (frame !== undefined) {
+      this.#wire.rewrite(operation, frame);
+      outgoing.bytes.set(frame, start);
+      operation.frame = undefined;
+    }
+    // The bytes are taken: from now on the caller may change them.
+    if (operation.details?.value !== undefined) operation.details.value = undefined;
+    operation.start = start;
+    operation.bytes = end - start;
+    outgoing.end = end;
+    return true;
+  }
+
+  /** Its caller has left: a tombstone if it was sent, else it is not sent. */
+  abandon(operation: Operation): void {
+    if (this.#state === "ended") return;
+    this.#forget(operation);
+    this.#rest();
+  }
+
+  /** Ends once every operation has been answered, given up or has timed out. */
+  drain(): void {
+    this.#draining = true;
+    this.#rest();
+  }
+
+  /** Ends it now. What is in flight is rejected with this cause. */
+  destroy(cause: MemcachedError): void {
+    this.#end(cause, "broken");
+  }
+
+  // ── the socket tells ──
+
+  opened(): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "probing";
+    this.#writing = true;
+    this.#socket!.write(this.#handshake.begin(this.#wire));
+  }
+
+  sent(): void {
+    if (this.#state === "ended") return;
+    this.#writing = false;
+    this.#outgoing.written();
+    if (!this.#ticking) this.#flush();
+  }
+
+  received(bytes: Uint8Array): void {
+    const wire = this.#wire;
+    const inFlight = this.#inFlight;
+    inFlight.heard(ticks(this.#settings.clock));
+    wire.push(bytes);
+    let answered = false;
+    try {
+      while (this.#state === "ready") {
+        const operation = inFlight.head;
+        const reply = wire.next(operation);
+        if (reply === undefined) break;
+        answered = true;
+        if (reply.last) inFlight.shift();
+        if (operation!.settled) continue;
+        answer(operation!, reply, this);
+        if (operation!.settled) this.#awaited--;
+      }
+      if (this.#state === "connecting" || this.#state === "probing") this.#probe();
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      return this.#end(unreadable(error, this.server), "broken");
+    }
+    if (answered) this.#listener.answered();
+    this.#rest();
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#state === "ended") return;
+    const text = this.#wire.end();
+    if (text?.text !== undefined) return this.#end(unreadable(text, this.server), "broken");
+    const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
+    const what = this.#state === "connecting" ? "cannot be reached" : "closed the connection";
+    this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
+  }
+
+  // ── connecting ──
+
+  #open(connect: Connect): void {
+    if (this.#state === "ended") return;
+    // Told before `connect` returns, `opened` would find no socket: sockets tell later.
+    this.#socket = connect(this.#settings.address, this);
+    if (!this.#referenced) this.#socket.unref();
+  }
+
+  #probe(): void {
+    const reply = this.#wire.next(this.#handshake.expected);
+    if (reply === undefined) return;
+    const result = this.#handshake.read(reply);
+    if (result !== "ready") return this.#end(result, "broken");
+    this.#state = "ready";
+    const { clock } = this.#settings;
+    clock.clearTimeout(this.#connectTimer);
+    this.#listener.ready(this, ticks(clock) - this.#began);
+    this.#flush();
+  }
+
+  #connectTimedOut(): void {
+    const { connectTimeoutMs } = this.#settings;
+    const what = this.#state === "connecting" ? "did not accept a connection" : "did not answer on a new connection";
+    this.#end(new ConnectionError(`${this.server} ${what} within ${connectTimeoutMs} ms`, this.server), "broken");
+  }
+
+  // ── sending ──
+
+  readonly #tick = (): void => {
+    this.#ticking = false;
+    this.#flush();
+  };
+
+  /** One write for everything that was asked since the last one. */
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    if (this.#state !== "ready" || this.#writing || outgoing.end === 0) return;
+    if (this.#cancelled.size > 0) outgoing.drop([...this.#cancelled].sort((a, b) => a.start - b.start));
+    this.#inFlight.sent(ticks(this.#settings.clock), this.#cancelled);
+    if (this.#cancelled.size > 0) this.#cancelled.clear();
+    this.#batch++;
+    if (outgoing.end === 0) return;
+    this.#writing = true;
+    this.#socket!.write(outgoing.take());
+  }
+
+  // ── giving up ──
+
+  /** Nobody waits for this operation any more. */
+  #forget(operation: Operation): void {
+    this.#awaited--;
+    if (operation.batch !== this.#batch) return;
+    this.#inFlight.cancel(operation);
+    this.#cancelled.add(operation);
+  }
+
+  due(now: number): void {
+    const { timeoutMs } = this.#settings;
+    const inFlight = this.#inFlight;
+    for (const operation of inFlight.overdue(now)) {
+      operation.fail(timedOut(operation, this.server, timeoutMs, operation.batch !== this.#batch));
+      this.#forget(operation);
+    }
+    if (inFlight.hung(now)) {
+      const state = `${this.server} hangs: not a byte came within ${timeoutMs} ms`;
+      return this.#end(new ConnectionError(state, this.server), "hung");
+    }
+    if (inFlight.stuck(now)) {
+      const state = `${this.server} left a request unanswered for ${2 * timeoutMs} ms`;
+      return this.#end(new ConnectionError(state, this.server), "broken");
+    }
+    inFlight.watchOn();
+    this.#rest();
+  }
+
+  /** Nothing is in flight: the process may end. Nobody waits: a connection that drains may. */
+  #rest(): void {
+    if (this.#state === "ended") return;
+    if (this.#draining && this.#awaited === 0) {
+      return this.#end(new ConnectionError("the client is closed", this.server), "drained");
+    }
+    if (this.#inFlight.count === 0 && this.#referenced) {
+      this.#referenced = false;
+      this.#socket?.unref();
+    }
+  }
+
+  #reference(): void {
+    this.#referenced = true;
+    this.#socket?.ref();
+  }
+
+  /** Dies, once. Each operation is rejected, moved, or answered "connection-lost": each exactly once. */
+  #end(cause: MemcachedError, how: "broken" | "hung" | "drained"): void {
+    if (this.#state === "ended") return;
+    const wasReady = this.#state === "ready";
+    this.#state = "ended";
+    this.#settings.clock.clearTimeout(this.#connectTimer);
+    this.#socket?.close();
+    const { sent, unsent } = this.#inFlight.takeAll();
+    const mayRepeat = wasReady && how === "broken" && cause instanceof ConnectionError;
+    const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
+    const moves = unsent.filter((one) => wasReady && !one.settled && !one.bound);
+    for (const operation of repeats) operation.repeated = true;
+    for (const operation of moves) this.#keepFrame(operation);
+    const movable = [...repeats, ...moves];
+    // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
+    this.#listener.ended(this, {
+      cause,
+      wasReady,
+      owed: sent.length > 0,
+      hung: how === "hung",
+      drained: how === "drained",
+      movable,
+    });
+    const gone = new Set(movable);
+    for (const operation of sent) if (!gone.has(operation)) operation.fail(lost(operation, this.server, cause, true));
+    for (const operation of unsent) {
+      if (gone.has(operation)) continue;
+      if (operation.bound) answerConnectionLost(operation);
+      else operation.fail(lost(operation, this.server, cause, false));
+    }
+  }
+
+  /** The caller may have changed the value since. What has none is written anew. */
+  #keepFrame(operation: Operation): void {
+    const { start, bytes, details } = operation;
+    if (details === undefined || details.keys !== undefined) return;
+    operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
+  }
+}

@@ -1,0 +1,93 @@
+/** What callers are told when something breaks: the action, then the state, then the fate of the connection. */
+
+import {
+  AuthError,
+  ConnectionError,
+  type MemcachedError,
+  ProtocolError,
+  QueueFullError,
+  ServerError,
+  TimeoutError,
+  ValueTooLargeError,
+} from "../errors.ts";
+import { quote, type Request, VERB_NAMES } from "./request.ts";
+import { STATUS, type Unreadable } from "./wire.ts";
+
+/** `Cannot set "cities"`. */
+function cannot({ verb, key, details }: Request): string {
+  const keys = details?.keys;
+  const what = keys !== undefined ? ` ${keys.length} keys` : key === "" ? "" : ` ${quote(key)}`;
+  return `Cannot ${VERB_NAMES[verb]}${what}`;
+}
+
+/** What is behind an error, in half a sentence. */
+const reason = (cause: Error): string => cause.message.replace(/\.$/, "");
+
+/** No answer in time. */
+export function timedOut(request: Request, server: string, timeoutMs: number, sent: boolean): TimeoutError {
+  const state = sent
+    ? `no answer from ${server} within ${timeoutMs} ms, so its outcome is unknown; a late answer will be dropped`
+    : `no connection to ${server} within ${timeoutMs} ms; nothing was sent`;
+  return new TimeoutError(`${cannot(request)}: ${state}`, server);
+}
+
+/** Its connection has ended, or never came to be. */
+export function lost(request: Request, server: string, cause: MemcachedError, sent: boolean): MemcachedError {
+  const fate = sent ? "its outcome is unknown" : "nothing was sent";
+  const message = `${cannot(request)}: ${reason(cause)}; ${fate}, the connection is closed`;
+  if (cause instanceof AuthError) return new AuthError(message, server, { cause });
+  if (cause instanceof ProtocolError) return new ProtocolError(message, server, { cause });
+  return new ConnectionError(message, server, { cause });
+}
+
+/** Its server is dead. */
+export function dead(request: Request, server: string, cause: MemcachedError): MemcachedError {
+  const message = `${cannot(request)}: ${server} is dead (${reason(cause)}); nothing was sent`;
+  const options = { cause };
+  return cause instanceof AuthError
+    ? new AuthError(message, server, options)
+    : new ConnectionError(message, server, options);
+}
+
+/** The client is closed. */
+export function closed(request: Request, server: string): ConnectionError {
+  return new ConnectionError(`${cannot(request)}: the client is closed`, server);
+}
+
+/** Too much is in flight. */
+export function queueFull(request: Request, server: string, state: string): QueueFullError {
+  return new QueueFullError(`${cannot(request)}: ${state}; nothing was sent, the connection lives`, server);
+}
+
+/** The server answered with an error. `text`: what it said. */
+export function refused(request: Request, server: string, status: number, text: string): MemcachedError {
+  const said = `${server} answered ${quote(text || "without a word")} (status 0x${status.toString(16)})`;
+  const message = `${cannot(request)}: ${said}; the connection lives`;
+  if (status === STATUS.tooLarge) return new ValueTooLargeError(message, server, status);
+  return new ServerError(message, server, status);
+}
+
+/** A value is longer than may be sent. */
+export function tooLarge(request: Request, server: string, bytes: number, longest: number): ValueTooLargeError {
+  const state = `value is ${bytes} bytes, ${server} takes ${longest}`;
+  return new ValueTooLargeError(
+    `${cannot(request)}: ${state} (see \`maxValueBytes\`); nothing was sent, the connection lives`,
+    server,
+    STATUS.tooLarge,
+  );
+}
+
+/** memcached's answer to one connection too many; text, whatever the protocol. */
+const TOO_MANY_CONNECTIONS = /too many open connections/i;
+
+/** The bytes make no sense: why the connection is given up. */
+export function unreadable(found: Unreadable, server: string): MemcachedError {
+  const { text } = found;
+  if (text !== undefined && TOO_MANY_CONNECTIONS.test(text)) {
+    return new ConnectionError(`${server} refused the connection: "${text}"`, server, { cause: found });
+  }
+  const cure = text === undefined
+    ? ""
+    : '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
+  return new ProtocolError(`${server} sent ${found.message}${cure}`, server, { cause: found });
+}

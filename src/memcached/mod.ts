@@ -1,0 +1,30 @@
+/**
+ * A memcached driver: binary protocol, pipelined, over several servers, on Deno, Bun and Node, without dependencies.
+ *
+ * @module
+ */
+
+export type { Clock } from "../clock.ts";
+export type { Duration } from "../duration.ts";
+export {
+  AuthError,
+  CacheError,
+  CacheKeyError,
+  CacheTimeoutError,
+  CacheValueError,
+  ConnectionError,
+  MemcachedError,
+  ProtocolError,
+  QueueFullError,
+  ServerError,
+  TimeoutError,
+  ValueTooLargeError,
+} from "../errors.ts";
+export type { WriteResult } from "./answer.ts";
+export { Memcached } from "./client.ts";
+export type { MultiResult } from "./client.ts";
+export type { MemcachedEvents } from "./events.ts";
+export type { Item, Stored } from "./item.ts";
+export type { Value } from "./limits.ts";
+export type { CasOptions, CounterOptions, MemcachedOptions, RequestOptions, WriteOptions } from "./options.ts";
+export type { Outcome as OperationOutcome } from "./operation.ts";

@@ -1,0 +1,107 @@
+/** A request and the promise of its answer. */
+
+import { type Details, Request, VERB, type Verb } from "./request.ts";
+import type { Item } from "./item.ts";
+
+/** How an operation ended, for those who listen. */
+export type Outcome = "ok" | "miss" | "refused" | "error";
+
+/** Whoever has the operation on its way; told that its caller has left. */
+export interface Carrier {
+  abandon(operation: Operation): void;
+}
+
+/** Told how an operation ended; only there while somebody listens. */
+export interface Observer {
+  settled(operation: Operation, outcome: Outcome, error: unknown): void;
+}
+
+type Resolve = (value: unknown) => void;
+type Reject = (reason: unknown) => void;
+
+// One function for every promise: no closure for each.
+let resolveLast: Resolve;
+let rejectLast: Reject;
+const capture = (resolve: Resolve, reject: Reject): void => {
+  resolveLast = resolve;
+  rejectLast = reject;
+};
+
+/** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them. */
+const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.stats, VERB.version]);
+
+/** One call. It settles once; a later answer finds a tombstone. */
+export class Operation extends Request {
+  readonly promise: Promise<unknown>;
+  readonly #resolve: Resolve;
+  readonly #reject: Reject;
+  /** Its caller has been answered. In the queue it is a tombstone from then on. */
+  settled = false;
+  /** In ticks; 0: none yet. It stays the same when the operation moves to another connection. */
+  deadline = 0;
+  /** Where its frame stands in the outgoing buffer, and how long it is. */
+  start = 0;
+  bytes = 0;
+  /** Which write it leaves with, counted by its connection. */
+  batch = 0;
+  /** It was on a connection before. */
+  repeated = false;
+  /** Fenced: it goes out on the connection that gave its cas, or not at all. */
+  bound = false;
+  /** What was written for a connection that never sent it. */
+  frame: Uint8Array | undefined = undefined;
+  /** Items or statistics that have come so far. */
+  gathered: Map<string, Item> | Map<string, string> | undefined = undefined;
+  carrier: Carrier | undefined = undefined;
+  observer: Observer | undefined = undefined;
+  /** When it was asked, in ticks, and whom; only where there is an observer. */
+  began = 0;
+  server = "";
+  #signal: AbortSignal | undefined = undefined;
+  #onAbort: (() => void) | undefined = undefined;
+
+  constructor(verb: Verb, key: string, keyBytes: number, details?: Details) {
+    super(verb, key, keyBytes, details);
+    this.promise = new Promise(capture);
+    this.#resolve = resolveLast;
+    this.#reject = rejectLast;
+  }
+
+  /** It changes nothing on the server. */
+  get reads(): boolean {
+    return READS.has(this.verb);
+  }
+
+  /** Rejects when the signal fires. The listener leaves the signal when the operation settles. */
+  heed(signal: AbortSignal): void {
+    this.#signal = signal;
+    this.#onAbort = () => {
+      this.fail(signal.reason);
+      this.carrier?.abandon(this);
+    };
+    signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Answers the caller. */
+  succeed(value: unknown, outcome: Outcome): void {
+    if (this.settled) return;
+    this.#settle();
+    this.#resolve(value);
+    this.observer?.settled(this, outcome, undefined);
+  }
+
+  /** Rejects. */
+  fail(error: unknown): void {
+    if (this.settled) return;
+    this.#settle();
+    this.#reject(error);
+    this.observer?.settled(this, "error", error);
+  }
+
+  #settle(): void {
+    this.settled = true;
+    if (this.#signal === undefined) return;
+    this.#signal.removeEventListener("abort", this.#onAbort!);
+    this.#signal = this.#onAbort = undefined;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What leaves next: frames of one tick, one behind the other, in one buffer that is written at once. While one buffer is
+ * being written the other one fills.
+ */
+
+const FIRST_BYTES = 16 * 1024;
+/** A larger buffer is given back to the runtime once it was written. */
+const MOST_KEPT = 1024 * 1024;
+
+/** The outgoing bytes of one connection. */
+export class Outgoing {
+  bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
+  /** Where the next frame goes. */
+  end = 0;
+  /** The other buffer, while it is not being written. */
+  #spare: Uint8Array | undefined;
+  #written: Uint8Array | undefined;
+
+  /** Makes room for so many bytes behind `end`. */
+  reserve(room: number): void {
+    const wanted = this.end + room;
+    if (wanted <= this.bytes.length) return;
+    const larger = new Uint8Array(Math.max(wanted, 2 * this.bytes.length));
+    larger.set(this.bytes.subarray(0, this.end));
+    this.bytes = larger;
+  }
+
+  /** Takes frames out that nobody waits for any more, given in the order in which they stand. */
+  drop(frames: readonly { readonly start: number; readonly bytes: number }[]): void {
+    let end = frames[0]?.start ?? this.end;
+    frames.forEach(({ start, bytes }, n) => {
+      const next = frames[n + 1]?.start ?? this.end;
+      this.bytes.copyWithin(end, start + bytes, next);
+      end += next - (start + bytes);
+    });
+    this.end = end;
+  }
+
+  /** What is to be written, until `written`; new frames go into the other buffer. */
+  take(): Uint8Array {
+    const taken = this.bytes.subarray(0, this.end);
+    this.#written = this.bytes;
+    this.bytes = this.#spare ?? new Uint8Array(FIRST_BYTES);
+    this.#spare = undefined;
+    this.end = 0;
+    return taken;
+  }
+
+  /** What was taken has been written. */
+  written(): void {
+    if (this.#written !== undefined && this.#written.length <= MOST_KEPT) this.#spare = this.#written;
+    this.#written = undefined;
+  }
+}

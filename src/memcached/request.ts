@@ -1,0 +1,114 @@
+/**
+ * A verb's arguments, checked: what a wire needs to write it and to read its answer.
+ */
+
+/** What a server can be asked. */
+export const VERB = {
+  get: 0,
+  getMulti: 1,
+  set: 2,
+  add: 3,
+  replace: 4,
+  append: 5,
+  prepend: 6,
+  delete: 7,
+  incr: 8,
+  decr: 9,
+  touch: 10,
+  getAndTouch: 11,
+  flushAll: 12,
+  stats: 13,
+  version: 14,
+  noop: 15,
+} as const;
+
+/** One of VERB. */
+export type Verb = (typeof VERB)[keyof typeof VERB];
+
+/** A verb's name, as the client's method is called. */
+export const VERB_NAMES: readonly string[] = Object.keys(VERB);
+
+/** What a request carries besides its key; which of it counts depends on the verb. */
+export interface Details {
+  /** Gone once the request is written: the caller may change its bytes afterwards. */
+  value?: Uint8Array | string | undefined;
+  readonly flags?: number | undefined;
+  /** In memcached's own terms: 0 for ever, to 30 days relative, more an epoch second. incr and decr: 0xffffffff: do not create. */
+  readonly exptime?: number | undefined;
+  /** 0n: none. */
+  readonly cas?: bigint | undefined;
+  readonly delta?: bigint | undefined;
+  readonly initial?: bigint | undefined;
+  /** Of a multi-get. */
+  readonly keys?: readonly string[] | undefined;
+  /** UTF-8 lengths of `keys`. */
+  readonly keysBytes?: readonly number[] | undefined;
+}
+
+/** One request. Keys are checked before it is made. */
+export class Request {
+  readonly verb: Verb;
+  /** stats: its topic, possibly "". */
+  readonly key: string;
+  /** How long the key is in UTF-8. */
+  readonly keyBytes: number;
+  readonly details: Details | undefined;
+  /** Given by the wire when it writes the request. A multi-get has one for each key, and one more, from this one on. */
+  opaque = 0;
+
+  constructor(verb: Verb, key: string, keyBytes: number, details: Details | undefined) {
+    this.verb = verb;
+    this.key = key;
+    this.keyBytes = keyBytes;
+    this.details = details;
+  }
+}
+
+/** memcached's KEY_MAX_LENGTH. */
+const MAX_KEY_BYTES = 250;
+
+/** How long a key is in UTF-8. Throws a TypeError for what is no key on either wire. */
+export function checkKey(key: string): number {
+  if (typeof key !== "string") throw new TypeError(`Cannot use ${kindOf(key)} as \`key\`: it must be a string`);
+  const length = key.length;
+  let bytes = length;
+  for (let at = 0; at < length; at++) {
+    const code = key.charCodeAt(at);
+    if (code <= 0x20 || code === 0x7f) {
+      throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it has a space or a control character at ${at}`);
+    }
+    // Each half of a surrogate pair counts 2: a pair is 4 bytes.
+    if (code >= 0x80) bytes += code < 0x800 || (code >= 0xd800 && code <= 0xdfff) ? 1 : 2;
+  }
+  if (bytes === 0) throw new TypeError('Cannot use "" as `key`: it must not be empty');
+  if (bytes > MAX_KEY_BYTES) {
+    throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it is ${bytes} bytes of UTF-8, at most 250 are allowed`);
+  }
+  // UTF-8 turns every lone surrogate into the same three bytes, so two keys would be one.
+  if (bytes !== length && !key.isWellFormed()) {
+    throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it has a lone surrogate, which UTF-8 cannot carry`);
+  }
+  return bytes;
+}
+
+/** The same for a topic of `stats`, which may be empty or hold a space ("detail on"). */
+export function checkTopic(topic: string): number {
+  if (typeof topic !== "string") throw new TypeError(`Cannot use ${kindOf(topic)} as \`topic\`: it must be a string`);
+  if (topic === "") return 0;
+  try {
+    return checkKey(topic.replaceAll(" ", "_"));
+  } catch {
+    throw new TypeError(`Cannot use ${quote(topic)} as \`topic\`: it must be at most 250 bytes, no control characters`);
+  }
+}
+
+/** A text in an error: quoted, and not longer than a line. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
+}
+
+/** What a value is, for errors. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object" ? `an object (${value.constructor?.name ?? "without prototype"})` : typeof value;
+}

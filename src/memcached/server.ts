@@ -1,0 +1,190 @@
+/** One server: its connections, and whether it is dead or alive. */
+
+import { type Clock, ticks } from "../clock.ts";
+import type { MemcachedError } from "../errors.ts";
+import type { Random } from "../random.ts";
+import { answerConnectionLost } from "./answer.ts";
+import { pauseMs } from "./backoff.ts";
+import { Connection, type ConnectionListener, type ConnectionSettings, type End } from "./connection.ts";
+import { closed, dead, lost } from "./failure.ts";
+import type { Operation } from "./operation.ts";
+
+/** What a server tells its client. */
+export interface ServerListener {
+  connected(server: Server, ms: number): void;
+  died(server: Server, cause: MemcachedError, retryMs: number): void;
+  revived(server: Server): void;
+}
+
+/** So many failures in a row, and a server is dead. */
+const MOST_FAILURES = 2;
+/** A try later than this was held up by a frozen process: who asks then, waits for it. */
+const OVERDUE_MS = 50;
+
+/** A server that is dead. */
+interface Down {
+  /** The last failure. */
+  cause: MemcachedError;
+  failedTries: number;
+  /** In ticks. */
+  retryAt: number;
+  timer: unknown;
+  /** The try that is going on. */
+  trial: Connection | undefined;
+  /** An operation began it, so operations wait for it. */
+  awaited: boolean;
+}
+
+/** A server with its connections. */
+export class Server implements ConnectionListener {
+  readonly name: string;
+  readonly #settings: ConnectionSettings;
+  readonly #listener: ServerListener;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #slots: (Connection | undefined)[];
+  #turn = 0;
+  #failures = 0;
+  #down: Down | undefined;
+  #closed = false;
+  #resolveClosed: (() => void) | undefined;
+
+  /** `connections`: how many it may have. None is opened yet. */
+  constructor(settings: ConnectionSettings, connections: number, random: Random, listener: ServerListener) {
+    this.name = settings.server;
+    this.#settings = settings;
+    this.#listener = listener;
+    this.#clock = settings.clock;
+    this.#random = random;
+    this.#slots = new Array(connections).fill(undefined);
+  }
+
+  get dead(): boolean {
+    return this.#down !== undefined;
+  }
+
+  /** Sends an operation on the connection whose turn it is. */
+  ask(operation: Operation): void {
+    if (this.#closed) return operation.fail(closed(operation, this.name));
+    if (this.#down !== undefined) return this.#askDead(operation, this.#down);
+    const slot = this.#turn;
+    this.#turn = slot + 1 === this.#slots.length ? 0 : slot + 1;
+    (this.#slots[slot] ??= this.#connect()).send(operation);
+  }
+
+  /** Sends a fenced operation on the connection that gave its cas, or not at all. */
+  askOn(origin: object, operation: Operation): void {
+    if (this.#closed) return operation.fail(closed(operation, this.name));
+    const connection = this.#slots.find((one) => one === origin);
+    if (connection === undefined || !connection.alive) return answerConnectionLost(operation);
+    operation.bound = true;
+    connection.send(operation);
+  }
+
+  /** Resolves when every operation has settled and no connection and no timer is left. */
+  close(): Promise<void> {
+    this.#closed = true;
+    if (this.#down !== undefined) {
+      this.#clock.clearTimeout(this.#down.timer);
+      this.#down.trial?.drain();
+    }
+    for (const connection of [...this.#slots]) connection?.drain();
+    return new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+      this.#closedYet();
+    });
+  }
+
+  // ── connections tell ──
+
+  ready(connection: Connection, ms: number): void {
+    const revived = this.#down !== undefined && this.#down.trial === connection;
+    if (revived) {
+      this.#down = undefined;
+      this.#failures = 0;
+      this.#slots[0] = connection;
+    }
+    this.#listener.connected(this, ms);
+    if (revived) this.#listener.revived(this);
+  }
+
+  answered(): void {
+    this.#failures = 0;
+  }
+
+  ended(connection: Connection, { cause, wasReady, owed, hung, drained, movable }: End): void {
+    const slot = this.#slots.indexOf(connection);
+    if (slot !== -1) this.#slots[slot] = undefined;
+    if (this.#down?.trial === connection) this.#tryAgain(this.#down, cause);
+    else if (this.#down === undefined && !drained && (!wasReady || owed)) {
+      this.#failures++;
+      if (hung || this.#failures >= MOST_FAILURES) this.#die(cause);
+    }
+    if (movable.length > 0) this.#move(movable, slot, cause);
+    this.#closedYet();
+  }
+
+  #connect(): Connection {
+    return new Connection(this.#settings, this);
+  }
+
+  /** What was not sent, and reads, once: on a new connection in the same place. Also while closing: they were asked before. */
+  #move(operations: readonly Operation[], slot: number, cause: MemcachedError): void {
+    if (this.#down !== undefined || slot === -1) {
+      for (const operation of operations) operation.fail(lost(operation, this.name, cause, operation.repeated));
+      return;
+    }
+    const connection = this.#slots[slot] ??= this.#connect();
+    for (const operation of operations) connection.send(operation);
+    if (this.#closed) connection.drain();
+  }
+
+  // ── dead or alive ──
+
+  #die(cause: MemcachedError): void {
+    const retryMs = pauseMs(0, this.#random.fraction());
+    const down: Down = { cause, failedTries: 0, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
+    this.#down = down;
+    this.#failures = 0;
+    // Its other connections are of no use either. Their ends find it dead already.
+    for (const connection of [...this.#slots]) connection?.destroy(cause);
+    if (this.#closed) return;
+    this.#pause(down, retryMs);
+    this.#listener.died(this, cause, retryMs);
+  }
+
+  #askDead(operation: Operation, down: Down): void {
+    if (down.trial === undefined && ticks(this.#clock) > down.retryAt + OVERDUE_MS) {
+      this.#try(down);
+      down.awaited = true;
+    }
+    if (down.awaited && down.trial !== undefined) down.trial.send(operation);
+    else operation.fail(dead(operation, this.name, down.cause));
+  }
+
+  #pause(down: Down, ms: number): void {
+    down.retryAt = ticks(this.#clock) + ms;
+    down.timer = this.#clock.setTimeout(() => this.#try(down), ms);
+    this.#clock.unref?.(down.timer);
+  }
+
+  #try(down: Down): void {
+    if (this.#down !== down || down.trial !== undefined) return;
+    this.#clock.clearTimeout(down.timer);
+    down.trial = this.#connect();
+  }
+
+  #tryAgain(down: Down, cause: MemcachedError): void {
+    down.cause = cause;
+    down.trial = undefined;
+    down.awaited = false;
+    down.failedTries++;
+    if (!this.#closed) this.#pause(down, pauseMs(down.failedTries, this.#random.fraction()));
+  }
+
+  #closedYet(): void {
+    if (this.#resolveClosed === undefined) return;
+    if (this.#down?.trial !== undefined || this.#slots.some((connection) => connection !== undefined)) return;
+    this.#resolveClosed();
+  }
+}

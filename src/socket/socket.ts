@@ -1,0 +1,37 @@
+/** The runtime door: bytes in, bytes out. One file a runtime implements it; nothing here knows what the bytes mean. */
+
+/** Where a server listens. */
+export type Address =
+  | { readonly host: string; readonly port: number }
+  /** A unix socket. */
+  | { readonly path: string };
+
+/** What a socket tells. It tells nothing more after `closed`, and nothing at all after its own `close()`. */
+export interface SocketListener {
+  /** It is connected. */
+  opened(): void;
+  /** The bytes are never written again, so views of them may be kept. */
+  received(bytes: Uint8Array): void;
+  /** All bytes of the last `write` have been taken: their buffer may be used again, and the next `write` may come. */
+  sent(): void;
+  /** It could not connect, broke, or the other side ended it (no error). */
+  closed(error: Error | undefined): void;
+}
+
+/** A socket, from the moment it begins to connect. Referenced: while it lives, the process does. */
+export interface Socket {
+  /** Sends all of it, after `opened`; the next only after `sent`, which may be told within this call. */
+  write(bytes: Uint8Array): void;
+  ref(): void;
+  unref(): void;
+  /** Ends it at once, whatever is on its way. Idempotent. */
+  close(): void;
+}
+
+/** Begins to connect. Every address of a host's name is tried, as the runtime does it. */
+export type Connect = (address: Address, listener: SocketListener) => Socket;
+
+/** An error, whatever was thrown. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

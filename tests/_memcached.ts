@@ -1,0 +1,100 @@
+/** Real memcached servers of a test's own, from Deno, Bun and Node alike. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A server that ends with the scope: `await using server = await freshServer();`. */
+export interface Server extends AsyncDisposable {
+  /** `host:port`, as a client is given it. */
+  readonly address: string;
+  readonly port: number;
+  /** SIGSTOP: it hangs; the kernel still accepts for it. */
+  stop(): void;
+  /** SIGCONT. */
+  resume(): void;
+  /** SIGKILL: connections break, new ones are refused. Resolves once it has ended. */
+  kill(): Promise<void>;
+  /** Starts it again, empty, on the same port. Kills it first if it runs. */
+  restart(): Promise<void>;
+}
+
+/** How long a server may take to listen. */
+const START_MS = 10_000;
+
+/** Starts a memcached on a free port of 127.0.0.1. `args`: more of its options ("-C", "-I", "512k"). */
+export async function freshServer(args: readonly string[] = []): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), "cache-utils-memcached-"));
+  let child: ChildProcess | undefined;
+  let exited: Promise<void> = Promise.resolve();
+  /** Not `child.kill()`: Deno's sends nothing any more once it has sent a SIGSTOP. */
+  const signal = (name: "SIGSTOP" | "SIGCONT" | "SIGKILL") => {
+    if (child?.pid !== undefined) process.kill(child.pid, name);
+  };
+  const end = () => signal("SIGKILL");
+  process.on("exit", end);
+
+  /** -1: a free port. The file comes into being by renaming, so it is whole once it is there. */
+  const start = async (port: number): Promise<number> => {
+    const file = join(folder, "port");
+    await rm(file, { force: true });
+    const options = ["-u", "root", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-t", "1", ...args];
+    const started = spawn("memcached", options, {
+      stdio: "ignore",
+      env: { ...process.env, MEMCACHED_PORT_FILENAME: file },
+    });
+    child = started;
+    started.unref();
+    let failure: unknown;
+    started.once("error", (error) => failure = error);
+    exited = new Promise((resolve) => {
+      started.once("exit", (code) => {
+        // Its pid may be somebody else's from now on.
+        if (child === started) child = undefined;
+        failure ??= new Error(`memcached ended with code ${code} before it listened`);
+        resolve();
+      });
+      started.once("error", () => resolve());
+    });
+    for (const began = Date.now(); Date.now() - began < START_MS; await sleep(5)) {
+      const text = await readFile(file, "utf8").catch(() => "");
+      const found = /^TCP INET: (\d+)$/m.exec(text);
+      if (found !== null) return Number(found[1]);
+      if (failure !== undefined) throw failure;
+    }
+    throw new Error(`memcached did not listen within ${START_MS} ms`);
+  };
+  const kill = async () => {
+    child?.ref();
+    signal("SIGKILL");
+    await exited;
+  };
+
+  const port = await start(-1);
+  return {
+    address: `127.0.0.1:${port}`,
+    port,
+    stop: () => signal("SIGSTOP"),
+    resume: () => signal("SIGCONT"),
+    kill,
+    restart: async () => {
+      await kill();
+      await start(port);
+    },
+    [Symbol.asyncDispose]: async () => {
+      process.off("exit", end);
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The server that `MEMCACHED=host:port` names, where a fresh one is not essential; else a fresh one. */
+export async function anyServer(): Promise<AsyncDisposable & { readonly address: string }> {
+  const address = process.env.MEMCACHED;
+  if (!address) return await freshServer();
+  return { address, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
