@@ -1,5 +1,8 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
-import { type Item, Memcached, type MemcachedOptions, type Stored, type WriteResult } from "../memcached/client.ts";
+import type { WriteResult } from "../memcached/answer.ts";
+import { Memcached } from "../memcached/client.ts";
+import type { Item, Stored } from "../memcached/item.ts";
+import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, systemRandom } from "../random.ts";
 import { type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
@@ -30,11 +33,11 @@ const NOT_A_NUMBER = 6;
  * made it.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { GroupBackend, MemcachedStore } from "jsr:@x/cache-utils";
  *
- * const store = new MemcachedStore("10.0.0.1:11211,10.0.0.2:11211", { timeout: "500ms" });
- * const backend = new GroupBackend({ store, project: "shop" });
+ * const store = new MemcachedStore("127.0.0.1:11211", { timeout: "500ms" });
+ * await using backend = new GroupBackend({ store, project: "shop" });
  * console.log(await backend.fetch("answer", () => 42));
  * ```
  */

@@ -1,0 +1,80 @@
+/**
+ * Caching of function results on memcached, or in memory: readable keys, groups invalidated at once, one computation
+ * per expiry in the whole fleet, and no value older than an invalidation that has resolved.
+ *
+ * @example
+ * ```ts
+ * import { cached, invalidateGroup } from "jsr:@x/cache-utils";
+ *
+ * async function offers(city: string) {
+ *   return await Promise.resolve([`tea in ${city}`]);
+ * }
+ * const cachedOffers = cached(offers, { ttl: "5m", group: "cities" });
+ *
+ * console.log(await cachedOffers("oslo")); // computed
+ * console.log(await cachedOffers("oslo")); // kept
+ * await cachedOffers.invalidate("oslo"); // forgets this result, in every process
+ * await invalidateGroup("cities"); // forgets the whole group, however many results it has
+ * ```
+ *
+ * @module
+ */
+
+export { cached } from "./src/cached/cached.ts";
+export { handle } from "./src/cached/decorator.ts";
+export { configure, invalidateGroup } from "./src/cached/configure.ts";
+export { cacheKey } from "./src/key/arguments.ts";
+export type {
+  AnyFunction,
+  AsyncFunction,
+  Cached,
+  CachedCall,
+  CachedDecorator,
+  CachedOptions,
+  CachedVerbs,
+  CallOptions,
+  FirstOptions,
+  Fits,
+} from "./src/cached/types.ts";
+
+export { GroupBackend } from "./src/backend/group.ts";
+export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain.ts";
+export type { Backend, EntryOptions, FetchOptions, Groups } from "./src/backend/backend.ts";
+export type { BackendEvents, Outcome } from "./src/backend/events.ts";
+export type { GroupBackendOptions } from "./src/backend/options.ts";
+
+export type { StoreFailure } from "./src/store/guarded.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
+export { MemcachedStore, type MemcachedStoreOptions } from "./src/store/memcached.ts";
+export { type Codec, defaultCodec, type DefaultCodecOptions } from "./src/store/codec.ts";
+export type {
+  Entry,
+  Found,
+  LeaseEntry,
+  Over,
+  Owned,
+  Store,
+  Token,
+  UncacheableEntry,
+  UnreadableEntry,
+  ValueEntry,
+} from "./src/store/store.ts";
+
+export { Memcached } from "./src/memcached/client.ts";
+export type {
+  CasOptions,
+  CounterOptions,
+  Item,
+  MemcachedEvents,
+  MemcachedOptions,
+  RequestOptions,
+  Stored,
+  Value,
+  WriteOptions,
+  WriteResult,
+} from "./src/memcached/mod.ts";
+
+export type { Clock } from "./src/clock.ts";
+export type { Duration } from "./src/duration.ts";
+export type { Random } from "./src/random.ts";
+export * from "./src/errors.ts";

@@ -1,0 +1,73 @@
+import type { Backend } from "../backend/backend.ts";
+import { GroupBackend } from "../backend/group.ts";
+import type { GroupBackendOptions } from "../backend/options.ts";
+import { MemcachedStore } from "../store/memcached.ts";
+import { MemoryStore } from "../store/memory.ts";
+import { configurationOf } from "./url.ts";
+
+let current: Backend | undefined;
+
+/** What cached functions without a backend of their own use; without any configuration a GroupBackend over a MemoryStore. */
+export const defaultBackend = (): Backend => current ??= new GroupBackend();
+
+/**
+ * Sets what cached functions without a `backend` of their own use from now on, those wrapped earlier included.
+ *
+ * It takes options, a backend of your own, or a URL: `memory:///`, `memcached://host:port,host:port/`,
+ * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. Both kinds know the parameters project, version,
+ * ttl, stale, group, mintDelay, jitter and storeTimeout; memory: maxBytes and maxEntries; memcached: protocol, timeout,
+ * connectTimeout, connections and deadServers. A bare number is seconds. A user and a password stand before the host,
+ * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed.
+ *
+ * @example
+ * ```ts
+ * import { configure } from "jsr:@x/cache-utils";
+ *
+ * const backend = configure("memory:///?maxBytes=64000000&ttl=5m");
+ * configure({ project: "shop", version: 42 });
+ * await backend.close();
+ * ```
+ */
+export function configure(options: string | GroupBackendOptions): GroupBackend;
+/** Sets a backend of your own, and returns it. */
+export function configure<B extends Backend>(backend: B): B;
+export function configure(given: string | GroupBackendOptions | Backend): Backend {
+  if (typeof given === "string") return current = configuredBy(given);
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new TypeError("Cannot configure: give a URL, the options of a GroupBackend, or a backend");
+  }
+  return current = isBackend(given) ? given : new GroupBackend(given);
+}
+
+/** Makes the store, too, which opens no connection. */
+function configuredBy(url: string): GroupBackend {
+  const { backend, ...rest } = configurationOf(url);
+  const store = rest.servers === undefined ? new MemoryStore(rest.store) : new MemcachedStore(rest.servers, rest.store);
+  return new GroupBackend({ ...backend, store });
+}
+
+const isBackend = (given: GroupBackendOptions | Backend): given is Backend =>
+  typeof (given as Partial<Backend>).fetch === "function";
+
+/**
+ * Invalidates groups of the default backend: everything kept under them is gone, in every process, when this resolves.
+ *
+ * O(1), however many entries. Rejects if the store did not confirm: then old results may live up to their ttl.
+ *
+ * @example
+ * ```ts
+ * import { cached, invalidateGroup } from "jsr:@x/cache-utils";
+ *
+ * const weather = cached(async (city: string) => `rain in ${city}`, { name: "weather", group: "cities" });
+ * await weather("oslo");
+ * await invalidateGroup("cities");
+ * console.log(await weather.peek("oslo")); // undefined
+ * ```
+ */
+export function invalidateGroup(...groups: string[]): Promise<void> {
+  try {
+    return defaultBackend().invalidateGroup(...groups);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

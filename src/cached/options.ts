@@ -1,0 +1,88 @@
+import type { Backend, Groups } from "../backend/backend.ts";
+import { distinct } from "../backend/groups.ts";
+import { type Duration, toMs, toMsFromZero } from "../duration.ts";
+import type { CallOptions } from "./types.ts";
+
+/** The options of a function, checked, and no longer the caller's to change. Times are seconds. */
+export interface Terms {
+  readonly ttl: number | ((result: unknown, ...args: unknown[]) => Duration) | undefined;
+  readonly stale: number | undefined;
+  readonly group: Groups | ((this: unknown, ...args: unknown[]) => Groups) | undefined;
+  readonly name: string | undefined;
+  readonly key: ((this: unknown, ...args: unknown[]) => unknown) | undefined;
+  readonly when: ((result: unknown, ...args: unknown[]) => boolean) | undefined;
+  readonly timeout: number | undefined;
+  readonly mintDelay: number | undefined;
+  readonly backend: Backend | undefined;
+}
+
+const KNOWN: Readonly<Record<keyof CallOptions, true>> = {
+  ttl: true,
+  stale: true,
+  group: true,
+  name: true,
+  key: true,
+  when: true,
+  timeout: true,
+  mintDelay: true,
+  backend: true,
+};
+
+/** Checks the options of a cached function. Throws a TypeError or RangeError that names the option. */
+export function termsOf(given: unknown): Terms {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    const shown = given === null ? "null" : Array.isArray(given) ? "an array" : `a ${typeof given}`;
+    throw new TypeError(`Cannot use ${shown} as options: give an object, as in cached(fn, { ttl: "5m" })`);
+  }
+  // deno-lint-ignore no-explicit-any
+  const options = given as CallOptions<any[], any>;
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(KNOWN, name)) {
+      throw new TypeError(
+        `Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(KNOWN).join(", ")}`,
+      );
+    }
+  }
+  const { ttl, group, name, key, when, backend } = options;
+  if (name !== undefined && (typeof name !== "string" || name === "")) {
+    throw new TypeError(`Cannot use ${name === "" ? '""' : typeof name} as name: a name is a non-empty string`);
+  }
+  assertFunction(key, "key");
+  assertFunction(when, "when");
+  if (backend !== undefined && typeof backend?.fetch !== "function") {
+    throw new TypeError("Cannot use backend: it must be a backend (a GroupBackend, a PlainBackend, or of their shape)");
+  }
+  return {
+    ttl: typeof ttl === "function" ? ttl : seconds(ttl, "ttl", toMs),
+    stale: seconds(options.stale, "stale", toMsFromZero),
+    group: typeof group === "function" ? group : fixedGroup(group),
+    name,
+    key,
+    when,
+    timeout: seconds(options.timeout, "timeout", toMsFromZero),
+    mintDelay: seconds(options.mintDelay, "mintDelay", toMsFromZero),
+    backend,
+  };
+}
+
+/** As a number, which a backend need not parse at each call. */
+function seconds(
+  duration: Duration | undefined,
+  argument: string,
+  check: (duration: Duration, argument: string) => number,
+): number | undefined {
+  if (duration === undefined) return undefined;
+  const ms = check(duration, argument);
+  return typeof duration === "number" ? duration : ms / 1000;
+}
+
+function fixedGroup(group: Groups | undefined): Groups | undefined {
+  const groups = distinct(group);
+  return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : groups;
+}
+
+function assertFunction(value: unknown, option: string): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be a function`);
+  }
+}

@@ -1,0 +1,347 @@
+import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
+import { argumentsText, argumentText, hasIdentity, identityText } from "../key/arguments.ts";
+import { defaultBackend } from "./configure.ts";
+import { claim, type Holder, sourceOf } from "./names.ts";
+import type { Terms } from "./options.ts";
+import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
+
+/** Where a decorated method stands. */
+export interface Place {
+  /** Its name in its class. */
+  readonly property: string | symbol;
+  /** Does it stand on the class itself? */
+  readonly isStatic: boolean;
+}
+
+/** The arguments of one call. */
+export type Arguments = readonly unknown[];
+
+/** A cached function behind its wrapper: what is decided once, and how one call becomes a key and the options of a fetch. */
+export class CachedFunction {
+  /** The function that was wrapped. */
+  readonly fn: AnyFunction;
+  readonly #terms: Terms;
+  /** Only of a method: where it stands, and, once that is known, on which class or prototype. */
+  readonly #place: Place | undefined;
+  #home: object | undefined;
+  #name: string | undefined;
+  /** The key up to the arguments; for receivers with an identity, from their text on, by their class. */
+  #head = "";
+  readonly #heads = new Map<string, string>();
+  /** The options of a fetch, and of one that computes in any case, as far as no call changes them. */
+  #fixed: FetchOptions = {};
+  #forced: FetchOptions = {};
+  readonly #variable: boolean;
+  /** The backend of the last call, on which this function is known to hold its name. */
+  #backend: Backend | undefined;
+  #holder: Holder | undefined;
+
+  /** Throws a TypeError for what is wrong whatever the call: no name, no groups on the given backend, a name that is taken. */
+  constructor(fn: AnyFunction, terms: Terms, place?: Place) {
+    this.fn = fn;
+    this.#terms = terms;
+    this.#place = place;
+    this.#name = terms.name ?? (place === undefined ? functionName(fn) : undefined);
+    const { ttl, when, group, backend } = terms;
+    this.#variable = typeof ttl === "function" || when !== undefined || typeof group === "function";
+    if (backend !== undefined) {
+      this.#assertGroups(backend);
+      if (this.#name !== undefined) this.#hold(backend);
+    }
+  }
+
+  // ──────────────── the call and its verbs ────────────────
+
+  /** Answers a call. */
+  call(self: unknown, args: Arguments): Promise<unknown> {
+    return this.#fetch("call", self, args, self);
+  }
+
+  /** Answers a call for `self`, or computes in any case. `owner` is who stands in the key, if anybody does. */
+  #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
+    try {
+      const backend = this.#ready(owner);
+      const key = this.#key(owner, args);
+      if (this.#place !== undefined) this.#meet(key, owner);
+      const options = this.#fetchOptions(verb === "call" ? this.#fixed : this.#forced, owner, args);
+      return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The verbs for a receiver; `self` is `undefined` where none is known. */
+  verbs(self: unknown): Omit<CachedVerbs<AnyFunction>, "original"> {
+    const place = this.#place;
+    // The verbs of a static need no receiver, since its class is one; a prototype is not the one whose state is meant.
+    const owner = () => self === undefined && place?.isStatic ? this.#home : isPrototype(self) ? undefined : self;
+    const before = () => this.#ready(self);
+    return {
+      invalidate: (...args) => attempt(() => before().delete(this.#key(owner(), args))),
+      refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
+      peek: (...args) => attempt(() => before().get(this.#key(owner(), args), { group: this.#group(owner(), args) })),
+      set: (args, value) =>
+        attempt(() => {
+          if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
+          const backend = before();
+          return backend.set(this.#key(owner(), args), value, this.#entryOptions(owner(), args));
+        }),
+      key: (...args) => before().key(this.#key(owner(), args)),
+      on: (receiver) => bound(this, receiver),
+    };
+  }
+
+  // ──────────────── the class ────────────────
+
+  /** The class (of a static) or prototype this method stands on. The first one told counts. */
+  stand(home: object | undefined): void {
+    this.#home ??= home;
+  }
+
+  /** A check at wrap time, where a class is known that early: is the name free on the given backend? */
+  checkName(): void {
+    const named = this.#home !== undefined && classNameOf(this.#home) !== undefined;
+    if (named && this.#terms.backend !== undefined) this.#ready(this.#home);
+  }
+
+  /** Where it stands; `undefined` for a function. */
+  get place(): Place | undefined {
+    return this.#place;
+  }
+
+  /** The class (of a static) or prototype it stands on, once that is known. */
+  get home(): object | undefined {
+    return this.#home;
+  }
+
+  // ──────────────── name and backend ────────────────
+
+  /** The backend of this call, on which the name is held. */
+  #ready(self: unknown): Backend {
+    const backend = this.#terms.backend ?? defaultBackend();
+    if (backend !== this.#backend) {
+      this.#assertGroups(backend);
+      this.#name ??= this.#methodName(self);
+      this.#hold(backend);
+    }
+    return backend;
+  }
+
+  #assertGroups(backend: Backend): void {
+    if (backend.groups === false && this.#terms.group !== undefined) {
+      throw new TypeError("Cannot use group: its backend has no groups; use a GroupBackend, or leave `group` out");
+    }
+  }
+
+  #hold(backend: Backend): void {
+    const name = this.#name!;
+    this.#holder = this.#claim(backend, name);
+    this.#backend = backend;
+    this.#head = `${escapedName(name)}(`;
+    this.#heads.clear();
+    const { ttl, stale, group, timeout, mintDelay } = this.#terms;
+    this.#fixed = {
+      ttl: typeof ttl === "function" ? undefined : ttl,
+      stale,
+      group: typeof group === "function" ? undefined : group,
+      when: undefined,
+      timeout,
+      mintDelay,
+      force: undefined,
+      name,
+    };
+    this.#forced = { ...this.#fixed, force: true };
+  }
+
+  #claim(backend: Backend, name: string): Holder {
+    return claim(backend, name, this.fn, this.#terms.name !== undefined || this.#terms.key !== undefined);
+  }
+
+  /** `Class.method`. A process that never called the method may find its class by the receiver. */
+  #methodName(self: unknown): string {
+    const { property } = this.#place!;
+    if (this.#home === undefined) this.stand(homeOf(self, this.#place!, this.fn));
+    const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
+    if (this.#home === undefined) {
+      const form = handleOf("Class.prototype", method);
+      throw new TypeError(
+        `Cannot name ${method}: its class is not known before its first instance; use ${form}, or pass the option \`name\``,
+      );
+    }
+    const className = classNameOf(this.#home);
+    if (className === undefined) {
+      throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
+    }
+    return `${className}.${method}`;
+  }
+
+  // ──────────────── one call ────────────────
+
+  #key(owner: unknown, args: Arguments): string {
+    const { key } = this.#terms;
+    const text = key === undefined
+      ? argumentsText(args)
+      : argumentText(this.#ask(key, owner, args), "what `key` returns");
+    if (!hasIdentity(owner)) {
+      if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
+      return `${this.#head}${text})`;
+    }
+    if (isPrototype(owner)) throw this.#noReceiver();
+    const identity = identityText(owner, "`this`");
+    return `${identity.text}.${this.#headOn(identity.className)}${text})`;
+  }
+
+  /** `offers(` for `City.offers` on a City, and whatever is declared elsewhere in full; the name it amounts to is taken, too. */
+  #headOn(className: string): string {
+    let head = this.#heads.get(className);
+    if (head === undefined) {
+      const name = this.#name!;
+      const rest = name.startsWith(`${className}.`) ? name.slice(className.length + 1) : name;
+      this.#claim(this.#backend!, `${className}.${rest}`);
+      this.#heads.set(className, head = `${escapedName(rest)}(`);
+    }
+    return head;
+  }
+
+  /** Do the instances of its class stand in the key? So its class says, or those that were seen. */
+  #identifies(): boolean {
+    return hasIdentity(this.#home) || this.#heads.size > 0;
+  }
+
+  #noReceiver(cause?: unknown): TypeError {
+    const name = JSON.stringify(this.#name);
+    const method = String(this.#place?.property ?? "");
+    const form = this.#place === undefined ? ".on(receiver)" : `${handleOf("instance", method)}`;
+    return new TypeError(
+      `Cannot make a key of ${name} without a receiver: its key or groups depend on \`this\`; use ${form}`,
+      { cause },
+    );
+  }
+
+  /** A function of the options that reads `this` where there is none fails with a word on what to do. */
+  #ask<T>(question: (this: unknown, ...args: unknown[]) => T, owner: unknown, args: Arguments): T {
+    try {
+      return question.apply(owner, args as unknown[]);
+    } catch (error) {
+      const lacksThis = owner === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
+      throw lacksThis ? this.#noReceiver(error) : error;
+    }
+  }
+
+  #group(owner: unknown, args: Arguments): Groups | undefined {
+    const { group } = this.#terms;
+    return typeof group === "function" ? this.#ask(group, owner, args) : group;
+  }
+
+  #entryOptions(owner: unknown, args: Arguments): EntryOptions {
+    const { ttl, stale } = this.#terms;
+    return {
+      ttl: typeof ttl === "function" ? (result) => ttl(result, ...args) : ttl,
+      stale,
+      group: this.#group(owner, args),
+    };
+  }
+
+  #fetchOptions(fixed: FetchOptions, owner: unknown, args: Arguments): FetchOptions {
+    if (!this.#variable) return fixed;
+    const { when } = this.#terms;
+    return {
+      ...fixed,
+      ...this.#entryOptions(owner, args),
+      when: when === undefined ? undefined : (result) => when(result, ...args),
+    };
+  }
+
+  /** Instances whose identity is not in the key share results, which may surprise. */
+  #meet(key: string, owner: unknown): void {
+    if (this.#place!.isStatic || this.#terms.key !== undefined) return;
+    if (typeof owner === "object" && owner !== null && !hasIdentity(owner)) this.#holder!.meet(key, owner);
+  }
+}
+
+// ──────────────── wrappers ────────────────
+
+const behind = new WeakMap<AnyFunction, CachedFunction>();
+
+/** What stands behind a wrapper; `undefined` for any other value. */
+export const cachedFunctionOf = (value: unknown): CachedFunction | undefined =>
+  typeof value === "function" ? behind.get(value as AnyFunction) : undefined;
+
+/** The wrapper of a cached function, called with whatever receiver it is called on. */
+// deno-lint-ignore no-explicit-any
+export function wrapperOf(cached: CachedFunction): Cached<any> {
+  return wrapped(cached, undefined, function (this: unknown, ...args: unknown[]) {
+    return cached.call(this, args);
+  });
+}
+
+/** Another wrapper, for one receiver. */
+// deno-lint-ignore no-explicit-any
+export function bound(cached: CachedFunction, self: unknown): Cached<any> {
+  return wrapped(cached, self, (...args: unknown[]) => cached.call(self, args));
+}
+
+// deno-lint-ignore no-explicit-any
+function wrapped(cached: CachedFunction, self: unknown, call: AnyFunction): Cached<any> {
+  const { fn } = cached;
+  Object.assign(call, cached.verbs(self));
+  Object.defineProperties(call, {
+    name: { value: fn.name, configurable: true },
+    length: { value: fn.length, configurable: true },
+    original: { get: () => self === undefined ? fn : fn.bind(self), configurable: true },
+  });
+  behind.set(call, cached);
+  // deno-lint-ignore no-explicit-any
+  return call as Cached<any>;
+}
+
+// ──────────────── names and classes ────────────────
+
+function functionName(fn: AnyFunction): string {
+  if (typeof fn.name === "string" && fn.name !== "") return fn.name;
+  throw new TypeError("Cannot name this function: it is anonymous; pass the option `name`");
+}
+
+function classNameOf(home: object): string | undefined {
+  const { name } = (typeof home === "function" ? home : home.constructor ?? {}) as { name?: unknown };
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
+
+/** The backend escapes `%` once more, and everything else. */
+const escapedName = (name: string): string =>
+  name.replace(/[():%]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** The prototype of a class has its verbs, but stands for no instance. */
+const isPrototype = (self: unknown): boolean =>
+  typeof self === "object" && self !== null && Object.hasOwn(self, "constructor") &&
+  (self.constructor as { prototype?: unknown } | undefined)?.prototype === self;
+
+/**
+ * Where, from a receiver on, this method stands: the own property that holds its wrapper. A decorator above ours may
+ * have put something else there: then the nearest with an own property of that name.
+ */
+export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): object | undefined {
+  let nearest: object | undefined;
+  if (self === undefined || self === null) return nearest;
+  for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
+    const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
+    if (own === undefined) continue;
+    if (cachedFunctionOf(own.value)?.fn === fn) return at;
+    nearest ??= at;
+  }
+  return nearest;
+}
+
+/** A class, or the prototype of one. */
+export const isHome = (at: unknown): boolean => typeof at === "function" || isPrototype(at);
+
+/** Methods that return a promise never throw. */
+function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

@@ -1,0 +1,104 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { GroupBackend } from "../../src/backend/group.ts";
+import { cached } from "../../src/cached/cached.ts";
+import { configure, defaultBackend, invalidateGroup } from "../../src/cached/configure.ts";
+import { FakeBackend } from "./_fake_backend.ts";
+
+test("without configuration there is one GroupBackend, made on first use", async () => {
+  // A copy of the module that nobody has configured, however the tests of one process came before.
+  const copy: string = "../../src/cached/configure.ts?unconfigured";
+  const fresh: { defaultBackend: typeof defaultBackend } = await import(copy);
+  const backend = fresh.defaultBackend();
+  assert(backend instanceof GroupBackend);
+  assertStrictEquals(fresh.defaultBackend(), backend);
+  assertEquals(backend.key("count()"), "::count()");
+});
+
+test("a function without a backend of its own works on a GroupBackend, groups included", async () => {
+  configure({});
+  let calls = 0;
+  const count = cached(() => ++calls, { name: "count", group: "counts" });
+  assertEquals([await count(), await count()], [1, 1]);
+  await invalidateGroup("counts");
+  assertEquals(await count(), 2);
+  await count.invalidate();
+  assertEquals([await count(), await count.refresh(), await count.peek()], [3, 4, 4]);
+  await count.set([], 7);
+  assertEquals(await count(), 7);
+});
+
+test("configure() changes the default of functions wrapped earlier, and closes nothing", async () => {
+  let calls = 0;
+  const count = cached(() => ++calls, { name: "count" });
+  const first = configure(new FakeBackend());
+  assertEquals([await count(), await count()], [1, 1]);
+  const second = configure({ project: "shop", version: 42 });
+  assert(second instanceof GroupBackend);
+  assertEquals([await count(), count.key()], [2, "shop:42:count()"]);
+  configure(first);
+  assertEquals(await count(), 1);
+  await second.close();
+});
+
+test("configure() takes a URL", () => {
+  const backend = configure("memory:///?project=shop&version=42&maxBytes=64000000");
+  assert(backend instanceof GroupBackend);
+  assertStrictEquals(defaultBackend(), backend);
+  assertEquals(backend.key("k"), "shop:42:k");
+});
+
+test("configure() takes a URL that names servers, and opens no connection", async () => {
+  const backend = configure("memcached://127.0.0.1:1,[::1]:1/?project=shop");
+  assertEquals(backend.key("k"), "shop::k");
+  await backend.close();
+});
+
+test("what the driver refuses is an error without the password", () => {
+  for (const url of ["memcached://user:hunter2@a:b:c/", "memcached://user:hunter2@a:99999/"]) {
+    const { message } = assertThrows(() => configure(url), TypeError) as TypeError;
+    assert(!message.includes("hunter2"), message);
+  }
+});
+
+test("configure() returns a backend of one's own as it is", () => {
+  const backend = new FakeBackend();
+  assertStrictEquals(configure(backend), backend);
+  assertStrictEquals(defaultBackend(), backend);
+});
+
+test("a backend of the function's own is used whatever the default is", async () => {
+  const own = new FakeBackend(), other = configure(new FakeBackend());
+  const f = cached((n: number) => n, { name: "f", backend: own });
+  await f(1);
+  assertEquals([own.asked.length, other.asked.length], [1, 0]);
+});
+
+test("a wrong configuration is a TypeError or RangeError, and changes nothing", () => {
+  const backend = configure(new FakeBackend());
+  const wrong = configure as (given: unknown) => unknown;
+  for (const given of [undefined, null, 5, true, []]) {
+    assertThrows(
+      () => wrong(given),
+      TypeError,
+      "Cannot configure: give a URL, the options of a GroupBackend, or a backend",
+    );
+  }
+  assertThrows(() => wrong({ projekt: "a" }), TypeError, '"projekt"');
+  assertThrows(() => wrong({ project: "" }), TypeError, "project");
+  assertThrows(() => configure({ stale: -1 }), RangeError, "stale");
+  assertThrows(() => configure("memory:///?ttl=soon"), TypeError, "ttl");
+  assertThrows(() => configure("memory:///?nope=1"), TypeError, "nope");
+  assertStrictEquals(defaultBackend(), backend);
+});
+
+test("invalidateGroup() asks the default backend, and rejects where that throws", async () => {
+  const backend = configure(new FakeBackend());
+  await invalidateGroup("a", "b");
+  assertEquals(backend.last, { verb: "invalidateGroup", key: "a,b" });
+  const error = new Error("closed");
+  backend.invalidateGroup = () => {
+    throw error;
+  };
+  assertStrictEquals(await assertRejects(() => invalidateGroup("a")), error);
+});

@@ -1,0 +1,142 @@
+// deno-lint-ignore-file require-await
+import { test } from "node:test";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { cached, cacheKey, configure } from "@x/cache-utils";
+import { FakeBackend, warnings } from "./_fake_backend.ts";
+
+test("two functions of one name on one backend are a TypeError, at wrap if the backend is given", () => {
+  const backend = new FakeBackend();
+  cached((n: number) => n + 1, { name: "f", backend });
+  assertThrows(
+    () => cached((n: number) => n + 2, { name: "f", backend }),
+    TypeError,
+    'Cannot cache "f": another function of this name is cached on the same backend, and they would share results; pass the option `name`',
+  );
+  cached((n: number) => n + 2, { name: "f", backend: new FakeBackend() });
+  cached((n: number) => n + 2, { name: "g", backend });
+});
+
+test("two functions of one name on the default backend are a TypeError at the first call", async () => {
+  const one = cached((n: number) => n + 1, { name: "f" });
+  const two = cached((n: number) => n + 2, { name: "f" });
+  configure(new FakeBackend());
+  assertEquals(await one(1), 2);
+  await assertRejects(() => two(1), TypeError, 'Cannot cache "f"');
+  await assertRejects(() => two(1), TypeError, 'Cannot cache "f"');
+  assertThrows(() => two.key(1), TypeError, 'Cannot cache "f"');
+  configure(new FakeBackend());
+  assertEquals(await two(1), 3);
+  await assertRejects(() => one(1), TypeError, 'Cannot cache "f"');
+});
+
+test("`group` on an ungrouped default backend is a TypeError at the first call", async () => {
+  const fn = cached((n: number) => n, { name: "f", group: "g" });
+  configure(new FakeBackend({ groups: false }));
+  await assertRejects(() => fn(1), TypeError, "Cannot use group: its backend has no groups");
+  configure(new FakeBackend());
+  assertEquals(await fn(1), 1);
+});
+
+test("closures of one source are allowed, and warned about once", async () => {
+  const backend = new FakeBackend();
+  const make = (factor: number) =>
+    cached(function times(n: number) {
+      return n * factor;
+    }, { backend });
+  const told = await warnings(() => [2, 3, 4].map(make));
+  assertEquals(told.length, 1);
+  assertStringIncludes(told[0]!, '"times"');
+  assertStringIncludes(told[0]!, "pass the option `name` or `key`");
+});
+
+test("closures that are given `name` or `key` are warned about never", async () => {
+  const backend = new FakeBackend();
+  const told = await warnings(() => {
+    for (const factor of [2, 3]) {
+      const times = (n: number) => n * factor;
+      cached(times, { name: "named", backend });
+      cached(times, { key: (n) => [factor, n], backend });
+    }
+  });
+  assertEquals(told, []);
+});
+
+test("one function wrapped twice shares its results without a warning", async () => {
+  const backend = new FakeBackend();
+  const double = (n: number) => n * 2;
+  const told = await warnings(async () => {
+    const one = cached(double, { backend }), two = cached(double, { backend, ttl: 5 });
+    await one(1);
+    assertEquals(await two.peek(1), 2);
+  });
+  assertEquals(told, []);
+});
+
+test("each backend has its own names and its own warnings", async () => {
+  const make = (backend: FakeBackend) =>
+    cached(function f() {
+      return 1;
+    }, { backend });
+  const told = await warnings(() => {
+    const backends = [new FakeBackend(), new FakeBackend()];
+    for (const backend of [...backends, ...backends, ...backends]) make(backend);
+  });
+  assertEquals(told.length, 2);
+});
+
+test("a name that a receiver's class completes is taken as well", async () => {
+  class City {
+    [cacheKey]() {
+      return 7;
+    }
+  }
+  const backend = new FakeBackend();
+  const whole = cached((n: number) => n, { name: "City.offers", backend });
+  const half = cached((n: number) => -n, { name: "offers", backend });
+  const city = new City() as never;
+  // Both would be City(7).offers(1).
+  assertEquals(await whole.on(city)(1), 1);
+  assertEquals(whole.on(city).key(1), "City(7).offers(1)");
+  await assertRejects(() => half.on(city)(1), TypeError, 'Cannot cache "City.offers"');
+  assertEquals(half.key(1), "offers(1)");
+});
+
+test("two classes of one name whose methods differ are a TypeError", async () => {
+  const backend = new FakeBackend();
+  const one = () => {
+    class Repo {
+      @cached({ backend })
+      async get(n: number) {
+        return n;
+      }
+      @cached({ backend })
+      static async all() {
+        return 1;
+      }
+    }
+    return Repo;
+  };
+  const other = () => {
+    class Repo {
+      @cached({ backend })
+      async get(n: number) {
+        return -n;
+      }
+    }
+    return Repo;
+  };
+  const otherStatic = () => {
+    class Repo {
+      @cached({ backend })
+      static async all() {
+        return 2;
+      }
+    }
+    return Repo;
+  };
+  const Repo = one(), Other = other();
+  assertEquals(await new Repo().get(1), 1);
+  await assertRejects(() => new Other().get(1), TypeError, 'Cannot cache "Repo.get"');
+  // A static's class is known when it is defined.
+  assertThrows(otherStatic, TypeError, 'Cannot cache "Repo.all"');
+});

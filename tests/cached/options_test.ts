@@ -1,0 +1,63 @@
+import { test } from "node:test";
+import { assertEquals, assertThrows } from "@std/assert";
+import { termsOf } from "../../src/cached/options.ts";
+import { FakeBackend } from "./_fake_backend.ts";
+
+test("termsOf() turns durations into seconds and makes groups distinct and sorted", () => {
+  const backend = new FakeBackend();
+  const ttl = () => 5, key = () => 1, when = () => true;
+  assertEquals(termsOf({ ttl: "1.5h", stale: "30s", timeout: "250ms", mintDelay: 5, group: ["b", "a", "b"] }), {
+    ttl: 5400,
+    stale: 30,
+    timeout: 0.25,
+    mintDelay: 5,
+    group: ["a", "b"],
+    name: undefined,
+    key: undefined,
+    when: undefined,
+    backend: undefined,
+  });
+  const terms = termsOf({ ttl, key, when, backend, name: "n", group: "g" });
+  assertEquals([terms.ttl, terms.key, terms.when, terms.backend, terms.name, terms.group], [
+    ttl,
+    key,
+    when,
+    backend,
+    "n",
+    "g",
+  ]);
+});
+
+test("termsOf() takes undefined for absence, Infinity for ever, and a ttl of 0 or less for never", () => {
+  const absent = { ttl: undefined, stale: undefined, group: undefined, name: undefined, backend: undefined };
+  assertEquals(termsOf(absent), termsOf({}));
+  assertEquals([termsOf({ ttl: Infinity }).ttl, termsOf({ ttl: 0 }).ttl, termsOf({ ttl: -1 }).ttl], [Infinity, 0, -1]);
+  assertEquals([termsOf({ stale: 0 }).stale, termsOf({ group: [] }).group], [0, undefined]);
+});
+
+test("termsOf() refuses an unknown option and lists the known ones", () => {
+  for (const name of ["groups", "timeOut", "ttL", "toString", "__proto__x"]) {
+    assertThrows(
+      () => termsOf({ [name]: 1 }),
+      TypeError,
+      `Cannot use option "${name}": the options are ttl, stale, group, name, key, when, timeout, mintDelay, backend`,
+    );
+  }
+});
+
+test("termsOf() refuses wrong values and names the option", () => {
+  for (const name of ["ttl", "stale", "timeout", "mintDelay"]) {
+    assertThrows(() => termsOf({ [name]: NaN }), RangeError, name);
+    assertThrows(() => termsOf({ [name]: "soon" }), TypeError, name);
+    if (name !== "ttl") assertThrows(() => termsOf({ [name]: -1 }), RangeError, `${name}: it must be >= 0`);
+  }
+  for (const group of ["", [""], 5, [5], {}, null]) assertThrows(() => termsOf({ group }), TypeError, "group");
+  for (const name of ["", 5, null]) {
+    assertThrows(() => termsOf({ name }), TypeError, "name: a name is a non-empty string");
+  }
+  for (const key of ["a", null]) assertThrows(() => termsOf({ key }), TypeError, "key: it must be a function");
+  assertThrows(() => termsOf({ when: true }), TypeError, "Cannot use boolean as when: it must be a function");
+  for (const backend of [{}, null, "memory:"]) {
+    assertThrows(() => termsOf({ backend }), TypeError, "Cannot use backend");
+  }
+});
