@@ -2,7 +2,9 @@
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
+  /** Wakes once, in so many ms; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
+  /** It will not wake any more. */
   clearTimeout(timer: unknown): void;
   /** The timer no longer keeps the process alive. */
   unref?(timer: unknown): void;

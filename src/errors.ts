@@ -37,6 +37,7 @@ export class MemcachedError extends CacheError {
   /** The server's address, without weight: `host:port`, `[::1]:11211`, or the socket's path. */
   readonly server: string;
 
+  /** `server`: whose error it is. */
   constructor(message: string, server: string, options?: ErrorOptions) {
     super(message, options);
     this.server = server;
@@ -80,6 +81,7 @@ export class ServerError extends MemcachedError {
   /** The binary protocol's status code, on both wires. */
   readonly status: number;
 
+  /** `status`: what the server answered, as the binary protocol numbers it. */
   constructor(message: string, server: string, status: number, options?: ErrorOptions) {
     super(message, server, options);
     this.status = status;

@@ -302,6 +302,7 @@ export class GroupBackend implements Backend {
     return this.#closed;
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

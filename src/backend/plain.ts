@@ -97,6 +97,7 @@ export class PlainBackend implements Backend {
     return this.#backend.close();
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

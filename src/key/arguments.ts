@@ -52,9 +52,8 @@ export function argumentText(value: unknown, subject: number | string): string {
   return typeof value === "string" ? quoted(value) : text(value, subject, undefined);
 }
 
-/** The class of an object with `[cacheKey]`, and what it returns: `City(7)`. `undefined` if it has none. */
-export function identityText(object: unknown, subject: string): { className: string; text: string } | undefined {
-  if (!hasIdentity(object)) return undefined;
+/** The class of an object with `[cacheKey]`, and with what that returns: `City(7)`. */
+export function identityText(object: { [cacheKey](): unknown }, subject: string): { className: string; text: string } {
   const className = classNameOf(object, subject);
   return { className, text: `${className}(${text(identityOf(object, subject), subject, [object])})` };
 }
@@ -82,7 +81,7 @@ function text(value: unknown, subject: number | string, above: object[] | undefi
       return value === null ? "null" : objectText(value, subject, above ?? []);
     default:
       if (hasIdentity(value)) return objectText(value, subject, above ?? []);
-      throw refusal(`a ${typeof value}`, subject, above?.length ?? 0);
+      throw refusal(`a ${typeof value}`, subject, above?.length ?? 0, "pass the option `key`, which leaves it out");
   }
 }
 

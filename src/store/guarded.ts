@@ -10,9 +10,13 @@ export interface About {
 
 /** A store operation failed, timed out, or a value could not be kept. */
 export interface StoreFailure {
+  /** The store's verb. */
   operation: "get" | "add" | "set" | "delete" | "counter" | "increment";
+  /** The function's, if there is one. */
   name?: string;
+  /** As kept in the store: the entry's, the mint lock's or the counter's. */
   key?: string;
+  /** What the store rejected with. */
   error: unknown;
 }
 

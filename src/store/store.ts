@@ -12,25 +12,33 @@ export interface Owned {
 
 /** A result. Epoch ms until which it is fresh, and until which it may be served stale: the writer decides both. */
 export interface ValueEntry extends Owned {
+  /** Says which entry it is. */
   readonly kind: "value";
+  /** The result. */
   readonly value: unknown;
+  /** Epoch ms; Infinity: for ever. */
   readonly freshUntil: number;
+  /** Epoch ms; Infinity: for ever. */
   readonly staleUntil: number;
 }
 
 /** A placeholder that says who computes. Mint locks are leases too. */
 export interface LeaseEntry extends Owned {
+  /** Says which entry it is. */
   readonly kind: "lease";
+  /** Who computes. */
   readonly nonce: string;
 }
 
 /** The last result could not be kept: compute without a lease. */
 export interface UncacheableEntry extends Owned {
+  /** Says which entry it is. */
   readonly kind: "uncacheable";
 }
 
 /** Bytes that are no entry of ours. Never written; OUTDATED to everybody. */
 export interface UnreadableEntry {
+  /** Says which entry it is. */
   readonly kind: "unreadable";
 }
 
@@ -39,7 +47,9 @@ export type Entry = ValueEntry | LeaseEntry | UncacheableEntry;
 
 /** An entry as a get saw it, with the proof that it is still the one. */
 export interface Found {
+  /** What is kept. */
   readonly entry: Entry | UnreadableEntry;
+  /** That it is this one. */
   readonly token: Token;
 }
 

@@ -42,7 +42,7 @@ test("defaultCodec() keeps a Buffer as a Buffer, at the top and inside", () => {
 test("defaultCodec() keeps strings and byte arrays as they are", () => {
   assertEquals(codec.encode("Oslo").subarray(1), new TextEncoder().encode("Oslo"));
   assertEquals(codec.encode(Uint8Array.of(1, 2)).subarray(1), Uint8Array.of(1, 2));
-  assertEquals(new TextDecoder().decode(codec.encode({ a: [1] }).subarray(1)), '{"a":[1]}');
+  assertEquals(new TextDecoder().decode(codec.encode({ a: [1] })), ' {"a":[1]}');
 });
 
 test("defaultCodec() compresses above compressOver where that pays", () => {
@@ -86,7 +86,7 @@ test("defaultCodec() refuses a decompression bomb before it allocates", () => {
   assert(bomb.length < 300_000);
   const small = defaultCodec({ maxBytes: 1_000_000 });
   const error = assertThrows(() => small.decode(bomb), CacheValueError);
-  assertStringIncludes(error.message, "50000000");
+  assertStringIncludes(error.message, "50000001");
   // The same bomb that says it is small.
   bomb.set([0, 0, 1, 0], 1);
   assertThrows(() => small.decode(bomb), CacheValueError);
@@ -102,10 +102,10 @@ test("defaultCodec() writes what it can read: above maxBytes it does not compres
 
 test("defaultCodec() refuses bytes that are none of its own, whatever they are", () => {
   const encoder = new TextEncoder();
-  const json = (text: string) => encoder.encode(`\u0002${text}`);
+  const json = (text: string) => encoder.encode(` ${text}`);
   const tree = (text: string, ...bytes: number[]) => {
     const encoded = encoder.encode(text);
-    return Uint8Array.of(3, 0, 0, encoded.length >> 8, encoded.length, ...encoded, ...bytes);
+    return Uint8Array.of(2, 0, 0, encoded.length >> 8, encoded.length, ...encoded, ...bytes);
   };
   const wrong: Record<string, Uint8Array> = {
     "nothing": new Uint8Array(0),
@@ -115,10 +115,10 @@ test("defaultCodec() refuses bytes that are none of its own, whatever they are",
     "JSON nested too deep": json("[".repeat(501) + "]".repeat(501)),
     "JSON nested far too deep": json("[".repeat(200_000) + "]".repeat(200_000)),
     "a tree nested too deep": tree('[{"$":"NaN"},' + "[".repeat(502) + "]".repeat(502) + "]"),
-    "a truncated length": Uint8Array.of(3, 0, 0),
-    "a length that lies": Uint8Array.of(3, 255, 255, 255, 255, 91, 93),
-    "a compressed nothing": Uint8Array.of(0x80),
-    "a compressed lie": Uint8Array.of(0x82, 0, 0, 0, 9, 1, 2, 3, 4),
+    "a truncated length": Uint8Array.of(2, 0, 0),
+    "a length that lies": Uint8Array.of(2, 255, 255, 255, 255, 91, 93),
+    "a compressed nothing": Uint8Array.of(3),
+    "a compressed lie": Uint8Array.of(3, 0, 0, 0, 9, 1, 2, 3, 4),
     "an unknown tag": tree('{"$":"else"}'),
     "an unknown kind": tree('{"$":["Worker",0]}'),
     "a kind that objects have": tree('{"$":["constructor",0]}'),
@@ -155,7 +155,7 @@ test("defaultCodec() never writes to a prototype", () => {
     ]
   ) {
     const encoded = new TextEncoder().encode(text);
-    const value = codec.decode(Uint8Array.of(3, 0, 0, 0, encoded.length, ...encoded)) as { polluted?: number };
+    const value = codec.decode(Uint8Array.of(2, 0, 0, 0, encoded.length, ...encoded)) as { polluted?: number };
     assertEquals(value.polluted, undefined);
     assert(Object.hasOwn(value, "__proto__"));
     assertEquals(({} as { polluted?: number }).polluted, undefined);
