@@ -8,6 +8,7 @@
 export const floors: readonly (readonly string[])[] = [
   [
     "src/builtin.ts",
+    "src/known.ts",
     "src/clock.ts",
     "src/duration.ts",
     "src/errors.ts",

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { type Duration, toMsFromZero } from "../duration.ts";
+import { assertKnown } from "../known.ts";
 import { type Random, systemRandom } from "../random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
@@ -73,13 +74,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
 
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(KNOWN, name)) {
-      throw new TypeError(
-        `Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(KNOWN).join(", ")}`,
-      );
-    }
-  }
+  assertKnown(options, KNOWN);
   const { jitter = 0, waitUntil = () => {} } = options;
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");

@@ -1,6 +1,7 @@
 import type { Backend, Groups } from "../backend/backend.ts";
 import { distinct } from "../backend/groups.ts";
 import { type Duration, toMs, toMsFromZero } from "../duration.ts";
+import { assertKnown } from "../known.ts";
 import type { CallOptions } from "./types.ts";
 
 /** The options of a function, checked, and no longer the caller's to change. Times are seconds. */
@@ -36,13 +37,7 @@ export function termsOf(given: unknown): Terms {
   }
   // deno-lint-ignore no-explicit-any
   const options = given as CallOptions<any[], any>;
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(KNOWN, name)) {
-      throw new TypeError(
-        `Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(KNOWN).join(", ")}`,
-      );
-    }
-  }
+  assertKnown(options, KNOWN);
   const { ttl, group, name, key, when, backend } = options;
   if (name !== undefined && (typeof name !== "string" || name === "")) {
     throw new TypeError(`Cannot use ${name === "" ? '""' : typeof name} as name: a name is a non-empty string`);
