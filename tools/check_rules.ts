@@ -89,8 +89,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 5,",
     patches: [[
       "src/backend/verdict.ts",
-      '!sameOwner(entry, call)) return "outdated";',
-      'entry.kind !== "lease" && !sameOwner(entry, call)) return "outdated";',
+      "if (!areSame(",
+      'if (entry.kind !== "lease" && !areSame(',
     ]],
   },
   {

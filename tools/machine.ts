@@ -11,7 +11,7 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Pass on what it prints, as it prints it. */
   readonly show?: boolean;
-  /** A command that takes longer is killed and counts as failed. */
+  /** A command that takes longer is killed, with all it started, and counts as failed. */
   readonly minutes?: number;
 }
 
@@ -22,6 +22,8 @@ export async function run(command: string, args: readonly string[], options: Run
   try {
     child = new Deno.Command(command, {
       args: [...args],
+      // A group of its own, so that what it starts ends with it.
+      detached: true,
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env }),
       stdin: "null",
@@ -40,16 +42,30 @@ export async function run(command: string, args: readonly string[], options: Run
     }
   };
   let overdue = false;
+  const kill = () => {
+    try {
+      Deno.kill(Deno.build.os === "windows" ? child.pid : -child.pid, "SIGKILL");
+    } catch {
+      // It has just ended.
+    }
+  };
   const timer = setTimeout(() => {
     overdue = true;
-    child.kill("SIGKILL");
+    kill();
   }, minutes * 60_000);
+  // A group of its own hears no Ctrl-C.
+  const interrupted = () => {
+    kill();
+    Deno.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupted);
   const [status] = await Promise.all([
     child.status,
     listen(child.stdout, Deno.stdout),
     listen(child.stderr, Deno.stderr),
   ]);
   clearTimeout(timer);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, interrupted);
   if (!overdue) return { code: status.code, output };
   const remark = `\n${command} ${args[0] ?? ""} was killed: it took longer than ${minutes} minutes\n`;
   if (show) writeAll(Deno.stderr, new TextEncoder().encode(remark));
@@ -95,8 +111,8 @@ async function install(name: string): Promise<string | undefined> {
     if (!root && !(await works("sudo"))) return `apt-get needs root and there is no sudo: ${cure}`;
     const apt = async (...args: string[]) => {
       const env = { DEBIAN_FRONTEND: "noninteractive" };
-      // Without a terminal nobody can type a password: better refused than silent for ever.
-      const [command, ...before] = root ? ["apt-get"] : ["sudo", ...(Deno.stdin.isTerminal() ? [] : ["-n"]), "apt-get"];
+      // Nobody is asked for a password: the message says what to do instead.
+      const [command, ...before] = root ? ["apt-get"] : ["sudo", "-n", "apt-get"];
       return await run(command!, [...before, ...args], { env, minutes: 4 });
     };
     console.log(`fetching ${name} through apt-get`);
@@ -171,33 +187,53 @@ export function lastLine(output: string): string {
   return (lines.findLast((line) => /^(error|E:|Error)/.test(line)) ?? lines.at(-1) ?? "it said nothing").slice(0, 200);
 }
 
+/** A memcached that runs, and how to end it. */
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+}
+
 /** A memcached on 127.0.0.1:11211 for the documentation's examples: the one that is there, else one of our own. */
-export async function defaultServer(program: Program): Promise<AsyncDisposable | { readonly missing: string }> {
-  if (await answers()) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+export async function defaultServer(program: Program): Promise<Server | { readonly missing: string }> {
+  if (await answers(11211)) return { port: 11211, [Symbol.asyncDispose]: () => Promise.resolve() };
+  return await startServer(program, 11211);
+}
+
+/** A memcached of our own on 127.0.0.1, with 256 MB, and one thread: each connection finds it as busy as the others. */
+export async function startServer(
+  program: Program,
+  port: number = freePort(),
+): Promise<Server | { readonly missing: string }> {
   if ("missing" in program) return program;
   const user = Deno.uid() === 0 ? ["-u", "root"] : [];
   const child = new Deno.Command(program.path, {
-    args: ["-l", "127.0.0.1", "-p", "11211", "-U", "0", ...user],
+    args: ["-l", "127.0.0.1", "-p", String(port), "-U", "0", "-m", "256", "-t", "1", ...user],
     stdin: "null",
     stdout: "null",
     stderr: "null",
   }).spawn();
+  let ended = false;
+  child.status.then(() => ended = true);
   const stop = async () => {
     // SIGTERM would take a second.
-    child.kill("SIGKILL");
+    if (!ended) child.kill("SIGKILL");
     await child.status;
   };
-  for (let tries = 0; tries < 50; tries++) {
-    if (await answers()) return { [Symbol.asyncDispose]: stop };
+  for (let tries = 0; tries < 50 && !ended; tries++) {
+    if (await answers(port)) return { port, [Symbol.asyncDispose]: stop };
     await new Promise((wake) => setTimeout(wake, 100));
   }
   await stop();
-  return { missing: "memcached did not answer on 127.0.0.1:11211 within 5 s" };
+  return { missing: `memcached does not answer on 127.0.0.1:${port}` };
 }
 
-async function answers(): Promise<boolean> {
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function answers(port: number): Promise<boolean> {
   try {
-    (await Deno.connect({ hostname: "127.0.0.1", port: 11211 })).close();
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
     return true;
   } catch {
     return false;

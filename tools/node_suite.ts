@@ -1,101 +1,116 @@
 /**
- * The tests as Node 20 can run them, which reads no TypeScript: bundled to JavaScript, against the package as npm would
- * install it.
+ * The tests as Node 20 can run them, which reads no TypeScript: each one transpiled, and all of them on the package as
+ * npm installs it, whatever they import: `src/key/key.ts` becomes the package's own `src/key/key.js`.
  */
 
 import { specifiersIn } from "./check_floors.ts";
 import { lastLine, run } from "./machine.ts";
 
-/** How a test file can run on Node. "packed": it needs only the public entry points; "sources": the sources, too. */
-export type Sort = { readonly kind: "packed" | "sources" } | { readonly kind: "left out"; readonly why: string };
+/** A test that is about the tree and not about the package. */
+const aboutTheTree = "tests/package_test.ts";
 
-/** Sorts a test by what it imports, the tests' own shared files included. `read`: a file's text by its path. */
-export async function sort(path: string, read: (path: string) => Promise<string>): Promise<Sort> {
+/** Where the package lies in the folder. */
+const HOME = "node_modules/@x/cache-utils";
+
+/** Why a test cannot run on Node, by what it and the tests' shared files need; `undefined`: it can. */
+export async function obstacle(path: string, read: (path: string) => Promise<string>): Promise<string | undefined> {
+  if (path === aboutTheTree) return "about the tree";
   const seen = new Set<string>();
   const left = [path];
-  let kind: "packed" | "sources" = "packed";
   for (let file = left.pop(); file !== undefined; file = left.pop()) {
     if (seen.has(file)) continue;
     seen.add(file);
     const text = await read(file);
     const specifiers = specifiersIn(text);
-    if (file === path && !specifiers.includes("node:test")) return { kind: "left out", why: "not of node:test" };
+    if (file === path && !specifiers.includes("node:test")) return "not written for node:test";
+    if (/^[ \t]+@\w/m.test(text)) return "Node has no decorators";
     for (const specifier of specifiers) {
-      if (specifier.startsWith(".")) {
-        const target = new URL(specifier, `file:///${file}`).pathname.slice(1);
-        if (target.startsWith("tests/")) left.push(target);
-        else kind = "sources";
-      } else if (!specifier.startsWith("node:") && !/^(@x\/cache-utils|@std\/assert)(\/|$)/.test(specifier)) {
-        return { kind: "left out", why: `needs ${specifier}` };
+      if (!specifier.startsWith(".")) {
+        if (/^(bun|npm|jsr|https?):/.test(specifier)) return `needs ${specifier}`;
+        continue;
       }
+      const target = new URL(specifier, `file:///${file}`).pathname.slice(1);
+      if (target.startsWith("tests/")) left.push(target);
+      else if (target !== "mod.ts" && !target.startsWith("src/")) return `needs ${target}, which is not in the package`;
     }
-    // A bundle lies elsewhere, so what is found beside the file is not found beside the bundle.
-    if (text.includes("import.meta")) return { kind: "left out", why: "looks beside itself" };
   }
-  return { kind };
 }
 
-/** Test files under `folder`, sorted by path. */
-export async function testFiles(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await testFiles(path));
-    else if (entry.name.endsWith("_test.ts")) found.push(path);
-  }
-  return found.sort();
+/** A transpiled file's text with each path to a .ts file turned into the one that is there instead. */
+export function redirected(text: string, path: string): string {
+  const up = "../".repeat(path.split("/").length - 1);
+  return text.replace(/"(\.\.?\/[\w./-]+)\.ts((?:\?[^"]*)?)"/g, (_, stem: string, query: string) => {
+    const target = new URL(stem, `file:///${path}`).pathname.slice(1);
+    return target.startsWith("tests/") ? `"${stem}.mjs${query}"` : `"${up}${HOME}/${target}.js${query}"`;
+  }).replace(/"@std\/assert"/g, `"${up}tests/_assert.mjs"`);
 }
 
-/** A folder with what `node --test` can run, and one line that tells what is in it and what is not. */
+/** What `node --test` is given, and one line that tells what is not among it. */
 export interface Built {
-  readonly folder: string;
   readonly files: readonly string[];
   readonly remark: string;
 }
 
-/** Packs the library, installs it in `folder`, and bundles the tests there. Throws an Error that says what failed. */
+/** Packs the library, installs it in `folder`, and puts the tests beside it. Throws an Error that says what failed. */
 export async function build(folder: string): Promise<Built> {
-  const files: Record<"packed" | "sources", string[]> = { packed: [], sources: [] };
-  const leftOut = new Map<string, string[]>();
-  for (const path of await testFiles("tests")) {
-    const sorted = await sort(path, Deno.readTextFile);
-    if (sorted.kind === "left out") leftOut.set(sorted.why, [...leftOut.get(sorted.why) ?? [], path]);
-    else files[sorted.kind].push(path);
+  await installPacked(folder);
+  const all = await filesUnder("tests");
+  const sources = all.filter((path) => path.endsWith(".ts"));
+  // Without it esbuild gives a class or function of the tests another name where two of one name meet.
+  await esbuild(["--keep-names", `--outdir=${folder}/tests`, "--outbase=tests", ...sources]);
+  for (const source of sources) {
+    const path = `${folder}/${outputOf(source)}`;
+    await Deno.writeTextFile(path, redirected(await Deno.readTextFile(path), source));
   }
-  await install(folder);
-  await bundle(files.packed, folder, ["--external:@x/cache-utils"]);
-  await bundle(files.sources, folder, []);
-  const all = [...files.packed, ...files.sources];
+  for (const path of all.filter((path) => path.endsWith(".json"))) {
+    await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(path, `${folder}/${path}`);
+  }
+  const files: string[] = [];
+  const leftOut = new Map<string, string[]>();
+  for (const path of sources.filter((path) => path.endsWith("_test.ts"))) {
+    const why = await obstacle(path, Deno.readTextFile);
+    if (why === undefined) files.push(outputOf(path));
+    else leftOut.set(why, [...leftOut.get(why) ?? [], path]);
+  }
   const reasons = [...leftOut].map(([why, paths]) => `${paths.join(", ")} (${why})`);
   return {
-    folder,
-    files: all.map((path) => path.replace(/\.ts$/, ".mjs")),
-    remark: `node: ${all.length} files, ${files.packed.length} of them against the packed build, ` +
-      `${files.sources.length} with the sources they test; left out: ${reasons.join("; ") || "none"}`,
+    files,
+    remark: `node: ${files.length} files against the packed build; left out: ${reasons.join("; ") || "none"}`,
   };
 }
 
-async function install(folder: string): Promise<void> {
+function outputOf(source: string): string {
+  return source.replace(/\.ts$/, ".mjs");
+}
+
+async function filesUnder(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await filesUnder(path));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+/** Packs the library and installs it in `folder`, as npm would. */
+export async function installPacked(folder: string): Promise<void> {
   await must("deno pack", run(Deno.execPath(), ["pack", "--allow-dirty", "-o", `${folder}/packed.tgz`]));
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
   const npm = await run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "packed.tgz"], { cwd: folder });
   if (npm.code !== 127) return await must("npm install of the packed build", Promise.resolve(npm));
   // Whoever has only Deno has no npm. The package needs no other, so unpacking it is installing it.
-  const home = `${folder}/node_modules/@x/cache-utils`;
-  await Deno.mkdir(home, { recursive: true });
-  await must("unpacking", run("tar", ["-xzf", `${folder}/packed.tgz`, "-C", home, "--strip-components=1"]));
+  await Deno.mkdir(`${folder}/${HOME}`, { recursive: true });
+  const args = ["-xzf", `${folder}/packed.tgz`, "-C", `${folder}/${HOME}`, "--strip-components=1"];
+  await must("unpacking", run("tar", args));
 }
 
-/**
- * esbuild does what `deno bundle` would, since that is esbuild, too; asked itself, it also rewrites `using` and
- * decorators, which Node 20 lacks. It reads the paths of tsconfig.json.
- */
-async function bundle(files: readonly string[], folder: string, flags: readonly string[]): Promise<void> {
-  if (files.length === 0) return;
-  const asked = ["--bundle", "--format=esm", "--platform=node", "--target=node20", "--keep-names"];
-  const out = [`--outdir=${folder}/tests`, "--outbase=tests", "--out-extension:.js=.mjs", "--log-level=warning"];
-  const esbuild = ["run", "-A", "npm:esbuild@0.25"];
-  await must("bundling the tests", run(Deno.execPath(), [...esbuild, ...asked, ...flags, ...out, ...files]));
+/** TypeScript to what Node 20 knows: that has no `using` either. (`deno bundle` is esbuild, too, but has no target.) */
+export async function esbuild(args: readonly string[]): Promise<void> {
+  const asked = ["--format=esm", "--platform=node", "--target=node20"];
+  const out = ["--out-extension:.js=.mjs", "--log-level=warning"];
+  await must("esbuild", run(Deno.execPath(), ["run", "-A", "npm:esbuild@0.25", ...asked, ...out, ...args]));
 }
 
 async function must(action: string, ended: ReturnType<typeof run>): Promise<void> {

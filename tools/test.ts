@@ -19,37 +19,62 @@ export interface Result {
   readonly notRun?: string;
 }
 
+/** Whose tests are run. */
+export type Runtime = "deno" | "bun" | "node";
+
+interface Closing {
+  /** The first and the last of a runtime's closing lines. */
+  readonly from: RegExp;
+  readonly to: RegExp;
+  /** The counts in them. */
+  readonly passed: readonly RegExp[];
+  readonly failed: readonly RegExp[];
+  readonly skipped: readonly RegExp[];
+}
+
+const closings: Record<Runtime, Closing> = {
+  deno: {
+    from: /^(ok|FAILED) \| \d+ passed/,
+    to: /^(ok|FAILED) \|/,
+    passed: [/ (\d+) passed/],
+    failed: [/ (\d+) failed/],
+    skipped: [/ (\d+) ignored/],
+  },
+  bun: {
+    from: /^ *\d+ pass$/,
+    to: /^Ran \d/,
+    passed: [/ (\d+) pass$/m],
+    failed: [/ (\d+) fail$/m],
+    skipped: [/ (\d+) skip$/m],
+  },
+  node: {
+    from: /^[ℹ#] tests \d/,
+    to: /^[ℹ#] duration_ms/,
+    passed: [/ pass (\d+)$/m],
+    failed: [/ fail (\d+)$/m, / cancelled (\d+)$/m],
+    skipped: [/ skipped (\d+)$/m, / todo (\d+)$/m],
+  },
+};
+
 /** The counts in a runtime's closing lines, and those lines as they are. */
-export function read(runtime: string, { code, output }: Ended): Result {
+export function read(runtime: Runtime, { code, output }: Ended): Result {
+  const closing = closings[runtime];
   // deno-lint-ignore no-control-regex
-  const lines = output.split("\n").map((line) => line.replace(/\x1b\[[0-9;]*m/g, ""));
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  const closing: string[] = [];
-  const take = (pattern: RegExp, name: keyof typeof counts) => {
-    const at = lines.findLastIndex((line) => pattern.test(line));
-    if (at === -1) return;
-    counts[name] += Number(pattern.exec(lines[at]!)![1]);
-    if (!closing.includes(lines[at]!)) closing.push(lines[at]!);
+  const lines = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n").map((line) => line.trimEnd());
+  const from = lines.findLastIndex((line) => closing.from.test(line));
+  const length = from === -1 ? 0 : lines.slice(from).findIndex((line) => closing.to.test(line)) + 1;
+  const last = lines.slice(from, from + length);
+  const count = (patterns: readonly RegExp[]) =>
+    patterns.reduce((sum, pattern) => sum + Number(pattern.exec(last.join("\n"))?.[1] ?? 0), 0);
+  const failed = count(closing.failed);
+  return {
+    runtime,
+    passed: count(closing.passed),
+    // A file that does not load, or a rejection nobody caught, may fail a run without being counted.
+    failed: code !== 0 && failed === 0 ? 1 : failed,
+    skipped: count(closing.skipped),
+    closing: length > 0 ? last : [`${runtime} ended with code ${code} before its closing line`],
   };
-  if (runtime === "deno") {
-    take(/^(?:ok|FAILED) \| (\d+) passed/, "passed");
-    take(/^(?:ok|FAILED) \|.* (\d+) failed/, "failed");
-    take(/^(?:ok|FAILED) \|.* (\d+) ignored/, "skipped");
-  } else if (runtime === "bun") {
-    take(/^ *(\d+) pass$/, "passed");
-    take(/^ *(\d+) skip$/, "skipped");
-    take(/^ *(\d+) fail$/, "failed");
-    closing.push(...lines.filter((line) => /^Ran \d+ tests? across/.test(line)));
-  } else {
-    take(/^[ℹ#] pass (\d+)$/, "passed");
-    take(/^[ℹ#] fail (\d+)$/, "failed");
-    take(/^[ℹ#] cancelled (\d+)$/, "failed");
-    take(/^[ℹ#] skipped (\d+)$/, "skipped");
-  }
-  if (closing.length === 0) closing.push(`${runtime} ended with code ${code} before its closing line`);
-  // A file that does not load, or a rejection nobody caught, may fail a run without being counted.
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  return { runtime, ...counts, closing };
 }
 
 /** Several runs of one runtime as one. */
@@ -91,41 +116,40 @@ function heading(words: string): void {
   console.log(`\n== ${words}`);
 }
 
-async function onDeno(server: Program, missing: string[]): Promise<Result> {
+async function onDeno(env: Record<string, string>, server: Program, missing: string[]): Promise<Result> {
   heading("Deno: tests");
-  const show = { show: true, minutes: 10 };
-  const results = [read("deno", await run(Deno.execPath(), ["test", "-A", "tests"], show))];
+  const options = { env, show: true, minutes: 10 };
+  const results = [read("deno", await run(Deno.execPath(), ["test", "-A", "tests"], options))];
   heading("Deno: the examples of README.md and of the documentation");
   const running = await defaultServer(server);
   if ("missing" in running) {
     missing.push(`documentation: not run (${running.missing})`);
     return sum(results);
   }
-  await using _server = running;
-  const readable = await Deno.stat("README.md").then(() => ["README.md"], () => []);
-  const documentation = ["test", "-A", "--doc", ...readable, "mod.ts", "src"];
-  results.push(read("deno", await run(Deno.execPath(), documentation, show)));
+  await using _running = running;
+  const documentation = ["test", "-A", "--doc", "README.md", "mod.ts", "src"];
+  results.push(read("deno", await run(Deno.execPath(), documentation, options)));
   return sum(results);
 }
 
-async function onBun(): Promise<Result> {
-  const program = await bun();
+async function onBun(env: Record<string, string>, program: Program): Promise<Result> {
   if ("missing" in program) return notRun("bun", program.missing);
   heading("Bun: tests");
   // Bun's own limit of 5 s a test cannot be set in bunfig.toml.
-  return read("bun", await run(program.path, ["test", "--timeout", "60000"], { show: true, minutes: 10 }));
+  const args = ["test", "--timeout", "60000"];
+  return read("bun", await run(program.path, args, { env, show: true, minutes: 10 }));
 }
 
-async function onNode(): Promise<Result> {
+async function onNode(env: Record<string, string>): Promise<Result> {
   const program = await node();
   if ("missing" in program) return notRun("node", program.missing);
-  heading("Node: the packed build");
+  heading("Node: tests, on the packed build");
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-node-" });
   try {
     const built = await build(folder);
     // One file at a time: the tests' servers would crowd a small machine.
-    const args = ["--test", "--test-reporter=spec", "--test-concurrency=1", ...built.files];
-    const result = read("node", await run(program.path, args, { cwd: folder, show: true, minutes: 10 }));
+    const args = ["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=120000", ...built.files];
+    const result = read("node", await run(program.path, args, { env, cwd: folder, show: true, minutes: 10 }));
     return { ...result, closing: [...result.closing, built.remark] };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -146,10 +170,13 @@ if (import.meta.main) {
   const missing: string[] = [];
   const server = await memcached();
   if ("missing" in server && !Deno.env.get("MEMCACHED")) missing.push(`memcached: none (${server.missing})`);
+  const withBun = await bun();
+  // Tests that start processes of both need to know where the runtimes are.
+  const env = { DENO: Deno.execPath(), ..."path" in withBun ? { BUN: withBun.path } : {} };
   const results: Result[] = [];
-  if (wanted.includes("deno")) results.push(await onDeno(server, missing));
-  if (wanted.includes("bun")) results.push(await onBun());
-  if (wanted.includes("node")) results.push(await onNode());
+  if (wanted.includes("deno")) results.push(await onDeno(env, server, missing));
+  if (wanted.includes("bun")) results.push(await onBun(env, withBun));
+  if (wanted.includes("node")) results.push(await onNode(env));
 
   heading("Together");
   for (const result of results) console.log(result.closing.join("\n"));

@@ -311,7 +311,7 @@ export class Fills {
 
 /** Judges what a call's look found. */
 export const judge = ({ fullKey }: Target, look: Look, now: number): ReturnType<typeof verdict> =>
-  verdict(look.found, { fullKey, generations: look.generations }, now);
+  verdict(look.found, fullKey, look.generations, now);
 
 /** The store did not say that it was done. */
 export const notConfirmed = (action: string, key: string, cause?: unknown): CacheError =>

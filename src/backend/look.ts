@@ -58,7 +58,8 @@ export class Looks {
 class Batch {
   readonly #store: GuardedStore;
   readonly #entries = new Map<string, AskedEntry>();
-  readonly #counters = new Map<string, AskedCounter>();
+  /** Made only for a call with groups. */
+  #counters: Map<string, AskedCounter> | undefined;
   #open = 0;
   #answeredAll: (() => void) | undefined;
 
@@ -84,20 +85,21 @@ class Batch {
   }
 
   #counter(about: About): AskedCounter {
-    let asked = this.#counters.get(about.key);
-    if (asked === undefined) this.#counters.set(about.key, asked = new AskedCounter(about));
+    const counters = this.#counters ??= new Map();
+    let asked = counters.get(about.key);
+    if (asked === undefined) counters.set(about.key, asked = new AskedCounter(about));
     return asked;
   }
 
   /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
   send(clock: Clock | undefined, timeoutMs: number): void {
-    this.#open = this.#entries.size + this.#counters.size;
+    this.#open = this.#entries.size + (this.#counters?.size ?? 0);
     if (clock !== undefined) {
       const timer = clock.setTimeout(() => this.#giveUp(), timeoutMs);
       this.#answeredAll = () => clock.clearTimeout(timer);
     }
     for (const asked of this.#entries.values()) this.#settle(asked, this.#store.get(asked.about));
-    for (const asked of this.#counters.values()) this.#settle(asked, this.#store.counter(asked.about));
+    for (const asked of this.#counters?.values() ?? []) this.#settle(asked, this.#store.counter(asked.about));
   }
 
   #settle<T>(asked: Asked<T>, answer: Promise<T | typeof UNANSWERED>): void {
@@ -109,7 +111,7 @@ class Batch {
 
   #giveUp(): void {
     for (const asked of this.#entries.values()) this.#tooLate("get", asked);
-    for (const asked of this.#counters.values()) this.#tooLate("counter", asked);
+    for (const asked of this.#counters?.values() ?? []) this.#tooLate("counter", asked);
   }
 
   #tooLate<T>(operation: "get" | "counter", asked: Asked<T>): void {

@@ -28,7 +28,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
   switch (operation.verb) {
     case VERB.get:
     case VERB.getAndTouch:
-      if (status === STATUS.ok) return operation.succeed(itemOf(operation.key, reply, from), "ok");
+      if (status === STATUS.ok) return operation.succeed(new ReceivedItem(operation.key, reply, from), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       break;
     case VERB.getMulti:
@@ -89,18 +89,13 @@ function gather(operation: Operation, reply: Reply, from: Answerer): void {
   if (reply.last) return operation.succeed(items, "ok");
   if (reply.status !== STATUS.ok) return operation.fail(refused(operation, from.server, reply.status, textOf(reply)));
   const key = operation.details!.keys![reply.index]!;
-  items.set(key, itemOf(key, reply, from));
+  items.set(key, new ReceivedItem(key, reply, from));
 }
 
 function gatherStatistic(operation: Operation, reply: Reply): void {
   const found = (operation.gathered ??= new Map()) as Map<string, string>;
   if (reply.last) return operation.succeed(found, "ok");
   found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.valueStart)), textOf(reply));
-}
-
-function itemOf(key: string, reply: Reply, from: Answerer): Item {
-  const { chunk, valueStart, valueEnd, flags, casHigh, casLow } = reply;
-  return new ReceivedItem(key, chunk.subarray(valueStart, valueEnd), flags, uint64(casHigh, casLow), from);
 }
 
 /** A counter after INCR or DECR: 64 bits, big endian. */

@@ -20,7 +20,7 @@ import {
   longestValue,
   type Value,
 } from "./limits.ts";
-import { type Observer, Operation, type Outcome } from "./operation.ts";
+import { type Observer, Operation } from "./operation.ts";
 import {
   type CasOptions,
   checkOptions,
@@ -69,7 +69,6 @@ export class Memcached implements AsyncDisposable {
   readonly #places: readonly ServerPlace[];
   readonly #servers: readonly Server[];
   readonly #listeners: Listeners<MemcachedEvents>;
-  readonly #observer: Observer;
   #ring: Ring | undefined;
   /** With `deadServers: "eject"`: the servers that live, and their ring, until one dies or comes back. */
   #living: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
@@ -96,7 +95,6 @@ export class Memcached implements AsyncDisposable {
         listener,
       )
     );
-    this.#observer = { settled: (operation, outcome, error) => this.#settled(operation, outcome, error) };
   }
 
   /** The item under a key; `undefined`: there is none. */
@@ -322,11 +320,7 @@ export class Memcached implements AsyncDisposable {
       if (signal.aborted) return Promise.reject(signal.reason);
       operation.heed(signal);
     }
-    if (this.#listeners.heard("operation")) {
-      operation.observer = this.#observer;
-      operation.began = ticks(this.#clock);
-      operation.server = server.name;
-    }
+    if (this.#listeners.heard("operation")) operation.observer = this.#observer(operation, server.name);
     if (origin === undefined) server.ask(operation);
     else server.askOn(origin, operation);
     return operation.promise;
@@ -366,10 +360,12 @@ export class Memcached implements AsyncDisposable {
     this.#listeners.tell(event, told);
   }
 
-  #settled({ verb, began, server }: Operation, outcome: Outcome, error: unknown): void {
-    const ms = ticks(this.#clock) - began;
-    const told = { name: VERB_NAMES[verb]!, server, ms, outcome };
-    this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
+  #observer({ verb }: Operation, server: string): Observer {
+    const began = ticks(this.#clock);
+    return (outcome, error) => {
+      const told = { name: VERB_NAMES[verb]!, server, ms: ticks(this.#clock) - began, outcome };
+      this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
+    };
   }
 }
 

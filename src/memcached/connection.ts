@@ -186,7 +186,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     this.#writing = false;
     this.#outgoing.written();
-    if (!this.#ticking) this.#flush();
+    if (!this.#ticking && this.#outgoing.end > 0) this.#flush(ticks(this.#settings.clock));
   }
 
   received(bytes: Uint8Array): void {
@@ -241,8 +241,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#state = "ready";
     const { clock } = this.#settings;
     clock.clearTimeout(this.#connectTimer);
-    this.#listener.ready(this, ticks(clock) - this.#began);
-    this.#flush();
+    const now = ticks(clock);
+    this.#listener.ready(this, now - this.#began);
+    this.#flush(now);
   }
 
   #connectTimedOut(): void {
@@ -255,15 +256,15 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   readonly #tick = (): void => {
     this.#ticking = false;
-    this.#flush();
+    this.#flush(this.#now);
   };
 
   /** One write for everything that was asked since the last one. */
-  #flush(): void {
+  #flush(now: number): void {
     const outgoing = this.#outgoing;
     if (this.#state !== "ready" || this.#writing || outgoing.end === 0) return;
     if (this.#cancelled.size > 0) outgoing.drop([...this.#cancelled].sort((a, b) => a.start - b.start));
-    this.#inFlight.sent(ticks(this.#settings.clock), this.#cancelled);
+    this.#inFlight.sent(now, this.#cancelled);
     if (this.#cancelled.size > 0) this.#cancelled.clear();
     this.#batch++;
     if (outgoing.end === 0) return;
@@ -306,11 +307,15 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#draining && this.#awaited === 0) {
       return this.#end(new ConnectionError("the client is closed", this.server), "drained");
     }
-    if (this.#inFlight.count === 0 && this.#referenced) {
-      this.#referenced = false;
-      this.#socket?.unref();
-    }
+    // Once those who were answered have had their turn: they often ask again.
+    if (this.#inFlight.count === 0 && this.#referenced) queueMicrotask(this.#unreference);
   }
+
+  readonly #unreference = (): void => {
+    if (this.#inFlight.count > 0 || !this.#referenced) return;
+    this.#referenced = false;
+    this.#socket?.unref();
+  };
 
   #reference(): void {
     this.#referenced = true;

@@ -1,5 +1,7 @@
 /** What the driver gives out for what is on a server. Both remember the connection that gave them: see `CasOptions`. */
 
+import { type Reply, uint64 } from "./wire.ts";
+
 /** Something found. */
 export interface Item {
   /** The key it was asked for under. */
@@ -33,39 +35,50 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const MOST_HELD = 4;
 
 /**
- * An item in the chunk it was received in. Its bytes are looked at only when they are asked for: `text` and `json` decode
- * in place; `bytes` is a copy where the value is a small part of the chunk, since a view would keep all of that alive.
+ * An item in the chunk it was received in. A view of its bytes is made only when it is asked for, since many items are
+ * only looked at through `text` and `json`, which decode in place. `bytes` is a copy where the value is a small part of
+ * the chunk's memory: a view would keep all of that alive.
  */
 export class ReceivedItem implements Item {
   readonly key: string;
   readonly flags: number;
   readonly cas: bigint;
-  #bytes: Uint8Array;
-  #own = false;
+  #chunk: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+  /** `#chunk` is just the value. */
+  #cut = false;
   readonly #origin: Origin;
 
-  constructor(key: string, view: Uint8Array, flags: number, cas: bigint, origin: Origin) {
+  constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, origin: Origin) {
     this.key = key;
     this.flags = flags;
-    this.cas = cas;
-    this.#bytes = view;
+    this.cas = uint64(casHigh, casLow);
+    this.#chunk = chunk;
+    this.#start = valueStart;
+    this.#end = valueEnd;
     this.#origin = origin;
   }
 
   get bytes(): Uint8Array {
-    if (!this.#own) {
-      this.#own = true;
-      if (this.#bytes.buffer.byteLength > this.#bytes.length * MOST_HELD) this.#bytes = this.#bytes.slice();
+    if (!this.#cut) {
+      this.#cut = true;
+      const value = this.#view();
+      this.#chunk = value.buffer.byteLength > value.length * MOST_HELD ? value.slice() : value;
     }
-    return this.#bytes;
+    return this.#chunk;
   }
 
   text(): string {
-    return decoder.decode(this.#bytes);
+    return decoder.decode(this.#cut ? this.#chunk : this.#view());
   }
 
   json(): unknown {
     return JSON.parse(this.text());
+  }
+
+  #view(): Uint8Array {
+    return this.#chunk.subarray(this.#start, this.#end);
   }
 
   /** The connection that gave it; `undefined`: it is none of ours. */

@@ -12,9 +12,7 @@ export interface Carrier {
 }
 
 /** Told how an operation ended; only there while somebody listens. */
-export interface Observer {
-  settled(operation: Operation, outcome: Outcome, error: unknown): void;
-}
+export type Observer = (outcome: Outcome, error: unknown) => void;
 
 type Resolve = (value: unknown) => void;
 type Reject = (reason: unknown) => void;
@@ -54,11 +52,7 @@ export class Operation extends Request {
   gathered: Map<string, Item> | Map<string, string> | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
-  /** When it was asked, in ticks, and whom; only where there is an observer. */
-  began = 0;
-  server = "";
-  #signal: AbortSignal | undefined = undefined;
-  #onAbort: (() => void) | undefined = undefined;
+  #heed: { readonly signal: AbortSignal; readonly leave: () => void } | undefined = undefined;
 
   constructor(verb: Verb, key: string, keyBytes: number, details?: Details) {
     super(verb, key, keyBytes, details);
@@ -74,12 +68,12 @@ export class Operation extends Request {
 
   /** Rejects when the signal fires. The listener leaves the signal when the operation settles. */
   heed(signal: AbortSignal): void {
-    this.#signal = signal;
-    this.#onAbort = () => {
+    const leave = () => {
       this.fail(signal.reason);
       this.carrier?.abandon(this);
     };
-    signal.addEventListener("abort", this.#onAbort);
+    this.#heed = { signal, leave };
+    signal.addEventListener("abort", leave);
   }
 
   /** Answers the caller. */
@@ -87,7 +81,7 @@ export class Operation extends Request {
     if (this.settled) return;
     this.#settle();
     this.#resolve(value);
-    this.observer?.settled(this, outcome, undefined);
+    this.observer?.(outcome, undefined);
   }
 
   /** Rejects. */
@@ -95,13 +89,13 @@ export class Operation extends Request {
     if (this.settled) return;
     this.#settle();
     this.#reject(error);
-    this.observer?.settled(this, "error", error);
+    this.observer?.("error", error);
   }
 
   #settle(): void {
     this.settled = true;
-    if (this.#signal === undefined) return;
-    this.#signal.removeEventListener("abort", this.#onAbort!);
-    this.#signal = this.#onAbort = undefined;
+    if (this.#heed === undefined) return;
+    this.#heed.signal.removeEventListener("abort", this.#heed.leave);
+    this.#heed = undefined;
   }
 }
