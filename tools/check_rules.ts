@@ -59,8 +59,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 3,",
     patches: [[
       LOOK,
-      "if (found === UNANSWERED || generations === undefined) return undefined;",
-      "if (found === UNANSWERED) return undefined; // deno-lint-ignore no-explicit-any\n generations ??= (found as any)?.entry.generations ?? [];",
+      "const generations = await counters;",
+      "// deno-lint-ignore no-explicit-any\n  const generations = await counters ?? (look?.found?.entry as any)?.generations;",
     ]],
   },
   {
