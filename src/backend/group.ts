@@ -129,7 +129,7 @@ export class GroupBackend implements Backend {
       const found = look.found;
       switch (judge(call, look, this.#clock.now())) {
         case "fresh": // 1
-          call.outcome = "hit";
+          call.outcome = waits === 0 ? "hit" : "wait";
           return look.hand(valueIn(found!));
         case "stale": // 2
           call.outcome = "stale";

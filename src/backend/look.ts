@@ -98,15 +98,30 @@ class Batch {
       const timer = clock.setTimeout(() => this.#giveUp(), timeoutMs);
       this.#answeredAll = () => clock.clearTimeout(timer);
     }
-    for (const asked of this.#entries.values()) this.#settle(asked, this.#store.get(asked.about));
-    for (const asked of this.#counters?.values() ?? []) this.#settle(asked, this.#store.counter(asked.about));
+    for (const asked of this.#entries.values()) this.#listen("get", asked, this.#store.entry(asked.about.key));
+    for (const asked of this.#counters?.values() ?? []) {
+      this.#listen("counter", asked, this.#store.generation(asked.about.key));
+    }
   }
 
-  #settle<T>(asked: Asked<T>, answer: Promise<T | typeof UNANSWERED>): void {
-    void answer.then((value) => {
-      asked.give(value);
-      if (--this.#open === 0) this.#answeredAll?.();
-    });
+  #listen<T>(operation: Operation, asked: Asked<T>, answer: Promise<T>): void {
+    answer.then(
+      (value) => this.#give(asked, value),
+      (error) => this.#fail(operation, asked, error),
+    );
+  }
+
+  #give<T>(asked: Asked<T>, answer: T | typeof UNANSWERED): void {
+    if (asked.given) return;
+    asked.give(answer);
+    if (--this.#open === 0) this.#answeredAll?.();
+  }
+
+  /** Told once, whether it failed or took too long. */
+  #fail<T>(operation: Operation, asked: Asked<T>, error: unknown): void {
+    if (asked.given) return;
+    this.#store.failed(operation, asked.about, error);
+    this.#give(asked, UNANSWERED);
   }
 
   #giveUp(): void {
@@ -114,13 +129,12 @@ class Batch {
     for (const asked of this.#counters?.values() ?? []) this.#tooLate("counter", asked);
   }
 
-  #tooLate<T>(operation: "get" | "counter", asked: Asked<T>): void {
-    if (asked.given) return;
-    const { about } = asked;
-    this.#store.failed(operation, about, this.#store.tooLate(`look at ${about.key}`));
-    asked.give(UNANSWERED);
+  #tooLate<T>(operation: Operation, asked: Asked<T>): void {
+    if (!asked.given) this.#fail(operation, asked, this.#store.tooLate(`look at ${asked.about.key}`));
   }
 }
+
+type Operation = "get" | "counter";
 
 /** A whole look, or none: an entry whose generations could not be compared is not believed. */
 async function whole(
@@ -144,7 +158,6 @@ abstract class Asked<T> {
 
   /** Answers all who asked, once. */
   give(answer: T | typeof UNANSWERED): void {
-    if (this.given) return;
     this.given = true;
     this.resolve(answer);
   }

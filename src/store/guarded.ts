@@ -55,12 +55,29 @@ export class GuardedStore {
     return this.#store.immediate === true;
   }
 
-  /** Not async: this is the hot path, and a store's promise needs no other around it. */
-  get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
+  /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
+  entry(key: string): Promise<Found | undefined> {
     try {
-      return this.#store.get(about.key).catch((error) => this.failed("get", about, error));
+      return this.#store.get(key);
     } catch (error) {
-      return Promise.resolve(this.failed("get", about, error));
+      return Promise.reject(error);
+    }
+  }
+
+  /** The store's own counter, likewise. */
+  generation(key: string): Promise<bigint> {
+    try {
+      return this.#store.counter(key);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
+    try {
+      return await this.#store.get(about.key);
+    } catch (error) {
+      return this.failed("get", about, error);
     }
   }
 
@@ -86,9 +103,12 @@ export class GuardedStore {
    * a late "stored" is given back at once, since nobody computes under it.
    */
   lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
-    const asked = over === undefined ? this.add(about, lease, ttlMs) : this.set(about, lease, ttlMs, over);
+    let late = false;
+    const awaited = () => !late;
+    const asked = over === undefined
+      ? this.#written("add", about, () => this.#store.add(about.key, lease, ttlMs), awaited)
+      : this.#written("set", about, () => this.#store.set(about.key, lease, ttlMs, over), awaited);
     return new Promise((resolve) => {
-      let late = false;
       const timer = this.#clock.setTimeout(() => {
         late = true;
         const error = this.tooLate(`take the lease of ${about.key}`);
@@ -154,12 +174,18 @@ export class GuardedStore {
   }
 
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */
-  async #written(operation: "add" | "set", about: About, write: () => Promise<Token | undefined>): Promise<Written> {
+  async #written(
+    operation: "add" | "set",
+    about: About,
+    write: () => Promise<Token | undefined>,
+    awaited: () => boolean = () => true,
+  ): Promise<Written> {
     try {
       const token = await write();
       return token === undefined ? REFUSED : { kind: "stored", token };
     } catch (error) {
-      this.failed(operation, about, error);
+      // One who was told that no answer came in time is not told again what came of it.
+      if (awaited()) this.failed(operation, about, error);
       return error instanceof CacheValueError ? { kind: "never", error } : { kind: "unknown", error };
     }
   }

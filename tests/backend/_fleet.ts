@@ -59,6 +59,8 @@ export interface Gate {
 export interface Held extends Gate {
   readonly reached: Promise<void>;
   through(): void;
+  /** It will never be answered but by an error. */
+  fail(): void;
 }
 
 interface Token1 {
@@ -86,12 +88,15 @@ export class FakeStore implements Store {
 
   /** The next operation of this kind is treated so. */
   gate(verb: Verb, mode: Gate["mode"], key?: string, times = 1): Held {
-    let through!: () => void, reach!: () => void;
-    const opened = new Promise<void>((resolve) => through = resolve);
+    let through!: () => void, reach!: () => void, fail!: () => void;
+    const opened = new Promise<void>((resolve, reject) => {
+      through = resolve;
+      fail = () => reject(new Error("the connection broke"));
+    });
     const reached = new Promise<void>((resolve) => reach = resolve);
     const gate: Gate = { verb, mode, key };
     this.#gates.push({ gate, reach, opened, times });
-    return { ...gate, reached, through };
+    return { ...gate, reached, through, fail };
   }
 
   /** The socket breaks: tokens die with it. */

@@ -27,6 +27,7 @@ test("a cold key is computed once by a fleet of processes", async () => {
   assertEquals(new Set(await Promise.all(calls)), new Set(["answer"]));
   const outcomes = processes.map(({ backend }) => ({ ...backend.stats }));
   assertEquals(outcomes.reduce((sum, { miss }) => sum + miss, 0), 1);
+  assertEquals(outcomes.reduce((sum, { wait }) => sum + wait, 0), 199, "here and in other processes");
 });
 
 test("a stale key is answered at once, and refreshed once by a fleet of processes", async () => {

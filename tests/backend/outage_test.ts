@@ -118,3 +118,23 @@ test("a waiting call goes on when the store fails under its poller", async () =>
   a.computing[0]!.end(1);
   assertEquals(await own, 1);
 });
+
+test("a failure is told once: what came of it after its time was up is not told again", async () => {
+  const fleet = new Fleet();
+  const a = fleet.process();
+  const errors: string[] = [];
+  a.backend.on("storeError", ({ operation, key }) => errors.push(`${operation} ${key}`));
+  const look = a.store.gate("get", "hold", KEY);
+  const first = a.read();
+  await fleet.clock.advance(250);
+  await first;
+  const lease = a.store.gate("add", "hold", KEY);
+  const second = a.read();
+  await fleet.clock.advance(250);
+  await second;
+  a.store.down = true;
+  look.fail();
+  lease.fail();
+  await fleet.settle();
+  assertEquals(errors, [`get ${KEY}`, `add ${KEY}`]);
+});
