@@ -84,7 +84,8 @@ function outputOf(source: string): string {
   return source.replace(/\.ts$/, ".mjs");
 }
 
-async function filesUnder(folder: string): Promise<string[]> {
+/** Every file in a folder and in those below, by its path, sorted. */
+export async function filesUnder(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     const path = `${folder}/${entry.name}`;

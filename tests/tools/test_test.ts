@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { sort } from "../../tools/node_suite.ts";
+import { obstacle, redirected } from "../../tools/node_suite.ts";
 import { closingLines, read, type Result, sum } from "../../tools/test.ts";
 
 function result(runtime: string, passed: number, failed = 0, skipped = 0): Result {
@@ -18,19 +18,18 @@ test("read() finds Deno's counts, colours or not", () => {
 });
 
 test("read() finds Bun's counts", () => {
-  const output = "(pass) a\n\n 9 pass\n 1 skip\n 0 fail\nRan 10 tests across 1 file. [29.00ms]\n";
+  const output = "(pass) a\n\n 9 pass\n 1 skip\n 0 fail\n 3 expect() calls\nRan 10 tests across 1 file. [29.00ms]\n";
   assertEquals(read("bun", { code: 0, output }), {
     ...result("bun", 9, 0, 1),
-    closing: [" 9 pass", " 1 skip", " 0 fail", "Ran 10 tests across 1 file. [29.00ms]"],
+    closing: [" 9 pass", " 1 skip", " 0 fail", " 3 expect() calls", "Ran 10 tests across 1 file. [29.00ms]"],
   });
 });
 
 test("read() finds Node's counts, and counts what was cancelled as failed", () => {
-  const output = "ℹ tests 7\nℹ pass 3\nℹ fail 1\nℹ cancelled 2\nℹ skipped 1\nℹ todo 0\n";
-  assertEquals(read("node", { code: 1, output }), {
-    ...result("node", 3, 3, 1),
-    closing: ["ℹ pass 3", "ℹ fail 1", "ℹ cancelled 2", "ℹ skipped 1"],
-  });
+  const lines = ["tests 7", "suites 0", "pass 3", "fail 1", "cancelled 2", "skipped 1", "todo 0", "duration_ms 9.5"];
+  const closing = lines.map((line) => `ℹ ${line}`);
+  const output = `✔ a (1ms)\n${closing.join("\n")}\n\n✖ failing tests:\n`;
+  assertEquals(read("node", { code: 1, output }), { ...result("node", 3, 3, 1), closing });
 });
 
 test("read() takes a run that ended badly for a failure, whatever it counted", () => {
@@ -61,19 +60,33 @@ test("closingLines() names what was not run, and counts it as failed on a CI mac
   assertEquals(closingLines(results, missing, true), [first, "5 passed, 2 failed"]);
 });
 
-test("sort() follows the tests' shared files to what a test needs", async () => {
+test("obstacle() follows the tests' shared files to what Node or the package does not have", async () => {
   const files: Record<string, string> = {
     "tests/a_test.ts": 'import { test } from "node:test";\nimport { Memcached } from "@x/cache-utils/memcached";\n',
     "tests/key/b_test.ts": 'import { test } from "node:test";\nimport { it } from "../_it.ts";\n',
     "tests/_it.ts": 'import { key } from "../src/key/key.ts";\n',
     "tests/bun/c_test.ts": 'import { test } from "bun:test";\n',
     "tests/d_test.ts": 'import { test } from "node:test";\nimport { x } from "bun:test";\n',
-    "tests/e_test.ts": 'import { test } from "node:test";\nconst where = import.meta.url;\n',
+    "tests/e_test.ts": 'import { test } from "node:test";\nclass A {\n  @cached\n  async f() {}\n}\n',
+    "tests/f_test.ts": 'import { test } from "node:test";\nimport "../tools/test.ts";\n',
   };
-  const of = (path: string) => sort(path, (file) => Promise.resolve(files[file]!));
-  assertEquals(await of("tests/a_test.ts"), { kind: "packed" });
-  assertEquals(await of("tests/key/b_test.ts"), { kind: "sources" });
-  assertEquals(await of("tests/bun/c_test.ts"), { kind: "left out", why: "not of node:test" });
-  assertEquals(await of("tests/d_test.ts"), { kind: "left out", why: "needs bun:test" });
-  assertEquals(await of("tests/e_test.ts"), { kind: "left out", why: "looks beside itself" });
+  const of = (path: string) => obstacle(path, (file) => Promise.resolve(files[file]!));
+  assertEquals(await of("tests/a_test.ts"), undefined);
+  assertEquals(await of("tests/key/b_test.ts"), undefined);
+  assertEquals(await of("tests/bun/c_test.ts"), "not written for node:test");
+  assertEquals(await of("tests/d_test.ts"), "needs bun:test");
+  assertEquals(await of("tests/e_test.ts"), "Node has no decorators");
+  assertEquals(await of("tests/f_test.ts"), "needs tools/test.ts, which is not in the package");
+});
+
+test("redirected() points to the package's files, and to the transpiled ones of the tests", () => {
+  assertEquals(
+    redirected(
+      'import "@std/assert";\nimport "../_it.ts";\nimport "../../src/key/key.ts?fresh";\nimport "../../mod.ts";\n',
+      "tests/key/b_test.ts",
+    ),
+    'import "../../tests/_assert.mjs";\nimport "../_it.mjs";\n' +
+      'import "../../node_modules/@x/cache-utils/src/key/key.js?fresh";\n' +
+      'import "../../node_modules/@x/cache-utils/mod.js";\n',
+  );
 });
