@@ -109,7 +109,8 @@ export async function installPacked(folder: string): Promise<void> {
 
 /** TypeScript to what Node 20 knows: that has no `using` either. (`deno bundle` is esbuild, too, but has no target.) */
 export async function esbuild(args: readonly string[]): Promise<void> {
-  const asked = ["--format=esm", "--platform=node", "--target=node20"];
+  // esbuild drops the attributes of `import … with { type: "json" }` for this target, which Node 20.10 has and wants.
+  const asked = ["--format=esm", "--platform=node", "--target=node20", "--supported:import-attributes=true"];
   const out = ["--out-extension:.js=.mjs", "--log-level=warning"];
   await must("esbuild", run(Deno.execPath(), ["run", "-A", "npm:esbuild@0.25", ...asked, ...out, ...args]));
 }
