@@ -1,4 +1,20 @@
+import type { Clock } from "../clock.ts";
 import { Flight, type Seat } from "./flights.ts";
+import { within } from "./patience.ts";
+
+/**
+ * Those who are told at once that there is no lease learn it some microtasks apart: who has groups or a timeout comes
+ * last. A computation begins when all of them have boarded.
+ */
+const BOARDING_MICROTASKS = 12;
+
+/** One caller's place in a computation without a lease. */
+export interface Place {
+  readonly seat: Seat;
+  /** It is this caller's function that will run. `done`: when it has run. */
+  readonly leads: boolean;
+  readonly done: Promise<void>;
+}
 
 /**
  * Computations without a lease, shared by the trailing edge: a call may join only a computation that has not begun yet,
@@ -9,43 +25,54 @@ export class Alone {
   readonly #waiting = new Map<string, Waiting>();
   /** Begun: its end. */
   readonly #running = new Map<string, Promise<void>>();
+  readonly #clock: Clock;
   readonly #copy: (value: unknown) => unknown;
 
-  constructor(copy: (value: unknown) => unknown) {
+  constructor(clock: Clock, copy: (value: unknown) => unknown) {
+    this.#clock = clock;
     this.#copy = copy;
   }
 
   /**
-   * Takes a seat in the next computation of `key`. `keep` is told its value before anybody is answered; of several
-   * callers who bring one, the first one's is used. `leads`: it is this caller's function that will run.
+   * Takes a seat in the next computation of `key`, which waits for the one that runs at most `patienceMs`. `keep` is
+   * told its value before anybody is answered; of several callers who bring one, the first one's is used.
    */
-  board(key: string, compute: (signal: AbortSignal) => unknown, keep?: Keep): { seat: Seat; leads: boolean } {
-    const joined = this.#waiting.get(key);
-    if (joined !== undefined) {
-      joined.keep ??= keep;
-      return { seat: joined.flight.board(), leads: false };
+  board(key: string, compute: (signal: AbortSignal) => unknown, patienceMs: number, keep?: Keep): Place {
+    let next = this.#waiting.get(key);
+    const leads = next === undefined;
+    if (next === undefined) {
+      const flight = new Flight(this.#copy);
+      this.#waiting.set(key, next = { flight, keep, done: Promise.resolve() });
+      const seat = flight.board();
+      next.done = this.#lead(key, next, compute, patienceMs);
+      return { seat, leads, done: next.done };
     }
-    const own: Waiting = { flight: new Flight(this.#copy), keep };
-    this.#waiting.set(key, own);
-    const seat = own.flight.board();
-    void this.#lead(key, own, compute);
-    return { seat, leads: true };
+    next.keep ??= keep;
+    return { seat: next.flight.board(), leads, done: next.done };
   }
 
-  /** Begins a microtask later at the earliest, so that all who were told at once that there is no lease share it. */
-  async #lead(key: string, own: Waiting, compute: (signal: AbortSignal) => unknown): Promise<void> {
-    await this.#running.get(key);
-    let end!: () => void;
-    const running = new Promise<void>((resolve) => end = resolve);
-    this.#running.set(key, running);
+  async #lead(
+    key: string,
+    own: Waiting,
+    compute: (signal: AbortSignal) => unknown,
+    patienceMs: number,
+  ): Promise<void> {
+    const before = this.#running.get(key);
+    if (before !== undefined) await within(this.#clock, patienceMs, before);
+    else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
+    const run = this.#run(own, compute);
+    this.#running.set(key, run);
     this.#waiting.delete(key);
-    const computed = await own.flight.run(compute);
+    await run;
+    if (this.#running.get(key) === run) this.#running.delete(key);
+  }
+
+  async #run({ flight, ...own }: Waiting, compute: (signal: AbortSignal) => unknown): Promise<void> {
+    const computed = await flight.run(compute);
     if (computed.kind === "value") {
       own.keep?.(computed.value);
-      own.flight.land(computed.value);
-    } else if (computed.kind === "error") own.flight.fail(computed.error);
-    if (!this.#waiting.has(key)) this.#running.delete(key);
-    end();
+      flight.land(computed.value);
+    } else if (computed.kind === "error") flight.fail(computed.error);
   }
 }
 
@@ -53,4 +80,5 @@ type Keep = (value: unknown) => void;
 interface Waiting {
   readonly flight: Flight;
   keep: Keep | undefined;
+  done: Promise<void>;
 }

@@ -39,7 +39,7 @@ export async function seated<T>(call: Call, seat: Seat, end: Promise<T>): Promis
   try {
     return await call.patience.wait(end);
   } catch (reason) {
-    seat.leave(call.patience.aborted);
+    seat.leave(call.patience.why);
     throw reason;
   }
 }

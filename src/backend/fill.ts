@@ -1,7 +1,7 @@
 import { CacheError, type CacheValueError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import type { About, GuardedStore, Written } from "../store/guarded.ts";
-import type { LeaseEntry, Owned } from "../store/store.ts";
+import type { Entry, LeaseEntry, Owned, Token } from "../store/store.ts";
 import { type Call, mark, MARK_MS, seated, type Target } from "./call.ts";
 import type { Events } from "./events.ts";
 import { type End, Flight, type Flights } from "./flights.ts";
@@ -13,6 +13,9 @@ import { verdict } from "./verdict.ts";
 
 /** What becomes of a value that was computed under a lease. */
 type Finish = (call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight) => Promise<void>;
+
+/** How one writes by one's right: over the token of a lease, of a look, or of the mark. */
+type Write = (entry: Entry, ttlMs: number) => Promise<Written>;
 
 /** The parts that a backend's fills work with. */
 export interface Parts {
@@ -37,8 +40,10 @@ export class Fills {
   #count = 0;
   /** What came of the looks of this moment. */
   readonly #attempts = new WeakMap<object, { readonly call: Target; readonly flight: Flight }>();
-  /** Keys whose stale value this process is refreshing, or trying to. */
-  readonly #refreshing = new Set<string>();
+  /** Keys whose stale value this process is refreshing, or trying to, and until when nobody else of it may. */
+  readonly #refreshing = new Map<string, number>();
+  /** The leases and mint locks that this process holds. */
+  readonly #held = new Set<Lease>();
   readonly #warned = new Set<string>();
 
   constructor(parts: Parts) {
@@ -56,18 +61,17 @@ export class Fills {
 
   /**
    * A miss: takes the lease, computes, keeps. The flight goes on without this caller, should it leave. Those who share
-   * a look share the attempt, as all of them called before the look was sent, and so before the computation begins.
-   * `leads`: it is this caller's function that will run.
+   * a look share the attempt, as all of them called before the look was sent, and so before the computation begins:
+   * the first is given its end, the others its flight.
    */
-  miss(call: Call, look: Look): { readonly end: Promise<End>; readonly leads: boolean } {
+  miss(call: Call, look: Look): { readonly end: Promise<End> } | { readonly flight: Flight } {
     const begun = this.#attempts.get(look.asked);
     if (begun !== undefined && !begun.flight.answered && isSameTarget(begun.call, call)) {
-      const seat = begun.flight.board();
-      return { end: seated(call, seat, seat.end), leads: false };
+      return { flight: begun.flight };
     }
     const { flight, end } = this.#fly(call, look, this.#keepAndAnswer);
     this.#attempts.set(look.asked, { call, flight });
-    return { end, leads: true };
+    return { end };
   }
 
   /** The same for a refresh: it answers last, what it could not store it deletes, and it shares nothing. */
@@ -88,66 +92,56 @@ export class Fills {
     const entry: LeaseEntry = { kind: "lease", nonce, ...owned };
     const taken = await this.#store.lease(call.about, entry, LEASE_MS, look.found?.token);
     if (taken.kind === "stored") {
-      const lease = new Lease(
-        this.#store,
-        this.#parts.settings.clock,
-        call.about,
-        entry,
-        taken.token,
-        call.mintDelayMs,
-      );
+      const lease = this.#hold(call.about, entry, taken.token, call.mintDelayMs);
       const computed = await flight.run(call.compute);
       if (computed.kind === "value") await finish.call(this, call, computed.value, owned, lease, flight);
       else {
-        // The release is on its way before anybody learns of the error, so whoever tries again finds no lease.
+        // The release is on its way before anybody learns of the error, so who tries again finds no lease. (While a
+        // renewal is under way its token is not known yet: who tries again then waits for this flight to close.)
         const released = lease.release();
         if (computed.kind === "error") flight.fail(computed.error);
         await released;
       }
-    } else flight.dissolve(taken.kind !== "refused");
+    } else flight.dissolve(taken.kind === "refused" ? "refused" : "unknown");
     this.#parts.flights.close(nonce);
   }
 
   /** The value is on its way to the store when its callers are answered; nobody waits for it to arrive. */
   async #keepAndAnswer(call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight): Promise<void> {
-    const keeping = this.#keeping(call, value, owned);
-    const settled = keeping === undefined
-      ? this.#markLease(call, owned, lease)
-      : lease.settle(keeping.entry, keeping.ttlMs);
+    const settled = this.#keepOrMark(
+      call,
+      this.#keeping(call, value, owned),
+      owned,
+      (...entry) => lease.settle(...entry),
+    );
     flight.land(value);
-    const written = await settled;
-    if (written?.kind === "never") {
-      this.#warnNeverKept(call.about, written.error);
-      await this.#markLease(call, owned, lease);
-    } else if (written?.kind === "refused" && lease.lapsed) {
-      const error = new CacheError(
-        `Cannot keep ${call.about.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
-      );
-      this.#store.failed("set", call.about, error);
-    }
+    if ((await settled).kind !== "refused" || !lease.lapsed) return;
+    const error = new CacheError(
+      `Cannot keep ${call.about.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
+    );
+    this.#store.failed("set", call.about, error);
   }
 
   async #keepThenAnswer(call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight): Promise<void> {
-    const keeping = this.#keeping(call, value, owned);
-    const written = keeping === undefined ? lease.end() : await lease.settle(keeping.entry, keeping.ttlMs);
-    if (written?.kind !== "stored") await this.forget(call.about);
+    await this.#keepOrForget(call, value, owned, (...entry) => lease.settle(...entry));
+    lease.end();
     flight.land(value);
-  }
-
-  /** The mark over our lease; or, since a server that finds a value too large deletes what was there, where nothing is. */
-  async #markLease(call: Call, owned: Owned, lease: Lease): Promise<undefined> {
-    const marked = await lease.settle(mark(owned), MARK_MS);
-    if (marked.kind === "refused") await this.#store.add(call.about, mark(owned), MARK_MS);
   }
 
   // ──────────────── over a stale value, behind the answer ────────────────
 
-  /** Refreshes a stale value, if nobody does. */
+  /** Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. */
   refreshBehind(call: Call): void {
     const { key } = call.about;
-    if (this.#refreshing.has(key)) return;
-    this.#refreshing.add(key);
-    this.behind(this.#refreshStale(call).finally(() => this.#refreshing.delete(key)));
+    const now = this.#parts.settings.clock.now();
+    if (now < (this.#refreshing.get(key) ?? 0)) return;
+    const until = now + call.mintDelayMs + LEASE_MS;
+    this.#refreshing.set(key, until);
+    this.behind(
+      this.#refreshStale(call).finally(() => {
+        if (this.#refreshing.get(key) === until) this.#refreshing.delete(key);
+      }),
+    );
   }
 
   /** Lock, then look; set, then unlock. Any overlap costs a second computation when lock and entry are on two servers. */
@@ -158,42 +152,35 @@ export class Fills {
     const entry: LeaseEntry = { kind: "lease", nonce: this.#nonce(), generations: [] };
     const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);
     if (taken.kind !== "stored") return;
-    const lock = new Lease(this.#store, settings.clock, about, entry, taken.token, call.mintDelayMs);
+    const lock = this.#hold(about, entry, taken.token, call.mintDelayMs);
     const look = await looks.look(call.about, call.counters);
     if (look === undefined || judge(call, look, settings.clock.now()) !== "stale") return await lock.release();
     const begun = events.begin("refresh");
     const computed = await unshared().run(call.compute);
-    if (computed.kind === "error") {
-      // The lock that is left to run out is the whole fleet's pause before the next try.
-      await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
-      return events.refreshed(key, name, begun, { error: computed.error });
+    let failed: { readonly error: unknown } | undefined;
+    if (computed.kind === "error") failed = computed;
+    else if (computed.kind === "value") {
+      const owned = ownedBy(call, look.generations);
+      const written = await this.#keepOrMark(
+        call,
+        this.#keeping(call, computed.value, owned),
+        owned,
+        this.#over(call, look),
+      );
+      if (written.kind === "unknown") failed = written;
     }
-    if (computed.kind === "value") await this.#keepOver(call, computed.value, look);
-    await lock.release();
-    events.refreshed(key, name, begun);
-  }
-
-  /** Over what the look saw: the value, or the mark where it cannot be kept. */
-  async #keepOver(call: Call, value: unknown, look: Look): Promise<void> {
-    const owned = ownedBy(call, look.generations);
-    const { token } = look.found!;
-    const keeping = this.#keeping(call, value, owned);
-    const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, token);
-    if (written !== undefined && written.kind !== "never") return;
-    if (written !== undefined) this.#warnNeverKept(call.about, written.error);
-    const marked = await this.#store.set(call.about, mark(owned), MARK_MS, token);
-    if (marked.kind === "refused") await this.#store.add(call.about, mark(owned), MARK_MS);
+    // A lock that is left to run out is the whole fleet's pause before the next try.
+    if (failed === undefined) await lock.release();
+    else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
+    events.refreshed(key, name, begun, computed.kind === "error" ? { error: computed.error } : undefined);
   }
 
   // ──────────────── over what a look saw, without a lease ────────────────
 
   /** A refresh while a value is there: readers keep it until the new one is stored. Joined by nobody. */
   refreshOver(call: Call, look: Look): Promise<End> {
-    return this.#alone(call, async (value) => {
-      const keeping = this.#keeping(call, value, ownedBy(call, look.generations));
-      const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, look.found!.token);
-      if (written?.kind !== "stored") await this.forget(call.about);
-    });
+    const owned = ownedBy(call, look.generations);
+    return this.#alone(call, (value) => this.#keepOrForget(call, value, owned, this.#over(call, look)));
   }
 
   /** Never kept by its own terms: computes, and that is all. Joined by nobody. */
@@ -218,9 +205,39 @@ export class Fills {
 
   /** A call that saw the mark keeps what can be kept now; what cannot again leaves the mark as it is. */
   keepOverMark(call: Call, value: unknown, look: Look): void {
-    const keeping = this.#keeping(call, value, ownedBy(call, look.generations));
-    if (keeping === undefined) return;
-    this.behind(this.#store.set(call.about, keeping.entry, keeping.ttlMs, look.found!.token));
+    const owned = ownedBy(call, look.generations);
+    const keeping = this.#keeping(call, value, owned);
+    if (keeping !== undefined) this.behind(this.#keepOrMark(call, keeping, owned, this.#over(call, look)));
+  }
+
+  // ──────────────── keeping a result ────────────────
+
+  /** A write over what a look saw. */
+  #over(call: Call, look: Look): Write {
+    return (entry, ttlMs) => this.#store.set(call.about, entry, ttlMs, look.found!.token);
+  }
+
+  /**
+   * The value by one's right to write, or the mark where it cannot be kept; and the mark where nothing is, if that is
+   * refused, since a server that finds a value too large deletes what was there. The first write is on its way when
+   * this returns.
+   */
+  async #keepOrMark(call: Call, keeping: Keeping | undefined, owned: Owned, write: Write): Promise<Written> {
+    if (keeping !== undefined) {
+      const written = await write(keeping.entry, keeping.ttlMs);
+      if (written.kind !== "never") return written;
+      this.#warnNeverKept(call.about, written.error);
+    }
+    const marked = await write(mark(owned), MARK_MS);
+    return marked.kind === "refused" ? await this.#store.add(call.about, mark(owned), MARK_MS) : marked;
+  }
+
+  /** The value by one's right to write; what was not stored is deleted, so that no older value stays. */
+  async #keepOrForget(call: Call, value: unknown, owned: Owned, write: Write): Promise<void> {
+    const keeping = this.#keeping(call, value, owned);
+    const written = keeping && await write(keeping.entry, keeping.ttlMs);
+    if (written?.kind === "never") this.#warnNeverKept(call.about, written.error);
+    if (written?.kind !== "stored") await this.forget(call.about);
   }
 
   // ──────────────── the user's own writes ────────────────
@@ -245,14 +262,7 @@ export class Fills {
       const taken = await take(entry);
       if (taken.kind === "refused") return "lease refused";
       if (taken.kind !== "stored") throw notConfirmed("keep", target.about.key, taken.error);
-      const lease = new Lease(
-        this.#store,
-        settings.clock,
-        target.about,
-        entry,
-        taken.token,
-        settings.defaults.mintDelayMs,
-      );
+      const lease = this.#hold(target.about, entry, taken.token, settings.defaults.mintDelayMs);
       const kept = keeping(owned);
       const written = await lease.settle(kept.entry, kept.ttlMs);
       if (written.kind === "unknown") throw notConfirmed("keep", target.about.key, written.error);
@@ -270,9 +280,8 @@ export class Fills {
   /** Deletes whatever is there; asked once more when it was not confirmed, since a second delete changes nothing. */
   async forget(about: About): Promise<"done" | { readonly error: unknown }> {
     const first = await this.#store.delete(about, "anything");
-    if (first === "done" || first === "refused") return "done";
-    const second = await this.#store.delete(about, "anything");
-    return second === "refused" ? "done" : second;
+    const answer = first === "done" ? first : await this.#store.delete(about, "anything");
+    return answer === "refused" ? "done" : answer;
   }
 
   /** Tells the host of work that goes on after the answer. The work never rejects. */
@@ -282,6 +291,15 @@ export class Fills {
     } catch (error) {
       console.warn("cache-utils: waitUntil threw", error);
     }
+  }
+
+  /** The backend closes: nothing is renewed any more. */
+  close(): void {
+    for (const lease of [...this.#held]) lease.end();
+  }
+
+  #hold(about: About, entry: LeaseEntry, token: Token, mintDelayMs: number): Lease {
+    return new Lease(this.#store, this.#parts.settings.clock, about, entry, token, mintDelayMs, this.#held);
   }
 
   #nonce(): string {

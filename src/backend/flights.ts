@@ -1,11 +1,14 @@
-/** How a flight ended for one who waited. Dissolved: nothing was computed under it; `unknown`: since its lease had no answer. */
+/**
+ * How a flight ended for one who waited. Dissolved: nothing was computed under it, or it is over; `why`: its lease was
+ * refused, its lease had no answer, or its last write is answered.
+ */
 export type End =
   | { readonly kind: "value"; readonly value: unknown }
   | { readonly kind: "error"; readonly error: unknown }
-  | { readonly kind: "dissolved"; readonly unknown: boolean };
+  | { readonly kind: "dissolved"; readonly why: "refused" | "unknown" | "over" };
 
 /** Nobody hears it; but what waited for it, a timer maybe, is done. */
-const LEFT: End = { kind: "dissolved", unknown: false };
+const LEFT: End = { kind: "dissolved", why: "over" };
 
 /** What came out of a computation. Abandoned: every caller aborted first, and what it returns interests nobody. */
 export type Computed =
@@ -17,7 +20,7 @@ export type Computed =
 export interface Seat {
   readonly end: Promise<End>;
   /** The caller goes. When all have gone because they aborted, the flight is abandoned. */
-  leave(aborted: boolean): void;
+  leave(why: "aborted" | "late"): void;
 }
 
 /** One computation of this process that others join. */
@@ -25,9 +28,12 @@ export class Flight {
   readonly #seats = new Set<(end: End) => void>();
   readonly #copy: (value: unknown) => unknown;
   readonly #controller = new AbortController();
-  /** Callers that did not abort. One that timed out still counts: its computation goes on. */
+  /** Callers that did not abort. One that was late still counts: its computation goes on. */
   #interested = 0;
+  /** A refresh behind the answer has no callers, and goes on all the same. */
+  #boarded = false;
   #answered = false;
+  /** Ends the computation that runs. */
   #abandon: (() => void) | undefined;
 
   /** `copy`: what the second caller and all after it are given. */
@@ -40,33 +46,34 @@ export class Flight {
     return this.#answered;
   }
 
-  get abandoned(): boolean {
-    return this.#controller.signal.aborted;
-  }
-
   /** Takes a seat. */
   board(): Seat {
     let seat!: (end: End) => void;
     const end = new Promise<End>((resolve) => seat = resolve);
     this.#seats.add(seat);
     this.#interested++;
+    this.#boarded = true;
     return {
       end,
-      leave: (aborted) => {
+      leave: (why) => {
         if (!this.#seats.delete(seat)) return;
         seat(LEFT);
-        if (!aborted || --this.#interested > 0) return;
-        this.#controller.abort();
-        this.#abandon?.();
+        if (why === "aborted" && --this.#interested === 0) this.#abandon?.();
       },
     };
   }
 
-  /** Runs the function in the caller's async context. Never rejects; whatever an abandoned computation does is dropped. */
+  /**
+   * Runs the function in the caller's async context, unless all who boarded have aborted by now. Never rejects;
+   * whatever an abandoned computation does is dropped.
+   */
   run(compute: (signal: AbortSignal) => unknown): Promise<Computed> {
     return new Promise((resolve) => {
-      this.#abandon = () => resolve({ kind: "abandoned" });
-      if (this.abandoned) return this.#abandon();
+      if (this.#boarded && this.#interested === 0) return resolve({ kind: "abandoned" });
+      this.#abandon = () => {
+        this.#controller.abort();
+        resolve({ kind: "abandoned" });
+      };
       call(compute, this.#controller.signal).then(
         (value) => resolve({ kind: "value", value }),
         (error) => resolve({ kind: "error", error }),
@@ -90,8 +97,8 @@ export class Flight {
   }
 
   /** Sends everybody who still waits to the top. */
-  dissolve(unknown: boolean): void {
-    this.#answer(() => ({ kind: "dissolved", unknown }));
+  dissolve(why: "refused" | "unknown" | "over"): void {
+    this.#answer(() => ({ kind: "dissolved", why }));
   }
 
   #answer(end: () => End): void {
@@ -131,7 +138,7 @@ export class Flights {
 
   /** Whoever still waits goes from the top. */
   close(nonce: string): void {
-    this.#open.get(nonce)?.dissolve(false);
+    this.#open.get(nonce)?.dissolve("over");
     this.#open.delete(nonce);
   }
 }

@@ -17,7 +17,7 @@ import { Keys } from "../key/key.ts";
 import { GuardedStore, type StoreFailure, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
-import { Alone } from "./alone.ts";
+import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
 import { type Call, seated, type Target, valueIn, wait } from "./call.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
@@ -25,7 +25,7 @@ import { Fills, judge, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
-import { Looks } from "./look.ts";
+import { type Look, Looks } from "./look.ts";
 import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { LATE, Patience, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
@@ -79,7 +79,7 @@ export class GroupBackend implements Backend {
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(share);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(share);
+    this.#alone = new Alone(clock, share);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
@@ -151,9 +151,11 @@ export class GroupBackend implements Backend {
         case "outdated":
       }
       const attempt = this.#fills.miss(call, look);
-      const end = await attempt.end;
-      if (end.kind !== "dissolved") return landed(call, end, attempt.leads ? "miss" : "wait");
-      if (end.unknown) break;
+      const leads = "end" in attempt;
+      const end = leads ? await attempt.end : await this.#join(call, attempt.flight);
+      if (end === LATE) break;
+      if (end.kind !== "dissolved") return landed(call, end, leads ? "miss" : "wait");
+      if (end.why === "unknown") break;
       refusals++;
     }
     return await this.#computeAlone(call);
@@ -162,10 +164,11 @@ export class GroupBackend implements Backend {
   /** Waits for a flight of this process; LATE when the call has waited long enough. */
   async #join(call: Call, flight: Flight): Promise<End | typeof LATE> {
     // An answered flight only waits for its last write, and no call waits longer for the store than it must.
-    const ms = flight.answered ? this.#settings.storeTimeoutMs : this.#patienceMs(call);
+    const patienceMs = this.#patienceMs(call);
+    const ms = flight.answered ? Math.min(this.#settings.storeTimeoutMs, patienceMs) : patienceMs;
     const seat = flight.board();
     const end = await seated(call, seat, within(this.#clock, ms, seat.end));
-    if (end === LATE) seat.leave(false);
+    if (end === LATE) seat.leave("late");
     return end;
   }
 
@@ -174,7 +177,7 @@ export class GroupBackend implements Backend {
     const poll = this.#pollers.wait(call.about, nonce);
     try {
       const woken = await wait(call, within(this.#clock, this.#patienceMs(call), poll.gone));
-      return woken === LATE ? LATE : { kind: "dissolved", unknown: false };
+      return woken === LATE ? LATE : { kind: "dissolved", why: "over" };
     } finally {
       poll.leave();
     }
@@ -188,8 +191,14 @@ export class GroupBackend implements Backend {
   }
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
-    const { seat, leads } = this.#alone.board(call.fullKey ?? call.about.key, call.compute, keep);
+    const { seat, leads } = this.#boardAlone(call, keep);
     return landed(call, await seated(call, seat, seat.end), leads ? "miss" : "wait");
+  }
+
+  #boardAlone(call: Call, keep?: (value: unknown) => void): Place {
+    const place = this.#alone.board(call.fullKey ?? call.about.key, call.compute, call.mintDelayMs, keep);
+    if (place.leads) this.#fills.behind(place.done);
+    return place;
   }
 
   /** Computes whatever is kept. Waits for nobody; what it could not store it deletes, so that no older value stays. */
@@ -198,18 +207,19 @@ export class GroupBackend implements Backend {
       const look = await wait(call, this.#looks.look(call.about, call.counters));
       if (look === undefined) break;
       const seen = judge(call, look, this.#clock.now());
-      const over = seen === "fresh" || seen === "stale";
-      const end = over ? await this.#fills.refreshOver(call, look) : await this.#fills.refresh(call, look);
+      const hasValue = seen === "fresh" || seen === "stale";
+      const end = hasValue ? await this.#fills.refreshOver(call, look) : await this.#fills.refresh(call, look);
       if (end.kind !== "dissolved") return landed(call, end, "miss");
-      if (end.unknown) break;
+      if (end.why === "unknown") break;
     }
-    const { seat } = this.#alone.board(call.fullKey ?? call.about.key, call.compute);
+    const { seat, leads } = this.#boardAlone(call);
     const forgotten = seat.end.then(async (end) => {
-      if (end.kind === "value") await this.#fills.forget(call.about);
+      // Also when this caller has left: nothing that is computed without a lease is kept, so the older value must go.
+      if (end.kind !== "error") await this.#fills.forget(call.about);
       return end;
     });
     this.#fills.behind(forgotten);
-    return landed(call, await seated(call, seat, forgotten), "miss");
+    return landed(call, await seated(call, seat, forgotten), leads ? "miss" : "wait");
   }
 
   // ──────────────── the user's own verbs ────────────────
@@ -248,8 +258,7 @@ export class GroupBackend implements Backend {
     const { target, taken, ttlMs } = this.#given(key, value, options);
     if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
-      const look = await this.#looks.look(target.about, target.counters);
-      if (look === undefined) throw notConfirmed("add", target.about.key);
+      const look = await this.#ownLook(target);
       const seen = judge(target, look, this.#clock.now());
       if (seen === "fresh" || seen === "stale") return false;
       const token = look.found?.token;
@@ -295,11 +304,13 @@ export class GroupBackend implements Backend {
 
   /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
   close(): Promise<void> {
-    if (this.#closed === undefined) {
-      this.#pollers.close();
-      this.#closed = this.#store.close();
-    }
-    return this.#closed;
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#pollers.close();
+    this.#fills.close();
+    await this.#store.close();
   }
 
   /** `close()`, for `await using`. */
@@ -345,7 +356,7 @@ export class GroupBackend implements Backend {
     const target = this.#target(key, options.group);
     checkTerms(options as FetchOptions<T>, this.#settings.defaults);
     const ttlMs = ttlMsOf(value, options.ttl, this.#settings.defaults);
-    return { target, taken: this.#store.copy(value), ttlMs };
+    return { target, taken: ttlMs > 0 ? this.#store.copy(value) : undefined, ttlMs };
   }
 
   async #invalidate({ about }: Target): Promise<void> {
@@ -354,7 +365,15 @@ export class GroupBackend implements Backend {
     if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { key: about.key });
   }
 
-  /** Read for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
+  /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
+  async #ownLook(target: Target): Promise<Look> {
+    const { about, counters } = target;
+    const generations = Promise.all(counters.map((counter) => this.#generation(target, counter)));
+    const [found, read] = await Promise.all([this.#store.get(about), generations]);
+    if (found === UNANSWERED) throw notConfirmed("keep", about.key);
+    return { found, generations: read, asked: target, hand: (value) => value };
+  }
+
   async #generation({ about }: Target, counter: string): Promise<bigint> {
     const generation = await this.#store.counter({ key: counter });
     if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
@@ -382,9 +401,10 @@ export class GroupBackend implements Backend {
   }
 }
 
-/** What the caller is given of a flight that was not dissolved. */
+/** What the caller is given of a computation. */
 function landed(call: Call, end: End, outcome: Outcome): unknown {
   if (end.kind === "error") throw end.error;
+  if (end.kind === "dissolved") throw new CacheError(`Cannot answer ${call.about.key}: its computation was given up`);
   call.outcome = outcome;
-  return end.kind === "value" ? end.value : undefined;
+  return end.value;
 }

@@ -14,6 +14,9 @@ export class Lease {
   readonly #about: About;
   readonly #entry: LeaseEntry;
   readonly #renewUntil: number;
+  readonly #held: Set<Lease>;
+  /** Until when it stands for certain. */
+  #standsUntil: number;
   #token: Token;
   #timer: unknown;
   /** Seen to be gone: deleted, evicted, or taken over. */
@@ -21,20 +24,33 @@ export class Lease {
   /** The renewal that is under way, if one is. */
   #renewal: Promise<void> | undefined;
 
-  /** `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
-  constructor(store: GuardedStore, clock: Clock, about: About, entry: LeaseEntry, token: Token, mintDelayMs: number) {
+  /**
+   * `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. `held`: the leases
+   * of this process; it is among them until it ends.
+   */
+  constructor(
+    store: GuardedStore,
+    clock: Clock,
+    about: About,
+    entry: LeaseEntry,
+    token: Token,
+    mintDelayMs: number,
+    held: Set<Lease>,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#about = about;
     this.#entry = entry;
     this.#token = token;
     this.#renewUntil = clock.now() + mintDelayMs;
+    this.#standsUntil = clock.now() + LEASE_MS;
+    this.#held = held.add(this);
     this.#schedule();
   }
 
-  /** Did the holder outlast `mintDelay`? Then nobody renewed it, and another computation may have begun. */
+  /** Was it not renewed for so long that another computation may have begun? */
   get lapsed(): boolean {
-    return this.#clock.now() >= this.#renewUntil;
+    return this.#clock.now() >= this.#standsUntil;
   }
 
   /**
@@ -75,6 +91,7 @@ export class Lease {
 
   /** Ends it and leaves the entry as it is. */
   end(): void {
+    this.#held.delete(this);
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -87,8 +104,12 @@ export class Lease {
 
   async #renew(): Promise<void> {
     const timer = this.#timer;
+    const standsUntil = this.#clock.now() + LEASE_MS;
     const written = await this.#overLease((token) => this.#store.set(this.#about, this.#entry, LEASE_MS, token));
-    if (written.kind === "stored") this.#token = written.token;
+    if (written.kind === "stored") {
+      this.#token = written.token;
+      this.#standsUntil = standsUntil;
+    }
     this.#renewal = undefined;
     if (this.#timer === timer && !this.#lost) this.#schedule();
   }
@@ -100,7 +121,7 @@ export class Lease {
    *   1. we hold the lease          2. our socket dies, and its token with it
    *   3. without the look every waiter, here and elsewhere, would sit out a lease whose holder is well
    *
-   * It is safe since the lease was confirmed before the computation began and a nonce is written only by its owner.
+   * It is safe since the lease was confirmed before the computation began and a nonce is written only by its holder.
    */
   async #overLease(write: (token: Token) => Promise<Written>): Promise<Written> {
     const written = await write(this.#token);

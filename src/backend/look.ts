@@ -15,8 +15,8 @@ export interface Look {
 const NO_GENERATIONS: readonly bigint[] = [];
 
 /**
- * Looks, shared until sent. All that is asked in one tick is one batch, and in it each key and each counter is asked
- * once. The batch leaves the table BEFORE it is sent:
+ * Looks, shared until sent. All that is asked in one tick is one Tick, and in it each key and each counter is asked
+ * once. It leaves the table BEFORE it is sent:
  *
  *   1. A looks at k; the get leaves and reads v1        2. B invalidates k, and that resolves
  *   3. C looks at k: were A's get still in the table, C would be given v1
@@ -27,7 +27,7 @@ export class Looks {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  #batch: Batch | undefined;
+  #tick: Tick | undefined;
 
   constructor(store: GuardedStore, clock: Clock, timeoutMs: number) {
     this.#store = store;
@@ -37,25 +37,25 @@ export class Looks {
 
   /** Looks at an entry and at counters by their keys. `undefined`: not every answer came, so there is no look. */
   look(about: About, counters: readonly string[]): Promise<Look | undefined> {
-    const batch = this.#open();
-    const entry = batch.entry(about).join();
-    return counters.length === 0 ? entry : whole(entry, batch.generations(about, counters));
+    const tick = this.#open();
+    const entry = tick.entry(about).join();
+    return counters.length === 0 ? entry : whole(entry, tick.generations(about, counters));
   }
 
-  #open(): Batch {
-    if (this.#batch === undefined) {
-      const batch = this.#batch = new Batch(this.#store);
+  #open(): Tick {
+    if (this.#tick === undefined) {
+      const tick = this.#tick = new Tick(this.#store);
       queueMicrotask(() => {
-        this.#batch = undefined;
-        batch.send(this.#store.immediate ? undefined : this.#clock, this.#timeoutMs);
+        this.#tick = undefined;
+        tick.send(this.#store.immediate ? undefined : this.#clock, this.#timeoutMs);
       });
     }
-    return this.#batch;
+    return this.#tick;
   }
 }
 
 /** What is asked in one tick. */
-class Batch {
+class Tick {
   readonly #store: GuardedStore;
   readonly #entries = new Map<string, AskedEntry>();
   /** Made only for a call with groups. */
@@ -147,7 +147,7 @@ async function whole(
   return { found: look.found, generations, asked: look.asked, hand: look.hand };
 }
 
-/** One question of a batch, and its answer for all who asked it. */
+/** One question of a tick, and its answer for all who asked it. */
 abstract class Asked<T> {
   readonly about: About;
   given = false;
@@ -200,7 +200,7 @@ class AskedEntry extends Asked<Found | undefined> {
   protected override resolve(found: Found | undefined | typeof UNANSWERED): void {
     const look = found === UNANSWERED
       ? undefined
-      : { found, generations: NO_GENERATIONS, asked: this, hand: this.#hand };
+      : { found: found ?? undefined, generations: NO_GENERATIONS, asked: this, hand: this.#hand };
     this.#resolve(look);
   }
 

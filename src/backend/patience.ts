@@ -5,7 +5,7 @@ import { CacheTimeoutError } from "../errors.ts";
 export class Patience {
   /** Why the caller left, once it did. */
   #left: { readonly reason: unknown } | undefined;
-  #aborted = false;
+  #why: "aborted" | "late" = "late";
   /** Rejects the one wait that is under way: a call waits for one thing at a time. */
   #reject: ((reason: unknown) => void) | undefined;
   #end: () => void;
@@ -17,7 +17,7 @@ export class Patience {
       );
     }, timeoutMs);
     const abort = () => {
-      this.#aborted = true;
+      this.#why = "aborted";
       this.#leave(signal!.reason);
     };
     signal?.addEventListener("abort", abort, { once: true });
@@ -28,9 +28,9 @@ export class Patience {
     if (signal?.aborted) abort();
   }
 
-  /** Did the signal end it? A timeout is no abort. */
-  get aborted(): boolean {
-    return this.#aborted;
+  /** What ended it: a timeout is no abort. */
+  get why(): "aborted" | "late" {
+    return this.#why;
   }
 
   /** As the promise settles, or a rejection as soon as the caller leaves. */

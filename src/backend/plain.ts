@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
+import { assertKnown } from "../known.ts";
 import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
@@ -22,6 +23,14 @@ export interface PlainBackendOptions {
   clock?: Clock | undefined;
 }
 
+const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
+  project: true,
+  version: true,
+  ttl: true,
+  codec: true,
+  clock: true,
+};
+
 /**
  * Any third-party cache with get/set/delete (a Map, lru-cache, Keyv, …) as a Backend: single-key invalidation, one
  * computation per process, nothing stale (`stale` is 0 whatever a call says), no groups (asking for one is a TypeError).
@@ -42,6 +51,7 @@ export class PlainBackend implements Backend {
 
   /** Throws a TypeError for a cache that lacks get, set or delete. */
   constructor(cache: KeyValueCache, options: PlainBackendOptions = {}) {
+    assertKnown(options, KNOWN);
     const { codec, clock, ...rest } = options;
     this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new PlainStore(cache, { codec, clock }) });
   }

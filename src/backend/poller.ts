@@ -50,9 +50,7 @@ class Poller {
   readonly #random: Random;
   readonly #held: () => Promise<boolean>;
   readonly #stopped: () => void;
-  readonly #gone: Promise<void>;
-  #resolve!: () => void;
-  #waiters = 0;
+  readonly #waiters = new Set<() => void>();
   #pauseMs = FIRST_PAUSE_MS;
   #timer: unknown;
 
@@ -61,13 +59,22 @@ class Poller {
     this.#random = random;
     this.#held = held;
     this.#stopped = stopped;
-    this.#gone = new Promise((resolve) => this.#resolve = resolve);
     this.#pause();
   }
 
+  /** Each waiter has a promise of its own, so that what waited for it, a timer maybe, is done when it leaves. */
   join(): { readonly gone: Promise<void>; leave(): void } {
-    this.#waiters++;
-    return { gone: this.#gone, leave: () => void (--this.#waiters === 0 && this.wake()) };
+    let waiter!: () => void;
+    const gone = new Promise<void>((resolve) => waiter = resolve);
+    this.#waiters.add(waiter);
+    return {
+      gone,
+      leave: () => {
+        this.#waiters.delete(waiter);
+        waiter();
+        if (this.#waiters.size === 0) this.wake();
+      },
+    };
   }
 
   wake(): void {
@@ -75,7 +82,8 @@ class Poller {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#stopped();
-    this.#resolve();
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters.clear();
   }
 
   /** Pauses grow and are drawn between half and all, so that processes that began to wait together do not poll together. */

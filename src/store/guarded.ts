@@ -58,7 +58,7 @@ export class GuardedStore {
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
   entry(key: string): Promise<Found | undefined> {
     try {
-      return this.#store.get(key);
+      return Promise.resolve(this.#store.get(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -67,7 +67,7 @@ export class GuardedStore {
   /** The store's own counter, likewise. */
   generation(key: string): Promise<bigint> {
     try {
-      return this.#store.counter(key);
+      return Promise.resolve(this.#store.counter(key));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -158,8 +158,8 @@ export class GuardedStore {
     }
   }
 
-  close(): Promise<void> {
-    return this.#store.close();
+  async close(): Promise<void> {
+    await this.#store.close();
   }
 
   /** Tells of a failure. */
