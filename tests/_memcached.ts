@@ -1,19 +1,20 @@
 /** Real memcached servers of a test's own, from Deno, Bun and Node alike. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 /** A server that ends with the scope: `await using server = await freshServer();`. */
 export interface Server extends AsyncDisposable {
   /** `host:port`, as a client is given it. */
   readonly address: string;
   readonly port: number;
-  /** SIGSTOP: it hangs; the kernel still accepts for it. */
-  stop(): void;
+  /** SIGSTOP: it hangs; the kernel still accepts for it. Resolves once it really stands still. */
+  stop(): Promise<void>;
   /** SIGCONT. */
   resume(): void;
   /** SIGKILL: connections break, new ones are refused. Resolves once it has ended. */
@@ -77,7 +78,11 @@ export async function freshServer(args: readonly string[] = []): Promise<Server>
   return {
     address: `127.0.0.1:${port}`,
     port,
-    stop: () => signal("SIGSTOP"),
+    stop: async () => {
+      signal("SIGSTOP");
+      // A signal takes effect a moment later, and until then it may answer one more request.
+      for (let n = 0; n < 200 && child?.pid !== undefined && !await stopped(child.pid); n++) await sleep(5);
+    },
     resume: () => signal("SIGCONT"),
     kill,
     restart: async () => {
@@ -90,6 +95,12 @@ export async function freshServer(args: readonly string[] = []): Promise<Server>
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Does this process stand still? "T": stopped. */
+async function stopped(pid: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)("ps", ["-o", "state=", "-p", String(pid)]);
+  return stdout.trim().startsWith("T");
 }
 
 /** The server that `MEMCACHED=host:port` names, where a fresh one is not essential; else a fresh one. */

@@ -330,7 +330,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#settings.clock.clearTimeout(this.#connectTimer);
     this.#socket?.close();
     const { sent, unsent } = this.#inFlight.takeAll();
-    const mayRepeat = wasReady && how === "broken" && cause instanceof ConnectionError;
+    const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     const moves = unsent.filter((one) => wasReady && !one.settled && !one.bound);
     for (const operation of repeats) operation.repeated = true;

@@ -58,7 +58,8 @@ export class InFlight {
     this.#unsent++;
     this.count++;
     this.bytes += operation.bytes;
-    if (this.#timer === undefined || operation.deadline < this.#timerDue) this.#arm(operation.deadline);
+    // All have the same timeout, and whatever else the timer waits for is due no later.
+    if (this.#timer === undefined) this.#arm(operation.deadline);
   }
 
   /** The head is answered. */

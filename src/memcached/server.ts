@@ -169,7 +169,7 @@ export class Server implements ConnectionListener {
   }
 
   #try(down: Down): void {
-    if (this.#down !== down || down.trial !== undefined) return;
+    if (down.trial !== undefined) return;
     this.#clock.clearTimeout(down.timer);
     down.trial = this.#connect();
   }

@@ -17,7 +17,7 @@ const DEFAULT_PORT = 11211;
 const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
 
 /** `[v6]:port`, `host:port`, `host`; then perhaps a weight. */
-const PATTERN = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.]+)?)\]|([^\s:[\]/,]+))(?::(\d{1,5}))?$/;
+const PATTERN = /^(?:\[([0-9a-fA-F.]*:[0-9a-fA-F:.]+(?:%[\w.]+)?)\]|([^\s:[\]/,]+))(?::(\d{1,5}))?$/;
 
 /** Servers in an array, or in one string with commas. Throws a TypeError that names the one that cannot be read. */
 export function parseServers(servers: string | readonly string[] | undefined): readonly ServerPlace[] {

@@ -11,6 +11,8 @@ interface Handle {
   setNoDelay(on: boolean): void;
 }
 interface Handlers {
+  /** Not a Buffer, whose methods mean other things than a Uint8Array's. */
+  readonly binaryType: "uint8array";
   readonly open: (handle: Handle) => void;
   readonly data: (handle: Handle, bytes: Uint8Array) => void;
   readonly drain: () => void;
@@ -22,7 +24,7 @@ interface Handlers {
 interface Runtime {
   readonly Bun: {
     connect(
-      options: { binaryType: "uint8array"; socket: Handlers } & ({ hostname: string; port: number } | { unix: string }),
+      options: { socket: Handlers } & ({ hostname: string; port: number } | { unix: string }),
     ): Promise<unknown>;
   };
 }
@@ -39,6 +41,7 @@ class BunSocket implements Socket {
     const { Bun } = globalThis as unknown as Runtime;
     const place = "path" in address ? { unix: address.path } : { hostname: address.host, port: address.port };
     const socket: Handlers = {
+      binaryType: "uint8array",
       open: (handle) => this.#opened(handle),
       data: (_, bytes) => {
         if (!this.#closed) this.#listener.received(bytes);
@@ -49,7 +52,7 @@ class BunSocket implements Socket {
       error: (_, error) => this.#end(error),
       connectError: (_, error) => this.#end(error),
     };
-    Bun.connect({ ...place, binaryType: "uint8array", socket }).catch((error) => this.#end(asError(error)));
+    Bun.connect({ ...place, socket }).catch((error) => this.#end(asError(error)));
   }
 
   #opened(handle: Handle): void {
