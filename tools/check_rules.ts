@@ -32,8 +32,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 1,",
     patches: [[
       FILL,
-      "const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, token);",
-      'const written = keeping && await this.#store.set(call.about, keeping.entry, keeping.ttlMs, "anything");',
+      "this.#store.set(call.about, entry, ttlMs, look.found!.token)",
+      'this.#store.set(call.about, entry, ttlMs, "anything")',
     ]],
   },
   {
@@ -41,8 +41,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 1,",
     patches: [[
       FILL,
-      "this.behind(this.#store.set(call.about, keeping.entry, keeping.ttlMs, look.found!.token));",
-      'this.behind(this.#store.set(call.about, keeping.entry, keeping.ttlMs, "anything"));',
+      "this.#store.set(call.about, entry, ttlMs, look.found!.token)",
+      'this.#store.set(call.about, entry, ttlMs, "anything")',
     ]],
   },
   {
@@ -66,7 +66,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "a look shared after it was sent",
     rule: "rule 4,",
-    patches: [[LOOK, "this.#batch = undefined;", "setTimeout(() => this.#batch = undefined, 1);"]],
+    patches: [[LOOK, "this.#tick = undefined;", "setTimeout(() => this.#tick = undefined, 1);"]],
   },
   {
     name: "a flight joined without a look",
@@ -122,8 +122,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 8,",
     patches: [[
       FILL,
-      'if (computed.kind === "value") await this.#keepOver',
-      'await lock.release();\n    if (computed.kind === "value") await this.#keepOver',
+      "let failed: { readonly error: unknown } | undefined;",
+      "await lock.release();\n    let failed: { readonly error: unknown } | undefined;",
     ]],
   },
   {
@@ -160,14 +160,11 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "a computation without a lease joined after it began",
     rule: "rule 11,",
-    patches: [
-      [ALONE, "    this.#waiting.delete(key);\n", ""],
-      [
-        ALONE,
-        "const computed = await own.flight.run(compute);",
-        "const computed = await own.flight.run(compute);\n    this.#waiting.delete(key);",
-      ],
-    ],
+    patches: [[
+      ALONE,
+      "    this.#waiting.delete(key);\n    await run;\n",
+      "    await run;\n    this.#waiting.delete(key);\n",
+    ]],
   },
   {
     name: "a counter created again at the same start",
@@ -177,11 +174,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "a refused refresh leaves the older value",
     rule: "rule 13,",
-    patches: [[
-      FILL,
-      'keeping.ttlMs, look.found!.token);\n      if (written?.kind !== "stored") await this.forget(call.about);',
-      "keeping.ttlMs, look.found!.token);",
-    ]],
+    patches: [[FILL, '    if (written?.kind !== "stored") await this.forget(call.about);\n', ""]],
   },
 ];
 

@@ -1,8 +1,9 @@
+import { CacheError } from "../errors.ts";
 import type { About } from "../store/guarded.ts";
 import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions } from "./backend.ts";
 import type { Outcome } from "./events.ts";
-import type { Seat } from "./flights.ts";
+import type { End, Seat } from "./flights.ts";
 import type { Patience } from "./patience.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
@@ -42,6 +43,14 @@ export async function seated<T>(call: Call, seat: Seat, end: Promise<T>): Promis
     seat.leave(call.patience.why);
     throw reason;
   }
+}
+
+/** What the caller is given of a computation. */
+export function landed(call: Call, end: End, outcome: Outcome): unknown {
+  if (end.kind === "error") throw end.error;
+  if (end.kind === "dissolved") throw new CacheError(`Cannot answer ${call.about.key}: its computation was given up`);
+  call.outcome = outcome;
+  return end.value;
 }
 
 /** The value of an entry that was judged fresh or stale. */

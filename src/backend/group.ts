@@ -19,7 +19,7 @@ import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
-import { type Call, seated, type Target, valueIn, wait } from "./call.ts";
+import { type Call, landed, seated, type Target, valueIn, wait } from "./call.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, judge, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
@@ -399,12 +399,4 @@ export class GroupBackend implements Backend {
   #assertOpen(): void {
     if (this.#closed !== undefined) throw new CacheError("backend is closed");
   }
-}
-
-/** What the caller is given of a computation. */
-function landed(call: Call, end: End, outcome: Outcome): unknown {
-  if (end.kind === "error") throw end.error;
-  if (end.kind === "dissolved") throw new CacheError(`Cannot answer ${call.about.key}: its computation was given up`);
-  call.outcome = outcome;
-  return end.value;
 }
