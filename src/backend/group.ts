@@ -1,6 +1,5 @@
 /**
  * The conductor. How a value is kept so that
- *
  *   - a call that begins after an invalidation has resolved, in any process, never returns a value whose computation
  *     began before that invalidation, and
  *   - one expiry means one computation in the whole fleet:
@@ -31,9 +30,8 @@ import { LATE, Patience, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
 
-/** How often a call starts from the top for a refused lease, and for how many leases it waits, before it computes alone. */
-const MAX_REFUSALS = 8;
-const MAX_WAITS = 3;
+/** How often a call starts from the top for a refused lease, before it computes alone; and for how many leases it waits. */
+const MAX_REFUSALS = 8, MAX_WAITS = 3;
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
 
