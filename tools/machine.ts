@@ -87,7 +87,9 @@ export async function bun(): Promise<Program> {
 
 /** Node: the one on the PATH, else the package that holds this machine's binary, kept in the cache folder. */
 export async function node(): Promise<Program> {
-  if (await works("node")) return { path: "node" };
+  // Where there is no Node, `deno task` lets Deno stand in for it.
+  const own = "process.exit(process.versions.deno ? 1 : 0)";
+  if ((await run("node", ["-e", own], { minutes: 0.5 })).code === 0) return { path: "node" };
   const os = Deno.build.os === "windows" ? "win" : Deno.build.os;
   const name = `node-${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
   return await fetched("node", { [name]: "22" }, [`node_modules/${name}/bin/node`], []);

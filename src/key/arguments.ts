@@ -144,6 +144,9 @@ function openedText(value: object, subject: number | string, depth: number, inne
     const floats = value instanceof Float32Array || value instanceof Float64Array;
     return `${value[Symbol.toStringTag]}<${floats ? Array.from(value, numberText).join() : value.join()}>`;
   }
+  // Node's own bytes: a Uint8Array, and yet of another class, so another call.
+  const { Buffer } = globalThis as { Buffer?: { readonly prototype: object } };
+  if (value instanceof Uint8Array && prototype === Buffer?.prototype) return `Buffer<${value.join()}>`;
   throw refusal(described(value), subject, depth);
 }
 

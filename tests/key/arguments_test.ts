@@ -357,3 +357,9 @@ test("identityText() tells the class and the identity of an object with [cacheKe
     false,
   ]);
 });
+
+test("a Buffer is written by its bytes, and is another argument than a Uint8Array of the same", async () => {
+  const { Buffer } = await import("node:buffer");
+  assertEquals(argumentsText([Buffer.from([1, 2, 255])]), "Buffer<1,2,255>");
+  assertEquals(argumentsText([new Uint8Array([1, 2, 255])]), "Uint8Array<1,2,255>");
+});
