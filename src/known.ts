@@ -1,5 +1,10 @@
 /** Throws a TypeError for an option that nobody knows: a misspelt one would be ignored for years. */
 export function assertKnown(options: object, known: Readonly<Record<string, true>>): void {
+  const prototype = options === null || typeof options !== "object" ? undefined : Object.getPrototypeOf(options);
+  if (prototype !== null && prototype !== Object.prototype) {
+    const shown = typeof options === "object" && options !== null ? "an instance of a class" : String(options);
+    throw new TypeError(`Cannot use ${shown} as options: give a plain object (and a URL as text)`);
+  }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     throw new TypeError(`Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(known).join(", ")}`);

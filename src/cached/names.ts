@@ -49,7 +49,7 @@ export class Holder {
     if (known !== undefined) {
       this.#receivers = undefined;
       console.warn(
-        `cache-utils: two instances share the results of ${
+        `cache-utils: two instances or classes share the results of ${
           JSON.stringify(this.#name)
         }, since \`this\` is not part of ` +
           "its key. Give their class a [cacheKey]() method; or pass the option `key`, if they are to share.",

@@ -65,6 +65,9 @@ export function configurationOf(url: string): InMemory | OnMemcached {
     : memcached(authority.slice(0, Math.max(at, 0)), authority.slice(at + 1), path, query, scheme);
 }
 
+/** A host or an address in brackets, a port, a weight. */
+const SERVER = /^(?:\[[\da-fA-F:.]+\]|[^\s:@/[\]]+)(?::\d+)?(?: \d+(?:\.\d+)?)?$/;
+
 function memory(authority: string, path: string, query: string): InMemory {
   if (authority !== "" || path !== "" && path !== "/") throw wrong("memory: has no host and no path, as in memory:///");
   const [backend, store] = parameters(query, MEMORY);
@@ -79,6 +82,10 @@ function memcached(login: string, hosts: string, path: string, query: string, sc
   if (!socket && hosts === "") throw wrong("it names no server, as in memcached://10.0.0.1:11211/");
   const servers = (socket ? path : hosts).split(",").map((server) => decoded(server, "the servers"));
   if (servers.includes("")) throw wrong("one of its servers is empty");
+  // Not left to the driver, whose error would quote it: what stands here may be a login whose @host was forgotten.
+  if (!socket && !servers.every((server) => SERVER.test(server))) {
+    throw wrong("one of its servers is no host:port; is the @ behind user and password missing?");
+  }
   const [backend, driver] = parameters(query, MEMCACHED);
   return {
     backend,

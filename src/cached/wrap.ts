@@ -62,7 +62,10 @@ export class CachedFunction {
     try {
       const backend = this.#ready(owner);
       const key = this.#key(owner, args);
-      if (this.#place !== undefined) this.#meet(key, owner);
+      if (this.#place !== undefined) {
+        if (isPrototype(self)) throw this.#noReceiver();
+        this.#meet(key, owner);
+      }
       const options = this.#fetchOptions(verb === "call" ? this.#fixed : this.#forced, owner, args);
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
@@ -254,8 +257,10 @@ export class CachedFunction {
 
   /** Instances whose identity is not in the key share results, which may surprise. */
   #meet(key: string, owner: unknown): void {
-    if (this.#place!.isStatic || this.#terms.key !== undefined) return;
-    if (typeof owner === "object" && owner !== null && !hasIdentity(owner)) this.#holder!.meet(key, owner);
+    if (this.#terms.key !== undefined || owner === undefined || owner === null) return;
+    // Of a static, the receivers are classes: one that inherits it is another one.
+    if (typeof owner !== (this.#place!.isStatic ? "function" : "object") || hasIdentity(owner)) return;
+    this.#holder!.meet(key, owner as object);
   }
 }
 

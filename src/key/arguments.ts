@@ -141,7 +141,7 @@ function openedText(value: object, subject: number | string, depth: number, inne
   }
   if (isTypedArray(value, prototype)) {
     // `join` would write -0 as 0.
-    const floats = value instanceof Float32Array || value instanceof Float64Array;
+    const floats = value[Symbol.toStringTag].startsWith("Float");
     return `${value[Symbol.toStringTag]}<${floats ? Array.from(value, numberText).join() : value.join()}>`;
   }
   // Node's own bytes: a Uint8Array, and yet of another class, so another call.

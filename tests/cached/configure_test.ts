@@ -102,3 +102,10 @@ test("invalidateGroup() asks the default backend, and rejects where that throws"
   };
   assertStrictEquals(await assertRejects(() => invalidateGroup("a")), error);
 });
+
+test("what is no plain object of options is refused, a URL object too", () => {
+  // deno-lint-ignore no-explicit-any
+  for (const given of [new URL("memcached://127.0.0.1:1/"), new Map()] as any[]) {
+    assertThrows(() => configure(given), TypeError, "give a plain object (and a URL as text)");
+  }
+});

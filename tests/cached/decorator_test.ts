@@ -144,6 +144,44 @@ test("an instance with [cacheKey] stands in the key, before the method", async (
   assertEquals([...backend.kept.keys()], ['City(8).offers("hot")']);
 });
 
+test("two classes that share an inherited static are warned about once", async () => {
+  configure(new FakeBackend());
+  class Model {
+    static table = "?";
+    @cached
+    static async all() {
+      return this.table;
+    }
+  }
+  class City extends Model {
+    static override table = "cities";
+  }
+  class User extends Model {
+    static override table = "users";
+  }
+  const told = await warnings(async () => {
+    for (const model of [City, User, City, User]) await model.all();
+  });
+  assertEquals(told.length, 1);
+  assertStringIncludes(told[0]!, '"Model.all"');
+});
+
+test("a call through a prototype is a TypeError: its result would be kept for every instance", async () => {
+  configure(new FakeBackend());
+  class Places {
+    table = "places";
+    @cached
+    async get(id: number) {
+      return `${this.table}/${id}`;
+    }
+  }
+  const get = handle(Places.prototype, "get");
+  await assertRejects(() => get(1), TypeError, 'use handle(instance, "get")');
+  await assertRejects(() => get.refresh(1), TypeError, 'use handle(instance, "get")');
+  assertEquals(await new Places().get(1), "places/1");
+  await get.invalidate(1);
+});
+
 test("two instances without [cacheKey] that meet on one key are warned about once", async () => {
   configure(new FakeBackend());
   class Repo {
@@ -169,7 +207,6 @@ test("two instances without [cacheKey] that meet on one key are warned about onc
     await one.keyed(1);
     await two.keyed(1);
     await Repo.all(1);
-    await Sub.all(1);
     await handle(two, "get").invalidate(1);
   });
   assertEquals(told, []);
@@ -177,7 +214,7 @@ test("two instances without [cacheKey] that meet on one key are warned about onc
     for (let n = 0; n < 3; n++) for (const repo of [new Repo(), new Repo(), new Sub()]) await repo.get(n);
   });
   assertEquals(more, []);
-  assertStringIncludes(warning!, 'two instances share the results of "Repo.get"');
+  assertStringIncludes(warning!, 'two instances or classes share the results of "Repo.get"');
   assertStringIncludes(warning!, "[cacheKey]");
 });
 

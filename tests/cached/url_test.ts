@@ -124,6 +124,9 @@ test("no error repeats a secret, wherever a mistyped password ends up", () => {
     "memcached:user:hunter2@a",
     "hunter2@a",
     "memory://user:hunter2@a/",
+    "memcached://user:hunter2/",
+    "memcached://u:p@h:hunter2/",
+    "memcached://a,user:hunter2/",
   ];
   for (const url of urls) assert(!refused(url).includes("hunter2"), url);
 });

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheKeyError } from "../../src/errors.ts";
 import { argumentsText, argumentText, cacheKey, hasIdentity, identityText } from "../../src/key/arguments.ts";
 
@@ -362,4 +362,11 @@ test("a Buffer is written by its bytes, and is another argument than a Uint8Arra
   const { Buffer } = await import("node:buffer");
   assertEquals(argumentsText([Buffer.from([1, 2, 255])]), "Buffer<1,2,255>");
   assertEquals(argumentsText([new Uint8Array([1, 2, 255])]), "Uint8Array<1,2,255>");
+});
+
+test("-0 and 0 differ in every kind of float array that the runtime has", () => {
+  const { Float16Array } = globalThis as unknown as { Float16Array?: typeof Float32Array };
+  for (const kind of [Float32Array, Float64Array, ...(Float16Array === undefined ? [] : [Float16Array])]) {
+    assertNotEquals(argumentsText([kind.of(-0)]), argumentsText([kind.of(0)]));
+  }
 });
