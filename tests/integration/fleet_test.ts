@@ -109,7 +109,7 @@ test("a server stopped, killed and started again: calls are answered all the whi
     return await calls;
   };
   assertEquals(await answer("k", 1), [[1], [1], [1], [1]]);
-  server.stop();
+  await server.stop();
   assertEquals(await answer("stopped", 2), [[2], [2], [2], [2]]);
   await assertRejects(() => processes.workers[0]!.ask("delete", { key: "k" }), Error, "did not confirm");
   await server.kill();
