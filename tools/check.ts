@@ -11,8 +11,7 @@ const deno = Deno.execPath();
 const { exports } = JSON.parse(await Deno.readTextFile("deno.json")) as { exports: Record<string, string> };
 const faces = Object.values(exports);
 const folders = await Promise.all(["src", "tests", "examples", "bench", "tools"].map(filesUnder));
-// Deno does not know Bun's own globals.
-const sources = folders.flat().filter((path) => path.endsWith(".ts") && !path.startsWith("tests/bun/"));
+const sources = folders.flat().filter((path) => path.endsWith(".ts"));
 
 const steps: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["format", ["fmt", "--check"]],

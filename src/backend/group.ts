@@ -229,6 +229,7 @@ export class GroupBackend implements Backend {
 
   /** Many at once. Absent keys, and those whose store does not answer, are not in the map. */
   async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+    this.#assertOpen();
     const targets = keys.map((key) => this.#target(key, options.group));
     const found = new Map<string, T>();
     for (let from = 0; from < keys.length; from += KEYS_A_ROUND) {
@@ -290,8 +291,7 @@ export class GroupBackend implements Backend {
       if (done !== "done") done = await this.#store.increment(about);
       return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
     }));
-    const failure = failures.find((error) => error !== undefined);
-    if (failure !== undefined) throw failure;
+    for (const failure of failures) if (failure !== undefined) throw failure;
     if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });
   }
 

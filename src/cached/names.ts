@@ -7,6 +7,11 @@ import type { AnyFunction } from "./types.ts";
 /** So many keys of a method are watched for a second receiver. */
 const WATCHED_KEYS = 100;
 
+/** What the options say of which function it is. */
+export type Distinguished = "by key" | "by name" | "not at all";
+
+const NATIVE = /\{\s*\[native code\]\s*\}$/;
+
 /** A name that is taken on a backend. */
 export class Holder {
   readonly #name: string;
@@ -24,7 +29,7 @@ export class Holder {
   }
 
   /** Another function wants the name as well. Throws a TypeError if it is another one indeed. */
-  admit(fn: AnyFunction, distinguished: boolean): void {
+  admit(fn: AnyFunction, distinguished: Distinguished): void {
     if (this.#first.deref() === fn) return;
     if (sourceOf(fn) !== this.#source) {
       throw new TypeError(
@@ -32,7 +37,9 @@ export class Holder {
           "and they would share results; pass the option `name`",
       );
     }
-    if (distinguished || this.#warned) return;
+    if (distinguished === "by key" || this.#warned) return;
+    // All bound functions have one source, so a name alone does not say that these two are one function.
+    if (distinguished === "by name" && !NATIVE.test(this.#source)) return;
     this.#warned = true;
     console.warn(
       `cache-utils: ${JSON.stringify(this.#name)} was wrapped more than once. Closures of one source share their ` +
@@ -62,8 +69,8 @@ export class Holder {
 
 const held = new WeakMap<Backend, Map<string, Holder>>();
 
-/** Takes a name on a backend. `distinguished`: the options say `name` or `key`. Throws a TypeError if another function has it. */
-export function claim(backend: Backend, name: string, fn: AnyFunction, distinguished: boolean): Holder {
+/** Takes a name on a backend. `distinguished`: by the options `key` or `name`. Throws a TypeError if another function has it. */
+export function claim(backend: Backend, name: string, fn: AnyFunction, distinguished: Distinguished): Holder {
   let names = held.get(backend);
   if (names === undefined) held.set(backend, names = new Map());
   const holder = names.get(name);

@@ -78,7 +78,12 @@ export class CachedFunction {
     const place = this.#place;
     // The verbs of a static need no receiver, since its class is one; a prototype is not the one whose state is meant.
     const owner = () => self === undefined && place?.isStatic ? this.#home : isPrototype(self) ? undefined : self;
-    const before = () => this.#ready(self);
+    const before = () => {
+      const backend = this.#ready(self);
+      // Calls on objects with an identity have it in their keys: without a receiver a verb would mean another key.
+      if (place === undefined && self === undefined && this.#heads.size > 0) throw this.#noReceiver();
+      return backend;
+    };
     return {
       invalidate: (...args) => attempt(() => before().delete(this.#key(owner(), args))),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
@@ -157,7 +162,8 @@ export class CachedFunction {
   }
 
   #claim(backend: Backend, name: string): Holder {
-    return claim(backend, name, this.fn, this.#terms.name !== undefined || this.#terms.key !== undefined);
+    const { key, name: given } = this.#terms;
+    return claim(backend, name, this.fn, key !== undefined ? "by key" : given !== undefined ? "by name" : "not at all");
   }
 
   /** `Class.method`. A process that never called the method may find its class by the receiver. */
@@ -168,7 +174,8 @@ export class CachedFunction {
     if (this.#home === undefined) {
       const form = handleOf("Class.prototype", method);
       throw new TypeError(
-        `Cannot name ${method}: its class is not known before its first instance; use ${form}, or pass the option \`name\``,
+        `Cannot name ${method}: its class is not known, before its first instance or since another decorator hides it; ` +
+          `use ${form}, put @cached outermost, or pass the option \`name\``,
       );
     }
     const className = classNameOf(this.#home);
@@ -325,18 +332,19 @@ const isPrototype = (self: unknown): boolean =>
 
 /**
  * Where, from a receiver on, this method stands: the own property that holds its wrapper. A decorator above ours may
- * have put something else there: then the nearest with an own property of that name.
+ * have put something else there: then the only one with an own property of that name. Of two, nobody can tell: guessing
+ * would give one method two keys, depending on which class a process constructs first.
  */
 export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): object | undefined {
-  let nearest: object | undefined;
-  if (self === undefined || self === null) return nearest;
+  const others: object[] = [];
+  if (self === undefined || self === null) return undefined;
   for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
     const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
     if (own === undefined) continue;
     if (cachedFunctionOf(own.value)?.fn === fn) return at;
-    nearest ??= at;
+    others.push(at);
   }
-  return nearest;
+  return others.length === 1 ? others[0] : undefined;
 }
 
 /** A class, or the prototype of one. */

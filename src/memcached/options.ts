@@ -1,5 +1,6 @@
 /** What a client may be told, and what that means where nothing is said. */
 
+import { assertKnown } from "../known.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type Duration, toMs } from "../duration.ts";
 import type { Random } from "../random.ts";
@@ -98,11 +99,31 @@ export interface Settings {
   readonly clock: Clock;
 }
 
+const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
+  protocol: true,
+  username: true,
+  password: true,
+  allowInsecureAuth: true,
+  tls: true,
+  connectTimeout: true,
+  timeout: true,
+  connections: true,
+  maxInFlight: true,
+  maxBytesInFlight: true,
+  maxValueBytes: true,
+  deadServers: true,
+  discovery: true,
+  clock: true,
+  random: true,
+  connect: true,
+};
+
 /** Throws a TypeError or RangeError that names the option. */
 export function checkOptions(options: MemcachedOptions): Settings {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot use ${kindOf(options)} as \`options\`: it must be an object`);
   }
+  assertKnown(options, KNOWN);
   refuseUnavailable(options);
   const { deadServers = "fail" } = options;
   if (deadServers !== "fail" && deadServers !== "eject") {

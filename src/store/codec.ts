@@ -1,4 +1,5 @@
 import { CacheValueError } from "../errors.ts";
+import { assertKnown } from "../known.ts";
 import { compress, decompress } from "./compress.ts";
 import { join } from "./join.ts";
 import { assertDepth } from "./depth.ts";
@@ -68,6 +69,7 @@ const scratchBody = scratch.subarray(1);
  * ```
  */
 export function defaultCodec(options: DefaultCodecOptions = {}): Codec {
+  assertKnown(options, { compressOver: true, maxBytes: true } satisfies Record<keyof DefaultCodecOptions, true>);
   const compressOver = notNegative(options.compressOver ?? DEFAULT_COMPRESS_OVER, "compressOver");
   const maxBytes = notNegative(options.maxBytes ?? DEFAULT_MAX_BYTES, "maxBytes");
   return {
@@ -186,4 +188,11 @@ function notNegative(given: number, name: string): number {
   if (typeof given === "number" && given >= 0) return given;
   const Wrong = typeof given === "number" ? RangeError : TypeError;
   throw new Wrong(`Cannot use ${String(given)} as ${name}: it must be a number >= 0`);
+}
+
+/** Throws a TypeError for what is no codec. */
+export function assertCodec(codec: Codec | undefined): void {
+  if (codec === undefined) return;
+  if (typeof codec?.encode === "function" && typeof codec.decode === "function") return;
+  throw new TypeError("Cannot use codec: it must have the functions encode and decode, as defaultCodec() has");
 }

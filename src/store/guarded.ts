@@ -75,7 +75,7 @@ export class GuardedStore {
 
   async get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
     try {
-      return await this.#store.get(about.key);
+      return await this.#store.get(about.key) ?? undefined;
     } catch (error) {
       return this.failed("get", about, error);
     }

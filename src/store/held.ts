@@ -20,7 +20,7 @@ export interface Held {
 export function hold(value: unknown): Held {
   const tree = toTree(value);
   const node = JSON.parse(jsonOf(tree.node));
-  return tree.tagged ? new HeldTree(fromTree(node, join(tree.bytes))) : new HeldJson(node);
+  return tree.tagged ? new HeldCopy(fromTree(node, join(tree.bytes)), clone) : new HeldCopy(node, cloneJson);
 }
 
 /** Holds a value as the bytes that a codec makes of it. */
@@ -28,31 +28,19 @@ export function holdEncoded(value: unknown, codec: Codec): Held {
   return new HeldBytes(encodeWith(codec, value), codec);
 }
 
-class HeldJson implements Held {
+class HeldCopy implements Held {
   readonly bytes: number;
   readonly #value: unknown;
+  readonly #copy: (value: unknown) => unknown;
 
-  constructor(value: unknown) {
+  constructor(value: unknown, copy: (value: unknown) => unknown) {
     this.#value = value;
+    this.#copy = copy;
     this.bytes = weigh(value);
   }
 
   give(): unknown {
-    return cloneJson(this.#value);
-  }
-}
-
-class HeldTree implements Held {
-  readonly bytes: number;
-  readonly #value: unknown;
-
-  constructor(value: unknown) {
-    this.#value = value;
-    this.bytes = weigh(value);
-  }
-
-  give(): unknown {
-    return clone(this.#value);
+    return this.#copy(this.#value);
   }
 }
 

@@ -4,7 +4,7 @@ import { Memcached } from "../memcached/client.ts";
 import type { Item, Stored } from "../memcached/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, systemRandom } from "../random.ts";
-import { type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
+import { assertCodec, type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import { quoted } from "./quoted.ts";
@@ -63,7 +63,11 @@ export class MemcachedStore implements Store {
     options: MemcachedOptions & MemcachedStoreOptions = {},
   ) {
     const { codec, random, ...rest } = options;
+    assertCodec(codec);
     this.#ownsClient = typeof where === "string" || Array.isArray(where);
+    if (!this.#ownsClient && typeof (where as Partial<Memcached> | undefined)?.get !== "function") {
+      throw new TypeError("Cannot keep entries: give the servers as text or an array, or a Memcached client");
+    }
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
     this.#random = random ?? systemRandom;

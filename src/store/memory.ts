@@ -1,8 +1,9 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
 import { type Clock, systemClock } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
+import { assertKnown } from "../known.ts";
 import { type Random, systemRandom } from "../random.ts";
-import { type Codec, decodeWith, encodeWith } from "./codec.ts";
+import { assertCodec, type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
 import { Lru, LruNode } from "./lru.ts";
@@ -29,6 +30,15 @@ export interface MemoryStoreOptions {
   /** Where counters start. Default: the runtime's. */
   random?: Random | undefined;
 }
+
+const KNOWN: Readonly<Record<keyof MemoryStoreOptions, true>> = {
+  maxBytes: true,
+  maxEntries: true,
+  copy: true,
+  codec: true,
+  clock: true,
+  random: true,
+};
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_ENTRIES_UNCOPIED = 10_000;
@@ -100,7 +110,9 @@ export class MemoryStore implements Store {
 
   /** Throws a RangeError or TypeError that names a wrong option. */
   constructor(options: MemoryStoreOptions = {}) {
+    assertKnown(options, KNOWN);
     const { codec, copy = true } = options;
+    assertCodec(codec);
     if (!copy && (options.maxBytes !== undefined || codec !== undefined)) {
       const name = codec !== undefined ? "codec" : "maxBytes";
       throw new TypeError(`Cannot use \`${name}\` with \`copy: false\`: values are kept as they are, not as bytes`);

@@ -105,19 +105,24 @@ export function lifeTests(options: ConformanceOptions): Draft[] {
         await store[Symbol.asyncDispose]();
       },
     },
-    {
-      name: "a closed store rejects every verb with a CacheError",
-      run: async ({ store, key }) => {
+    ...closings.map(([how, close]) => ({
+      name: `a store closed by ${how} rejects every verb with a CacheError`,
+      run: async ({ store, key }: Parameters<Draft["run"]>[0]) => {
         await store.get(key());
-        await store[Symbol.asyncDispose]();
+        await close(store);
         for (const [name, verb] of Object.entries(verbs(store, key(), hasGroups))) {
           const error = await rejection(verb, name);
           expect(error instanceof CacheError, `${name} of a closed store rejected with ${String(error)}`);
         }
       },
-    },
+    })),
   ];
 }
+
+const closings: readonly (readonly [how: string, close: (store: Store) => PromiseLike<void>])[] = [
+  ["close()", (store) => store.close()],
+  ["`await using`", (store) => store[Symbol.asyncDispose]()],
+];
 
 function verbs(store: Store, key: string, hasGroups: boolean): Record<string, () => Promise<unknown>> {
   return {

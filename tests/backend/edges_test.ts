@@ -427,3 +427,18 @@ test("forget after unknown set, mint lock dropped though set unanswered: functio
   }
   assertEquals(a.computations, 2);
 });
+
+test("add over a store that answers null for nothing keeps the value", async () => {
+  const fleet = new Fleet();
+  const a = fleet.process();
+  const get = a.store.get.bind(a.store);
+  // deno-lint-ignore no-explicit-any
+  a.store.get = (async (key: string) => await get(key) ?? null) as any;
+  assertEquals(await a.backend.add("k", 1), true);
+});
+
+test("a closed backend rejects also where there is nothing to ask", async () => {
+  const a = new Fleet().process();
+  await a.backend.close();
+  assertEquals(await a.backend.getMany([]).catch((error) => error.message), "backend is closed");
+});

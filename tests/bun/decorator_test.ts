@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const path = (name: string): string => fileURLToPath(new URL(`./legacy/${name}`, import.meta.url));
 
 test("@cached works under experimentalDecorators", () => {
-  const { stdout, stderr } = Bun.spawnSync([
-    process.execPath,
-    `--tsconfig-override=${import.meta.dir}/legacy/tsconfig.json`,
-    `${import.meta.dir}/legacy/cities.ts`,
-  ]);
-  expect(stderr.toString()).toBe("");
-  expect(stdout.toString().trim().split("\n")).toEqual([
+  const args = [`--tsconfig-override=${path("tsconfig.json")}`, path("cities.ts")];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(stdout.trim().split("\n")).toEqual([
     "decorated with 3 arguments",
     "bare",
     'City(7).bare("hot") hot of 7 undefined undefined',

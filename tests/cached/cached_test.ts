@@ -1,7 +1,7 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { cached } from "@x/cache-utils";
-import { FakeBackend } from "./_fake_backend.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { cached, cacheKey, configure } from "@x/cache-utils";
+import { FakeBackend, warnings } from "./_fake_backend.ts";
 
 // deno-lint-ignore require-await
 const fn = async (n: number) => n * 2;
@@ -56,4 +56,40 @@ test("a result that is a promise of a sync function is awaited once", async () =
   const promise = wrapped(1);
   assert(promise instanceof Promise);
   assertEquals(await promise, 1);
+});
+
+test("the verbs of a function that objects with [cacheKey] call need a receiver, as its key has one", async () => {
+  const backend = configure(new FakeBackend());
+  class City {
+    [cacheKey]() {
+      return 7;
+    }
+    offers = cached(async function offers(day: string) {
+      return await Promise.resolve(day);
+    });
+  }
+  const city = new City();
+  await city.offers("hot");
+  assertEquals(backend.last.key, 'City(7).offers("hot")');
+  await assertRejects(() => city.offers.invalidate("hot"), TypeError, ".on(receiver)");
+  await city.offers.on(city).invalidate("hot");
+});
+
+test("bound functions under one name are warned about, since nothing tells them apart", async () => {
+  configure(new FakeBackend());
+  const make = (options: { name: string; key?: (n: number) => unknown }) => {
+    for (const self of [{ n: 1 }, { n: 2 }]) {
+      cached(
+        function (this: { n: number }, n: number) {
+          return this.n * n;
+        }.bind(self),
+        { ...options, backend: own },
+      );
+    }
+  };
+  const own = new FakeBackend();
+  const [warning, ...more] = await warnings(async () => await Promise.resolve(make({ name: "times" })));
+  assertStringIncludes(warning!, '"times" was wrapped more than once');
+  assertEquals(more, []);
+  assertEquals(await warnings(async () => await Promise.resolve(make({ name: "told", key: (n) => n }))), []);
 });

@@ -241,6 +241,33 @@ test("a decorator above ours keeps class, call and handle()", async () => {
   assertEquals(await repo.get(10), 12);
 });
 
+test("under another decorator an overridden method has one key, whichever class is constructed first, or none", async () => {
+  const backend = configure(new FakeBackend());
+  const make = () => {
+    class Base {
+      @logged
+      @cached
+      async get(id: number) {
+        return id;
+      }
+    }
+    class Sub extends Base {
+      override async get(id: number) {
+        return await super.get(id);
+      }
+    }
+    return { Base, Sub };
+  };
+  const one = make();
+  await new one.Base().get(1);
+  await new one.Sub().get(1);
+  assertEquals(backend.last.key, "Base.get(1)");
+  configure(new FakeBackend());
+  const other = make();
+  // From a Sub alone nobody can tell which of the two it is: no key is better than another process's other key.
+  await assertRejects(() => new other.Sub().get(1), TypeError, "put @cached outermost, or pass the option `name`");
+});
+
 test("a decorator below ours is what is cached", async () => {
   configure(new FakeBackend());
   class Repo {

@@ -62,7 +62,10 @@ test("a verb used before the class is known says which form to use", async () =>
   }
   const get = Repo.prototype.get as unknown as { key(n: number): string; invalidate(n: number): Promise<void> };
   const error = await assertRejects(() => get.invalidate(7), TypeError);
-  assertStringIncludes(error.message, 'use handle(Class.prototype, "get"), or pass the option `name`');
+  assertStringIncludes(
+    error.message,
+    'use handle(Class.prototype, "get"), put @cached outermost, or pass the option `name`',
+  );
   assertThrows(() => get.key(7), TypeError, "Cannot name get");
   new Repo();
   assertEquals(get.key(7), "Repo.get(7)");

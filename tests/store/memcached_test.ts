@@ -1,6 +1,6 @@
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../../src/errors.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
@@ -85,7 +85,8 @@ function stub(
     asked.push([verb, ...args]);
     return await answer!(...args);
   }]);
-  return { client: { serverOf: () => "cache:11211", ...Object.fromEntries(noted) } as Memcached, asked };
+  const client = { serverOf: () => "cache:11211", get: () => Promise.resolve(undefined), ...Object.fromEntries(noted) };
+  return { client: client as unknown as Memcached, asked };
 }
 
 test("MemcachedStore asks for whole seconds and one more", async () => {
@@ -251,4 +252,12 @@ test("MemcachedStore rejects what it cannot ask, and throws nothing", async () =
       ]
     ) await assertRejects(verb, TypeError);
   }
+});
+
+test("MemcachedStore refuses what is no server and no client, and options that nobody knows", () => {
+  // deno-lint-ignore no-explicit-any
+  const make = (...given: any[]) => () => new MemcachedStore(...(given as [string]));
+  for (const where of [undefined, null, 7, {}]) assertThrows(make(where), TypeError, "servers");
+  assertThrows(make("127.0.0.1", { timeOut: 5 }), TypeError, '"timeOut"');
+  assertThrows(make("127.0.0.1", { codec: {} }), TypeError, "codec");
 });

@@ -177,3 +177,10 @@ test("MemoryStore that is closed says so, and has forgotten everything", async (
   await store.close();
   await assertRejects(() => store.get("a"), CacheError, 'Cannot get "a": the store is closed');
 });
+
+test("MemoryStore refuses an option that nobody knows, and what is no codec", () => {
+  // deno-lint-ignore no-explicit-any
+  const make = (options: any) => () => new MemoryStore(options);
+  assertThrows(make({ maxByte: 5 }), TypeError, '"maxByte"');
+  assertThrows(make({ codec: {} }), TypeError, "codec");
+});

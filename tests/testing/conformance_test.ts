@@ -32,6 +32,10 @@ function bound(store: MemoryStore): Partial<Store> {
 }
 
 const FAULTS: Record<string, { fault: (store: MemoryStore) => Partial<Store>; failed: string }> = {
+  "close() does nothing": {
+    fault: () => ({ close: () => Promise.resolve() }),
+    failed: "a store closed by close() rejects every verb with a CacheError",
+  },
   "add() replaces": {
     fault: (store) => ({ add: (key, entry, ttlMs) => store.set(key, entry, ttlMs, "anything") }),
     failed: "add() keeps an entry only where nothing is",
@@ -137,7 +141,7 @@ const FAULTS: Record<string, { fault: (store: MemoryStore) => Partial<Store>; fa
   },
   "a closed store still answers": {
     fault: (store) => ({ get: async (key: string) => await store.get(key).catch(() => undefined) }),
-    failed: "a closed store rejects every verb with a CacheError",
+    failed: "a store closed by `await using` rejects every verb with a CacheError",
   },
   "a refusal is thrown": {
     fault: (store) => ({
