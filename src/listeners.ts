@@ -1,26 +1,40 @@
-import { type Channel, channel } from "node:diagnostics_channel";
+import { type Channel, loadChannels, openChannel } from "./channels.ts";
 
 /** Who listens to what: functions added here, and subscribers of the diagnostics channel of the same event. */
 export class Listeners<Events extends object> {
   readonly #added = new Map<keyof Events, Set<(event: never) => void>>();
-  readonly #channels: { readonly [K in keyof Events]: Channel };
+  readonly #names: { readonly [K in keyof Events]: string };
+  /** `undefined` while the runtime loads them. */
+  #channels: { readonly [K in keyof Events]: Channel } | undefined;
+  /** What was told meanwhile: somebody may have subscribed, and is owed the first events, too. */
+  #waiting: [keyof Events, unknown][] = [];
 
   /** `channels`: the diagnostics channel's name of each event. */
   constructor(channels: { readonly [K in keyof Events]: string }) {
-    const opened = {} as { [K in keyof Events]: Channel };
-    for (const event of Object.keys(channels) as (keyof Events)[]) opened[event] = channel(channels[event]);
-    this.#channels = opened;
+    this.#names = channels;
+    if (openChannel() === undefined) void loadChannels().then(() => this.#open());
+    else this.#open();
   }
 
   /** Adds a listener; returns the way to stop listening. */
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
-    if (!Object.hasOwn(this.#channels, event)) {
-      const known = Object.keys(this.#channels).join(", ");
+    if (!Object.hasOwn(this.#names, event)) {
+      const known = Object.keys(this.#names).join(", ");
       throw new TypeError(`Cannot listen to ${JSON.stringify(event)}: the events are ${known}`);
     }
     if (typeof listener !== "function") throw new TypeError("Cannot listen: `listener` must be a function");
+    let warned = false;
     // Wrapped, so that one function added twice is two listeners.
-    const own = (told: Events[K]) => listener(told);
+    const own = (told: Events[K]) => {
+      try {
+        listener(told);
+      } catch (error) {
+        if (!warned) {
+          console.warn(`cache-utils: a listener of ${JSON.stringify(event)} threw (told once a listener)`, error);
+        }
+        warned = true;
+      }
+    };
     const set = this.#added.get(event) ?? new Set();
     this.#added.set(event, set.add(own));
     return () => void set.delete(own);
@@ -28,22 +42,28 @@ export class Listeners<Events extends object> {
 
   /** Would anybody hear it? Ask before building an event on a hot path. */
   heard(event: keyof Events): boolean {
-    return (this.#added.get(event)?.size ?? 0) > 0 || this.#channels[event].hasSubscribers;
+    return (this.#added.get(event)?.size ?? 0) > 0 || this.#channels === undefined ||
+      this.#channels[event].hasSubscribers;
   }
 
-  /** Tells everybody. A listener that throws is reported and harms nobody. */
+  /** Tells everybody. A listener that throws is reported, once, and harms nobody. */
   tell<K extends keyof Events>(event: K, told: Events[K]): void {
     const set = this.#added.get(event);
-    if (set !== undefined) {
-      for (const listener of [...set] as ((event: Events[K]) => void)[]) {
-        try {
-          listener(told);
-        } catch (error) {
-          console.warn(`cache-utils: a listener of ${JSON.stringify(event)} threw`, error);
-        }
-      }
-    }
-    const open = this.#channels[event];
-    if (open.hasSubscribers) open.publish(told);
+    if (set !== undefined) { for (const listener of [...set] as ((event: Events[K]) => void)[]) listener(told); }
+    this.#publish(event, told);
+  }
+
+  #publish(event: keyof Events, told: unknown): void {
+    if (this.#channels === undefined) this.#waiting.push([event, told]);
+    else if (this.#channels[event].hasSubscribers) this.#channels[event].publish(told);
+  }
+
+  #open(): void {
+    const open = openChannel()!;
+    const channels = {} as { [K in keyof Events]: Channel };
+    for (const event of Object.keys(this.#names) as (keyof Events)[]) channels[event] = open(this.#names[event]);
+    this.#channels = channels;
+    for (const [event, told] of this.#waiting) this.#publish(event, told);
+    this.#waiting = [];
   }
 }

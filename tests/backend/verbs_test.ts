@@ -1,5 +1,6 @@
 /** The user's own verbs: get, getMany, set, add, delete, invalidateGroup, key, close, on. A, B: processes. */
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { loadChannels } from "../../src/channels.ts";
 import { test } from "node:test";
 import { CacheError, CacheValueError } from "../../src/errors.ts";
 import type { LeaseEntry } from "../../src/store/store.ts";
@@ -218,6 +219,7 @@ test("events tell of calls, invalidations and store errors; a listener that leav
 
 test("events are published on diagnostics channels", async () => {
   const { channel } = await import("node:diagnostics_channel");
+  await loadChannels();
   const fleet = new Fleet();
   const a = fleet.process();
   const heard: unknown[] = [];
