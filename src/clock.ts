@@ -32,6 +32,14 @@ export const systemClock: Clock = {
   },
 };
 
+/** The clock to use. Throws a TypeError for what is none. */
+export function clockOf(given: Clock | undefined): Clock {
+  if (given === undefined) return systemClock;
+  const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
+  if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
+  return given;
+}
+
 /** A reading in ms that only differences of mean anything: the monotonic clock's, or a clock from outside. */
 export function ticks(clock: Clock): number {
   return clock === systemClock ? performance.now() : clock.now();

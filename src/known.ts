@@ -1,3 +1,9 @@
+/** Throws a TypeError for what is no object: its options would be ignored, or `null` would break far from here. */
+export function assertOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new TypeError(`Cannot use ${options === null ? "null" : typeof options} as options: give an object`);
+}
+
 /** Throws a TypeError for an option that nobody knows: a misspelt one would be ignored for years. */
 export function assertKnown(options: object, known: Readonly<Record<string, true>>): void {
   const prototype = options === null || typeof options !== "object" ? undefined : Object.getPrototypeOf(options);

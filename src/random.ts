@@ -13,3 +13,11 @@ export const systemRandom: Random = {
   fraction: () => Math.random(),
   uint64: () => crypto.getRandomValues(words)[0]!,
 };
+
+/** The source to use. Throws a TypeError for what is none. */
+export function randomOf(given: Random | undefined): Random {
+  if (given === undefined) return systemRandom;
+  const usable = typeof given?.fraction === "function" && typeof given.uint64 === "function";
+  if (!usable) throw new TypeError("Cannot use random: it must have fraction() and uint64()");
+  return given;
+}

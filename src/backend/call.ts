@@ -1,9 +1,12 @@
 import { CacheError } from "../errors.ts";
+import type { Keys } from "../key/key.ts";
+import { assertOptions } from "../known.ts";
 import type { About } from "../store/guarded.ts";
 import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
-import type { FetchOptions } from "./backend.ts";
+import type { FetchOptions, Groups } from "./backend.ts";
 import type { Outcome } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
+import { distinct } from "./groups.ts";
 import type { Patience } from "./patience.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
@@ -13,6 +16,21 @@ export interface Target {
   readonly fullKey: string | undefined;
   /** The keys of its groups' counters, in the order of its distinct, sorted groups. */
   readonly counters: readonly string[];
+}
+
+/** The options that say which entry is meant, and in whose name. */
+export interface TargetOptions {
+  readonly group?: Groups | undefined;
+  readonly name?: string | undefined;
+}
+
+/** `besides`: the groups of every entry. Throws a TypeError for a wrong key, group, or options that are none. */
+export function targetOf(key: string, options: TargetOptions, keys: Keys, besides: readonly string[]): Target {
+  assertOptions(options);
+  const entry = keys.entry(key);
+  const groups = distinct(options.group, besides);
+  const counters = groups.length === 0 ? groups : groups.map((group) => keys.counter(group));
+  return { about: { name: options.name, key: entry.key }, fullKey: entry.fullKey, counters };
 }
 
 /** One call of `fetch`. */

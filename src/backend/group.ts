@@ -18,7 +18,7 @@ import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
-import { type Call, landed, seated, type Target, valueIn, wait } from "./call.ts";
+import { type Call, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, judge, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
@@ -224,13 +224,14 @@ export class GroupBackend implements Backend {
 
   /** The value kept under `key`, fresh or stale; else, or when the store does not answer, `undefined`. */
   async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
-    return await this.#peek(this.#target(key, options.group)) as T | undefined;
+    return await this.#peek(this.#target(key, options)) as T | undefined;
   }
 
   /** Many at once. Absent keys, and those whose store does not answer, are not in the map. */
   async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
     this.#assertOpen();
-    const targets = keys.map((key) => this.#target(key, options.group));
+    if (!Array.isArray(keys)) throw new TypeError("Cannot get many: `keys` must be an array of keys");
+    const targets = keys.map((key) => this.#target(key, options));
     const found = new Map<string, T>();
     for (let from = 0; from < keys.length; from += KEYS_A_ROUND) {
       const values = await Promise.all(targets.slice(from, from + KEYS_A_ROUND).map((target) => this.#peek(target)));
@@ -273,7 +274,7 @@ export class GroupBackend implements Backend {
 
   /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
   async delete(key: string): Promise<void> {
-    await this.#invalidate(this.#target(key, undefined));
+    await this.#invalidate(this.#target(key, {}));
   }
 
   /**
@@ -318,17 +319,14 @@ export class GroupBackend implements Backend {
 
   // ──────────────── arguments ────────────────
 
-  #target(key: string, group: Groups | undefined, name?: string): Target {
+  #target(key: string, options: TargetOptions): Target {
     this.#assertOpen();
-    const { key: kept, fullKey } = this.#keys.entry(key);
-    const groups = distinct(group, this.#settings.groups);
-    const counters = groups.length === 0 ? groups : groups.map((group) => this.#keys.counter(group));
-    return { about: { name, key: kept }, fullKey, counters };
+    return targetOf(key, options, this.#keys, this.#settings.groups);
   }
 
   #call<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options: FetchOptions<T>): Call {
     if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
-    const target = this.#target(key, options.group, options.name);
+    const target = this.#target(key, options);
     const { timeoutMs, mintDelayMs, kept } = checkTerms(options, this.#settings.defaults);
     const patience = timeoutMs === Infinity && options.signal === undefined
       ? undefined
@@ -351,7 +349,7 @@ export class GroupBackend implements Backend {
 
   /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
   #given<T>(key: string, value: T, options: EntryOptions<T>): { target: Target; taken: unknown; ttlMs: number } {
-    const target = this.#target(key, options.group);
+    const target = this.#target(key, options);
     checkTerms(options as FetchOptions<T>, this.#settings.defaults);
     const ttlMs = ttlMsOf(value, options.ttl, this.#settings.defaults);
     return { target, taken: ttlMs > 0 ? this.#store.copy(value) : undefined, ttlMs };

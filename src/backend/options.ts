@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { type Duration, toMsFromZero } from "../duration.ts";
 import { assertKnown } from "../known.ts";
-import { type Random, systemRandom } from "../random.ts";
+import { type Random, randomOf } from "../random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
 import { distinct } from "./groups.ts";
@@ -75,11 +75,17 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
   assertKnown(options, KNOWN);
-  const { jitter = 0, waitUntil = () => {} } = options;
+  const { jitter = 0, waitUntil = () => {}, store } = options;
+  if (typeof jitter !== "number") {
+    throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
+  }
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
+  if (store !== undefined && typeof store?.increment !== "function") {
+    throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
+  }
   return {
-    store: options.store,
+    store,
     project: options.project,
     version: options.version,
     groups: distinct(options.group),
@@ -91,7 +97,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
     waitUntil,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
+    clock: clockOf(options.clock),
+    random: randomOf(options.random),
   };
 }

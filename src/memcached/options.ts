@@ -1,7 +1,7 @@
 /** What a client may be told, and what that means where nothing is said. */
 
 import { assertKnown } from "../known.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { type Duration, toMs } from "../duration.ts";
 import type { Random } from "../random.ts";
 import type { Connect } from "../socket/socket.ts";
@@ -141,7 +141,7 @@ export function checkOptions(options: MemcachedOptions): Settings {
     maxValueBytes,
     maxBodyBytes: longestBody(maxValueBytes),
     eject: deadServers === "eject",
-    clock: options.clock ?? systemClock,
+    clock: clockOf(options.clock),
   };
 }
 

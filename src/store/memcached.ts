@@ -3,7 +3,7 @@ import type { WriteResult } from "../memcached/answer.ts";
 import { Memcached } from "../memcached/client.ts";
 import type { Item, Stored } from "../memcached/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
-import { type Random, systemRandom } from "../random.ts";
+import { type Random, randomOf } from "../random.ts";
 import { assertCodec, type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
@@ -70,7 +70,7 @@ export class MemcachedStore implements Store {
     }
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
-    this.#random = random ?? systemRandom;
+    this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
   }
 

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
 import { assertKnown } from "../known.ts";
-import { type Random, systemRandom } from "../random.ts";
+import { type Random, randomOf } from "../random.ts";
 import { assertCodec, type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
@@ -120,8 +120,8 @@ export class MemoryStore implements Store {
     this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
     const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
     this.#kept = new Lru(this.#maxBytes, maxEntries);
-    this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? systemRandom;
+    this.#clock = clockOf(options.clock);
+    this.#random = randomOf(options.random);
     if (copy) {
       this.#hold = codec === undefined ? hold : (value) => holdEncoded(value, codec);
       this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));

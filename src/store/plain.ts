@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
-import { type Random, systemRandom } from "../random.ts";
+import { type Random, randomOf } from "../random.ts";
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { Lru, LruNode } from "./lru.ts";
@@ -90,8 +90,8 @@ export class PlainStore implements Store {
     }
     this.#cache = cache;
     this.#codec = options.codec;
-    this.#clock = options.clock ?? systemClock;
-    this.#ids = (options.random ?? systemRandom).uint64().toString(36) + ".";
+    this.#clock = clockOf(options.clock);
+    this.#ids = (randomOf(options.random)).uint64().toString(36) + ".";
   }
 
   /** What is held here, else the value in the cache. A string that cannot be read is a miss. */

@@ -276,7 +276,11 @@ test("wrong options and arguments are named", async () => {
   assertThrows(make({ ttl: "5 minutes" }), TypeError, '"5 minutes"');
   assertThrows(make({ jitter: 2 }), RangeError, "jitter");
   assertThrows(make({ jitter: NaN }), RangeError, "jitter");
+  assertThrows(make({ jitter: "0.5" }), TypeError, "Cannot use string as jitter: it must be a number from 0 to 1");
   assertThrows(make({ waitUntil: 1 }), TypeError, "waitUntil");
+  assertThrows(make({ store: new Map() }), TypeError, "Cannot use store: it must be a store");
+  assertThrows(make({ clock: 5 }), TypeError, "Cannot use clock: it must have now()");
+  assertThrows(make({ random: Math.random }), TypeError, "Cannot use random: it must have");
   assertThrows(make({ project: "" }), TypeError, "project");
   assertThrows(make({ version: "" }), TypeError, "version");
   assertThrows(make({ group: "" }), TypeError, "group");
@@ -286,6 +290,14 @@ test("wrong options and arguments are named", async () => {
   await assertRejects(() => backend.fetch("k", () => 1, { group: [""] }), TypeError, "group");
   await assertRejects(() => backend.fetch("k", 1 as unknown as () => 1), TypeError, "compute");
   await assertRejects(() => backend.fetch("", () => 1), TypeError, "key");
+  await assertRejects(
+    () => backend.fetch("k", () => 1, null as never),
+    TypeError,
+    "Cannot use null as options: give an object",
+  );
+  await assertRejects(() => backend.set("k", 1, 60 as never), TypeError, "Cannot use number as options");
+  await assertRejects(() => backend.get("k", "a" as never), TypeError, "Cannot use string as options");
+  await assertRejects(() => backend.getMany("abc" as never), TypeError, "`keys` must be an array of keys");
   await assertRejects(() => backend.invalidateGroup(), TypeError, "name at least one");
   // deno-lint-ignore no-explicit-any
   assertThrows(() => backend.on("hit" as any, () => {}), TypeError, '"hit"');
