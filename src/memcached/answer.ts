@@ -52,7 +52,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
       break;
     case VERB.incr:
     case VERB.decr:
-      if (status === STATUS.ok) return operation.succeed(counterOf(reply), "ok");
+      if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       break;
     case VERB.touch:
@@ -97,13 +97,5 @@ function gatherStatistic(operation: Operation, reply: Reply): void {
   if (reply.last) return operation.succeed(found, "ok");
   found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.valueStart)), textOf(reply));
 }
-
-/** A counter after INCR or DECR: 64 bits, big endian. */
-function counterOf({ chunk, valueStart: at }: Reply): bigint {
-  return uint64(word(chunk, at), word(chunk, at + 4));
-}
-
-const word = (chunk: Uint8Array, at: number): number =>
-  (chunk[at]! << 24 | chunk[at + 1]! << 16 | chunk[at + 2]! << 8 | chunk[at + 3]!) >>> 0;
 
 const textOf = ({ chunk, valueStart, valueEnd }: Reply): string => decoder.decode(chunk.subarray(valueStart, valueEnd));

@@ -20,6 +20,7 @@ export const VERB = {
   stats: 13,
   version: 14,
   noop: 15,
+  login: 16,
 } as const;
 
 /** One of VERB. */
@@ -39,6 +40,8 @@ export interface Details {
   readonly cas?: bigint | undefined;
   readonly delta?: bigint | undefined;
   readonly initial?: bigint | undefined;
+  /** Of a login. */
+  readonly login?: { readonly username: string; readonly password: string } | undefined;
   /** Of a multi-get. */
   readonly keys?: readonly string[] | undefined;
   /** UTF-8 lengths of `keys`. */

@@ -58,6 +58,8 @@ export interface Reply {
   /** The value, or an error's text; it ends at `valueEnd`. The key ends where it starts. */
   readonly valueStart: number;
   readonly valueEnd: number;
+  /** Of incr and decr that were done: the counter. */
+  counter(): bigint;
 }
 
 /** Bytes that are no reply to what was asked: the connection cannot go on. */

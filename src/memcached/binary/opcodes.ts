@@ -25,6 +25,8 @@ export const OPCODE = {
   stat: 0x10,
   touch: 0x1c,
   getAndTouch: 0x1d,
+  /** SASL AUTH. */
+  login: 0x21,
 } as const;
 
 /** The opcode that ends each verb's answer, in the order of VERB: a multi-get is a run of quiet gets and a NOOP. */
@@ -45,4 +47,5 @@ export const OPCODE_OF_VERB: readonly number[] = [
   OPCODE.stat,
   OPCODE.version,
   OPCODE.noop,
+  OPCODE.login,
 ];

@@ -7,9 +7,12 @@
  */
 
 import { type Request, VERB } from "../request.ts";
-import { type Reply, Unreadable } from "../wire.ts";
+import { type Reply, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
 import { endedText, readText } from "./text.ts";
+
+/** A counter is 64 bits, without extras and key. */
+const COUNTER_BYTES = 8;
 
 const NOTHING = new Uint8Array(0);
 
@@ -174,8 +177,17 @@ export class FrameReader implements Reply {
       return last;
     }
     // One packet a statistic, then one without key and body; an unknown topic is one error and no such packet.
-    if (expected.verb === VERB.stats) return this.status !== 0 || keyBytes === 0 && body === 0;
+    const { verb } = expected;
+    if (verb === VERB.stats) return this.status !== 0 || keyBytes === 0 && body === 0;
+    if ((verb === VERB.incr || verb === VERB.decr) && this.status === 0 && body !== COUNTER_BYTES) {
+      throw new Unreadable(`a counter of ${body} bytes where ${COUNTER_BYTES} were due`);
+    }
     return true;
+  }
+
+  /** 64 bits, big endian. */
+  counter(): bigint {
+    return uint64(this.#uint32(this.valueStart), this.#uint32(this.valueStart + 4));
   }
 
   /** The connection has ended: a line of text that was not finished says why, perhaps. */

@@ -30,6 +30,7 @@ export function room(request: Request): number {
     for (const length of keysBytes) bytes += HEADER + length;
     return bytes;
   }
+  if (details.login !== undefined) return own + loginBytes(details.login);
   if (value === undefined) return own;
   return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
 }
@@ -43,6 +44,7 @@ export function opaques({ verb, details }: Request): number {
 export function write(request: Request, into: Uint8Array, at: number): number {
   const { verb, key, keyBytes, details, opaque } = request;
   if (verb === VERB.getMulti) return writeMulti(details!, opaque, into, at);
+  if (verb === VERB.login) return writeLogin(details!.login!, opaque, into, at);
   const opcode = OPCODE_OF_VERB[verb]!;
   if (details === undefined) {
     header(into, at, opcode, keyBytes, 0, keyBytes, opaque);
@@ -86,6 +88,23 @@ export function write(request: Request, into: Uint8Array, at: number): number {
   header(into, at, opcode, keyBytes, extras, end - start, opaque);
   if (cas !== undefined && cas !== 0n) uint64(into, at + 16, cas);
   return end;
+}
+
+type Login = NonNullable<Details["login"]>;
+
+/** The one SASL mechanism that memcached builds have in common. */
+const MECHANISM = "PLAIN";
+
+const loginBytes = ({ username, password }: Login): number =>
+  MECHANISM.length + 2 + (username.length + password.length) * BYTES_PER_UNIT;
+
+/** key: the mechanism; value: authorization identity (none), 0, user, 0, password (RFC 4616). */
+function writeLogin({ username, password }: Login, opaque: number, into: Uint8Array, at: number): number {
+  const value = encoder.encode(`\0${username}\0${password}`);
+  const body = MECHANISM.length + value.length;
+  header(into, at, OPCODE.login, MECHANISM.length, 0, body, opaque);
+  into.set(value, writeKey(MECHANISM, MECHANISM.length, into, at + HEADER));
+  return at + HEADER + body;
 }
 
 /** GETKQ for each key, then a NOOP, whose answer says that no more hits follow. */

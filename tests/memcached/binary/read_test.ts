@@ -57,6 +57,11 @@ test("FrameReader refuses a body shorter than its own key and extras", () => {
   );
 });
 
+test("FrameReader refuses a counter that is not 64 bits", () => {
+  const counter = replyTo({ opcode: 5, opaque: 7 }, { value: new Uint8Array(4) });
+  assertMatch(unreadable(counter, asked(VERB.incr)).message, /a counter of 4 bytes where 8 were due/);
+});
+
 test("FrameReader quotes a line of text where a frame should be", () => {
   assertEquals(unreadable("ERROR\r\n").text, "ERROR");
   assertEquals(unreadable("ERROR Too many open connections\r\n").text, "ERROR Too many open connections");
