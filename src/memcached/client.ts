@@ -5,12 +5,12 @@ import type { Duration } from "../duration.ts";
 import type { Listeners } from "../listeners.ts";
 import { systemRandom } from "../random.ts";
 import type { WriteResult } from "./answer.ts";
-import { openBinaryWire } from "./binary/wire.ts";
+import { Cluster } from "./cluster.ts";
+import { Discovery } from "./discovery.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
-import { tooLarge } from "./failure.ts";
-import { type Item, originOf, type Stored } from "./item.ts";
+import { clientClosed, tooLarge, undiscovered } from "./failure.ts";
+import { casOf, type Item, originOf } from "./item.ts";
 import {
-  checkCas,
   checkCounter,
   checkFlags,
   checkValue,
@@ -32,9 +32,9 @@ import {
   type WriteOptions,
 } from "./options.ts";
 import { checkKey, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import { Ring } from "./ring.ts";
 import { Server, type ServerListener } from "./server.ts";
-import { parseServers, type ServerPlace } from "./servers.ts";
+import { parseServers } from "./servers.ts";
+import { Wires } from "./wires.ts";
 
 /** What `getMulti` found, and which servers could not be asked, by name. */
 export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
@@ -62,39 +62,47 @@ export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<str
  * ```
  */
 export class Memcached implements AsyncDisposable {
-  /** Their names, in the order in which they were given. */
-  readonly servers: readonly string[];
   readonly #settings: Settings;
   readonly #clock: Clock;
-  readonly #places: readonly ServerPlace[];
-  readonly #servers: readonly Server[];
+  readonly #cluster: Cluster;
+  /** Only where the servers given are configuration endpoints. */
+  readonly #discovery: Discovery | undefined;
   readonly #listeners: Listeners<MemcachedEvents>;
-  #ring: Ring | undefined;
-  /** With `deadServers: "eject"`: the servers that live, and their ring, until one dies or comes back. */
-  #living: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
   #closing: Promise<void> | undefined;
 
   /** Throws a TypeError or RangeError that names the server or the option. Connects to nothing yet. */
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
-    this.#places = parseServers(servers);
+    const places = parseServers(servers);
     const settings = this.#settings = checkOptions(options);
     const { random = systemRandom, connect } = options as Seams;
     this.#clock = settings.clock;
-    this.servers = Object.freeze(this.#places.map(({ name }) => name));
-    this.#listeners = memcachedListeners();
+    const listeners = this.#listeners = memcachedListeners();
     const listener: ServerListener = {
-      connected: (server, ms) => this.#listeners.tell("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => this.#turned("dead", { server: server.name, error, retryMs }),
-      revived: (server) => this.#turned("alive", { server: server.name }),
+      connected: (server, ms) => listeners.tell("connect", { server: server.name, ms }),
+      died: (server, error, retryMs) => {
+        this.#cluster.turned();
+        listeners.tell("dead", { server: server.name, error, retryMs });
+      },
+      revived: (server) => {
+        this.#cluster.turned();
+        listeners.tell("alive", { server: server.name });
+      },
     };
-    this.#servers = this.#places.map(({ name, address }) =>
-      new Server(
-        { ...settings, server: name, address, openWire: openBinaryWire, connect },
-        settings.connections,
-        random,
-        listener,
-      )
-    );
+    const cluster = this.#cluster = new Cluster(({ name, address }) => {
+      const wires = new Wires(settings.protocol);
+      return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
+    }, settings.eject);
+    const { discoveryMs: intervalMs, timeoutMs } = settings;
+    if (intervalMs === undefined) cluster.replace(places);
+    else {
+      const times = { intervalMs, timeoutMs };
+      this.#discovery = new Discovery(places, { ...settings, connect }, times, (found) => cluster.replace(found));
+    }
+  }
+
+  /** The servers' names, in the order in which they were given; none before they were discovered. */
+  get servers(): readonly string[] {
+    return this.#cluster.names;
   }
 
   /** The item under a key; `undefined`: there is none. */
@@ -112,10 +120,11 @@ export class Memcached implements AsyncDisposable {
    */
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
+    if (this.#unlisted) return await this.#whenListed(options?.signal, () => this.getMulti([...keys], options));
     const shares = new Map<Server, Map<string, number>>();
     for (const key of keys as readonly string[]) {
       const bytes = checkKey(key);
-      const server = this.#serverOf(key);
+      const server = this.#cluster.serverOf(key);
       const share = shares.get(server) ?? new Map<string, number>();
       shares.set(server, share.set(key, bytes));
     }
@@ -226,7 +235,21 @@ export class Memcached implements AsyncDisposable {
   /** Which server a key lives on; with `deadServers: "eject"`, as things are now. */
   serverOf(key: string): string {
     checkKey(key);
-    return this.#serverOf(key).name;
+    if (this.#unlisted) throw undiscovered(key);
+    return this.#cluster.serverOf(key).name;
+  }
+
+  /**
+   * From now on these. Servers that stay keep their connections; those that go finish what they were asked, then close:
+   * it resolves then. Keys move, so the promise of invalidation pauses until every process has the same list. Rejects
+   * with a TypeError that names a wrong server, with ConnectionError once closed.
+   */
+  async setServers(servers: string | readonly string[]): Promise<void> {
+    if (servers === undefined) throw new TypeError("Cannot set the servers: `servers` is missing");
+    const places = parseServers(servers);
+    if (this.#discovery !== undefined) throw new TypeError("Cannot set the servers: `discovery` finds them");
+    if (this.#closing !== undefined) throw clientClosed("set the servers");
+    await this.#cluster.replace(places);
   }
 
   /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
@@ -239,7 +262,7 @@ export class Memcached implements AsyncDisposable {
    * ConnectionError. Idempotent. No socket and no timer is left when it resolves.
    */
   close(): Promise<void> {
-    return this.#closing ??= Promise.all(this.#servers.map((server) => server.close())).then(() => {});
+    return this.#closing ??= this.#close();
   }
 
   /** `close()`, at the end of the scope. */
@@ -264,7 +287,8 @@ export class Memcached implements AsyncDisposable {
       const value = checkValue(given, longest);
       const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
       if (value.length > longest) {
-        return Promise.reject(tooLarge(operation, this.#serverOf(key).name, value.length, longest));
+        const name = this.#unlisted ? "a server" : this.#cluster.serverOf(key).name;
+        return Promise.reject(tooLarge(operation, name, value.length, longest));
       }
       return this.#ask(operation, options, token) as Promise<WriteResult>;
     } catch (error) {
@@ -303,7 +327,13 @@ export class Memcached implements AsyncDisposable {
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
   #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
-    const server = this.#serverOf(operation.key);
+    if (this.#unlisted) {
+      const { details } = operation;
+      // The caller may change its bytes from now on.
+      if (typeof details?.value === "object") details.value = details.value.slice();
+      return this.#whenListed(options?.signal, () => this.#ask(operation, options, token));
+    }
+    const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
     const origin = originOf(token)!;
     return this.#askServer(server, operation, options, origin);
@@ -327,37 +357,28 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
+    if (this.#unlisted) return await this.#whenListed(undefined, () => this.#askAll(make));
     const answers = await Promise.all(
-      this.#servers.map(async (server) => [server.name, await this.#askServer(server, make(), undefined)] as const),
+      this.#cluster.servers.map(async (server) =>
+        [server.name, await this.#askServer(server, make(), undefined)] as const
+      ),
     );
     return new Map(answers);
   }
 
-  #serverOf(key: string): Server {
-    const servers = this.#servers;
-    if (servers.length === 1) return servers[0]!;
-    if (this.#settings.eject && servers.some((server) => server.dead)) {
-      const living = this.#living ??= this.#findLiving();
-      return living.servers[living.ring.serverOf(key)]!;
-    }
-    this.#ring ??= new Ring(this.#places.map(({ ring }) => ring));
-    return servers[this.#ring.serverOf(key)]!;
+  /** There is no server to ask yet. */
+  get #unlisted(): boolean {
+    return this.#discovery?.listed === false;
   }
 
-  /** If none lives, all: their operations fail with the reason. */
-  #findLiving(): { readonly servers: readonly Server[]; readonly ring: Ring } {
-    const alive = this.#servers.map((server, n) => ({ server, place: this.#places[n]! }));
-    const left = alive.filter(({ server }) => !server.dead);
-    const chosen = left.length > 0 ? left : alive;
-    return {
-      servers: chosen.map(({ server }) => server),
-      ring: new Ring(chosen.map(({ place }) => place.ring)),
-    };
+  #whenListed<T>(signal: AbortSignal | undefined, ask: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(clientClosed("ask"));
+    return this.#discovery!.whenListed(signal, ask);
   }
 
-  #turned<K extends "dead" | "alive">(event: K, told: MemcachedEvents[K]): void {
-    this.#living = undefined;
-    this.#listeners.tell(event, told);
+  #close(): Promise<void> {
+    if (this.#discovery === undefined) return this.#cluster.close();
+    return this.#discovery.close().then(() => this.#cluster.close());
   }
 
   #observer({ verb }: Operation, server: string): Observer {
@@ -367,15 +388,4 @@ export class Memcached implements AsyncDisposable {
       this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
     };
   }
-}
-
-/** The cas of a token. */
-function casOf(token: Item | Stored | bigint): bigint {
-  if (typeof token === "bigint") return checkCas(token);
-  if (typeof token !== "object" || token === null || originOf(token) === undefined) {
-    throw new TypeError(
-      `Cannot use ${kindOf(token)} as \`cas\`: give the very Item or Stored that a Memcached gave, or a bigint`,
-    );
-  }
-  return checkCas(token.cas);
 }

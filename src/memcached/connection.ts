@@ -3,58 +3,18 @@
  * connection is ever taken for a reply of the next.
  */
 
-import { type Clock, ticks } from "../clock.ts";
+import { ticks } from "../clock.ts";
 import { ConnectionError, type MemcachedError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
-import type { Address, Connect, Socket, SocketListener } from "../socket/socket.ts";
+import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
-import { lost, queueFull, timedOut, unreadable } from "./failure.ts";
-import { Handshake } from "./handshake.ts";
+import type { ConnectionListener, ConnectionSettings } from "./contract.ts";
+import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
+import { exposes, Handshake } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
 import type { Carrier, Operation } from "./operation.ts";
 import { Outgoing } from "./outgoing.ts";
-import { type OpenWire, Unreadable, type Wire } from "./wire.ts";
-
-/** What all connections of a server have in common. */
-export interface ConnectionSettings {
-  /** The server's name. */
-  readonly server: string;
-  readonly address: Address;
-  readonly openWire: OpenWire;
-  readonly maxBodyBytes: number;
-  readonly timeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly maxInFlight: number;
-  readonly maxBytesInFlight: number;
-  readonly clock: Clock;
-  /** Default: the runtime's. */
-  readonly connect: Connect | undefined;
-}
-
-/** How a connection ended. */
-export interface End {
-  readonly cause: MemcachedError;
-  /** Its probe had been answered. */
-  readonly wasReady: boolean;
-  /** Something that was sent had not been answered. */
-  readonly owed: boolean;
-  /** A whole timeout passed without a byte while something was in flight. */
-  readonly hung: boolean;
-  /** It had been told to drain, and nobody waited any more. */
-  readonly drained: boolean;
-  /** What may go out on another connection: never sent, or a read that was sent once. */
-  readonly movable: readonly Operation[];
-}
-
-/** What a connection tells its server. */
-export interface ConnectionListener {
-  /** The probe was answered, so long after the connection was begun. */
-  ready(connection: Connection, ms: number): void;
-  /** Something was answered. */
-  answered(): void;
-  /** Once; nothing is told afterwards. */
-  ended(connection: Connection, end: End): void;
-}
+import { Unreadable, type Wire } from "./wire.ts";
 
 type State = "connecting" | "probing" | "ready" | "ended";
 
@@ -64,6 +24,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #wire: Wire;
+  /** It finds out what the server speaks: what waits may have to be written anew, on another wire. */
+  #finds: boolean;
   readonly #handshake: Handshake;
   readonly #inFlight: InFlight;
   readonly #outgoing = new Outgoing();
@@ -92,14 +54,18 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.server = server;
     this.#settings = settings;
     this.#listener = listener;
-    this.#wire = settings.openWire(settings.maxBodyBytes);
-    this.#handshake = new Handshake(server);
+    const { address, tls, login } = settings;
+    this.#finds = !settings.wires.known;
+    this.#wire = settings.wires.open(settings.maxBodyBytes);
+    this.#handshake = new Handshake(server, login, this.#finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
     this.#began = ticks(clock);
     this.#connectTimer = clock.setTimeout(() => this.#connectTimedOut(), settings.connectTimeoutMs);
     clock.unref?.(this.#connectTimer);
-    if (settings.connect !== undefined) this.#open(settings.connect);
-    else loadConnect().then((connect) => this.#open(connect), (error) => this.closed(error));
+    if (login !== undefined && tls === undefined && !settings.allowInsecureAuth && exposes(address)) {
+      queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
+    } else if (settings.connect !== undefined) this.#open(settings.connect);
+    else loadConnect(address, tls).then((connect) => this.#open(connect), (error) => this.closed(error));
   }
 
   /** It takes operations: it is connecting or connected. */
@@ -147,12 +113,18 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       outgoing.bytes.set(frame, start);
       operation.frame = undefined;
     }
-    // The bytes are taken: from now on the caller may change them.
-    if (operation.details?.value !== undefined) operation.details.value = undefined;
+    this.#release(operation);
     operation.start = start;
     operation.bytes = end - start;
     outgoing.end = end;
     return true;
+  }
+
+  /** Its bytes are taken: from now on the caller may change them. They are wanted again only if the wire may change. */
+  #release({ details }: Operation): void {
+    if (details?.value === undefined) return;
+    if (!this.#finds) details.value = undefined;
+    else if (typeof details.value !== "string") details.value = details.value.slice();
   }
 
   /** Its caller has left: a tombstone if it was sent, else it is not sent. */
@@ -179,7 +151,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state !== "connecting") return;
     this.#state = "probing";
     this.#writing = true;
-    this.#socket!.write(this.#handshake.begin(this.#wire));
+    this.#socket!.write(this.#handshake.write(this.#wire));
   }
 
   sent(): void {
@@ -206,10 +178,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
         answer(operation!, reply, this);
         if (operation!.settled) this.#awaited--;
       }
-      if (this.#state === "connecting" || this.#state === "probing") this.#probe();
+      while ((this.#state === "connecting" || this.#state === "probing") && this.#probe());
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return this.#end(unreadable(error, this.server), "broken");
+      return this.#misread(error);
     }
     if (answered) this.#listener.answered();
     this.#rest();
@@ -218,7 +190,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   closed(error: Error | undefined): void {
     if (this.#state === "ended") return;
     const text = this.#wire.end();
-    if (text?.text !== undefined) return this.#end(unreadable(text, this.server), "broken");
+    if (text?.text !== undefined) return this.#misread(text);
     const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
     const what = this.#state === "connecting" ? "cannot be reached" : "closed the connection";
     this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
@@ -229,21 +201,53 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #open(connect: Connect): void {
     if (this.#state === "ended") return;
     // Told before `connect` returns, `opened` would find no socket: sockets tell later.
-    this.#socket = connect(this.#settings.address, this);
+    this.#socket = connect(this.#settings.address, this, this.#settings.tls);
     if (!this.#referenced) this.#socket.unref();
   }
 
-  #probe(): void {
-    const reply = this.#wire.next(this.#handshake.expected);
-    if (reply === undefined) return;
-    const result = this.#handshake.read(reply);
-    if (result !== "ready") return this.#end(result, "broken");
+  /** Reads one answer of the handshake. true: there may be more. */
+  #probe(): boolean {
+    const handshake = this.#handshake;
+    const reply = this.#wire.next(handshake.expected);
+    if (reply === undefined) return false;
+    const progress = handshake.read(reply);
+    if (this.#finds) this.#settings.wires.found("binary");
+    if (progress === "wait") {
+      if (handshake.expected === undefined) {
+        this.#writing = true;
+        this.#socket!.write(handshake.write(this.#wire));
+      }
+    } else if (progress === "ready") this.#ready();
+    else if (progress === "reopen") this.#reopen();
+    else this.#end(progress, "broken");
+    return true;
+  }
+
+  #ready(): void {
     this.#state = "ready";
+    this.#finds = false;
     const { clock } = this.#settings;
     clock.clearTimeout(this.#connectTimer);
     const now = ticks(clock);
     this.#listener.ready(this, now - this.#began);
     this.#flush(now);
+  }
+
+  /** Bytes that are no reply. Where nobody knows yet what the server speaks, a line of text tells: not binary. */
+  #misread(found: Unreadable): void {
+    const { wires } = this.#settings;
+    if (this.#state === "probing" && found.text !== undefined && !tooManyConnections(found.text)) {
+      if (this.#finds) {
+        wires.found("meta");
+        return this.#reopen();
+      }
+      wires.doubt();
+    }
+    this.#end(unreadable(found, this.server), "broken");
+  }
+
+  #reopen(): void {
+    this.#end(new ConnectionError(`${this.server} needs a new connection`, this.server), "reopen");
   }
 
   #connectTimedOut(): void {
@@ -323,7 +327,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   /** Dies, once. Each operation is rejected, moved, or answered "connection-lost": each exactly once. */
-  #end(cause: MemcachedError, how: "broken" | "hung" | "drained"): void {
+  #end(cause: MemcachedError, how: "broken" | "hung" | "drained" | "reopen"): void {
     if (this.#state === "ended") return;
     const wasReady = this.#state === "ready";
     this.#state = "ended";
@@ -332,7 +336,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const { sent, unsent } = this.#inFlight.takeAll();
     const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
-    const moves = unsent.filter((one) => wasReady && !one.settled && !one.bound);
+    const moves = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
     for (const operation of repeats) operation.repeated = true;
     for (const operation of moves) this.#keepFrame(operation);
     const movable = [...repeats, ...moves];
@@ -343,6 +347,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       owed: sent.length > 0,
       hung: how === "hung",
       drained: how === "drained",
+      reopen: how === "reopen",
       movable,
     });
     const gone = new Set(movable);
@@ -354,10 +359,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
   }
 
-  /** The caller may have changed the value since. What has none is written anew. */
+  /** The caller may have changed the value since. What has none, or a copy, is written anew. */
   #keepFrame(operation: Operation): void {
     const { start, bytes, details } = operation;
-    if (details === undefined || details.keys !== undefined) return;
+    if (details === undefined || details.keys !== undefined || this.#finds) return;
     operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
   }
 }

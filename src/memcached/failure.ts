@@ -54,6 +54,14 @@ export function closed(request: Request, server: string): ConnectionError {
   return new ConnectionError(`${cannot(request)}: the client is closed`, server);
 }
 
+/** The client is closed, and no server is concerned. */
+export const clientClosed = (action: string): ConnectionError =>
+  new ConnectionError(`Cannot ${action}: the client is closed`, "");
+
+/** No list of servers has come yet. */
+export const undiscovered = (key: string): ConnectionError =>
+  new ConnectionError(`Cannot tell the server of ${quote(key)}: the servers have not been discovered yet`, "");
+
 /** Too much is in flight. */
 export function queueFull(request: Request, server: string, state: string): QueueFullError {
   return new QueueFullError(`${cannot(request)}: ${state}; nothing was sent, the connection lives`, server);
@@ -77,13 +85,22 @@ export function tooLarge(request: Request, server: string, bytes: number, longes
   );
 }
 
+/** A password is not sent. */
+export function exposed(server: string): AuthError {
+  const remedy = "use `tls`, or allow it by `allowInsecureAuth: true`";
+  return new AuthError(`the login would leave this machine unencrypted on its way to ${server}: ${remedy}`, server);
+}
+
 /** memcached's answer to one connection too many; text, whatever the protocol. */
 const TOO_MANY_CONNECTIONS = /too many open connections/i;
+
+/** So it says nothing about what the server speaks. */
+export const tooManyConnections = (text: string): boolean => TOO_MANY_CONNECTIONS.test(text);
 
 /** The bytes make no sense: why the connection is given up. */
 export function unreadable(found: Unreadable, server: string): MemcachedError {
   const { text } = found;
-  if (text !== undefined && TOO_MANY_CONNECTIONS.test(text)) {
+  if (text !== undefined && tooManyConnections(text)) {
     return new ConnectionError(`${server} refused the connection: "${text}"`, server, { cause: found });
   }
   const cure = text === undefined

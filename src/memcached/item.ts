@@ -1,5 +1,7 @@
 /** What the driver gives out for what is on a server. Both remember the connection that gave them: see `CasOptions`. */
 
+import { checkCas } from "./limits.ts";
+import { kindOf } from "./request.ts";
 import { type Reply, uint64 } from "./wire.ts";
 
 /** Something found. */
@@ -107,4 +109,15 @@ export class ConfirmedWrite implements Stored {
 /** The connection that gave an Item or Stored; `undefined`: it is none of ours. */
 export function originOf(token: object): Origin | undefined {
   return ReceivedItem.originOf(token) ?? ConfirmedWrite.originOf(token);
+}
+
+/** The cas of a token. Throws a TypeError for what is none. */
+export function casOf(token: Item | Stored | bigint): bigint {
+  if (typeof token === "bigint") return checkCas(token);
+  if (typeof token !== "object" || token === null || originOf(token) === undefined) {
+    throw new TypeError(
+      `Cannot use ${kindOf(token)} as \`cas\`: give the very Item or Stored that a Memcached gave, or a bigint`,
+    );
+  }
+  return checkCas(token.cas);
 }

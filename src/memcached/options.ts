@@ -4,22 +4,34 @@ import { assertKnown } from "../known.ts";
 import { type Clock, clockOf } from "../clock.ts";
 import { type Duration, toMs } from "../duration.ts";
 import type { Random } from "../random.ts";
-import type { Connect } from "../socket/socket.ts";
+import type { Connect, TlsTerms } from "../socket/socket.ts";
+import type { Login } from "./handshake.ts";
 import type { Item, Stored } from "./item.ts";
 import { checkCount, longestBody } from "./limits.ts";
 import { kindOf, quote } from "./request.ts";
+import type { Protocol } from "./wires.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
-  /** "binary" (default). "meta" and "auto" are not available in this version: a TypeError. */
+  /**
+   * "binary" (default), "meta" (the text protocol's meta commands), or "auto": each server is asked in binary first, and
+   * in meta where it refuses that.
+   */
   protocol?: "binary" | "meta" | "auto" | undefined;
-  /** Not available in this version: a TypeError. */
+  /** With `password`: SASL PLAIN on binary (`memcached -S`), the authfile's login on meta (`memcached -Y`). Default: none. */
   username?: string | undefined;
-  /** Not available in this version: a TypeError. */
+  /** See `username`. In no error and in no event. */
   password?: string | undefined;
-  /** Send a password unencrypted to another machine. Default false. */
+  /**
+   * Send the password unencrypted to another machine. Default false: every call rejects with AuthError before a byte of
+   * it is written. Unix sockets, localhost, 127.0.0.0/8 and ::1 always may.
+   */
   allowInsecureAuth?: boolean | undefined;
-  /** Not available in this version: anything but `false` is a TypeError. */
+  /**
+   * Encrypt. `true`: by the runtime's authorities and the server's host name. `ca`: the authorities to believe; `cert` and
+   * `key`: what the client shows; all are PEM texts. `serverName`: whose certificate it must be, instead of the host's. A
+   * certificate that is not believed is a ConnectionError; plain text is never a way out. Default false.
+   */
   tls?:
     | boolean
     | { ca?: string | undefined; cert?: string | undefined; key?: string | undefined; serverName?: string | undefined }
@@ -42,7 +54,11 @@ export interface MemcachedOptions {
    * on a delete being seen by everybody must not use it.
    */
   deadServers?: "fail" | "eject" | undefined;
-  /** Not available in this version: anything but `false` is a TypeError. */
+  /**
+   * The servers given are configuration endpoints (ElastiCache, Memorystore): one is asked for the list of servers, first
+   * before the first operation, then every `interval`, by default 60 s. Older versions of the list are ignored; a failed
+   * ask keeps the last one. Endpoints are asked without a login. Default false.
+   */
   discovery?: boolean | { interval?: Duration | undefined } | undefined;
   /** Time, from outside. Default: the runtime's. */
   clock?: Clock | undefined;
@@ -96,6 +112,12 @@ export interface Settings {
   readonly maxValueBytes: number | undefined;
   readonly maxBodyBytes: number;
   readonly eject: boolean;
+  readonly protocol: Protocol;
+  readonly tls: TlsTerms | undefined;
+  readonly login: Login | undefined;
+  readonly allowInsecureAuth: boolean;
+  /** How often to ask for the servers; `undefined`: they are known. */
+  readonly discoveryMs: number | undefined;
   readonly clock: Clock;
 }
 
@@ -124,8 +146,10 @@ export function checkOptions(options: MemcachedOptions): Settings {
     throw new TypeError(`Cannot use ${kindOf(options)} as \`options\`: it must be an object`);
   }
   assertKnown(options, KNOWN);
-  refuseUnavailable(options);
-  const { deadServers = "fail" } = options;
+  const { deadServers = "fail", protocol = "binary" } = options;
+  if (protocol !== "binary" && protocol !== "meta" && protocol !== "auto") {
+    throw new TypeError(`Cannot use ${quote(String(protocol))} as \`protocol\`: it is "binary", "meta" or "auto"`);
+  }
   if (deadServers !== "fail" && deadServers !== "eject") {
     throw new TypeError(`Cannot use ${quote(String(deadServers))} as \`deadServers\`: it is "fail" or "eject"`);
   }
@@ -141,27 +165,69 @@ export function checkOptions(options: MemcachedOptions): Settings {
     maxValueBytes,
     maxBodyBytes: longestBody(maxValueBytes),
     eject: deadServers === "eject",
+    protocol,
+    tls: checkTls(options.tls),
+    login: checkLogin(options),
+    allowInsecureAuth: checkSwitch(options.allowInsecureAuth, "allowInsecureAuth"),
+    discoveryMs: checkDiscovery(options.discovery),
     clock: clockOf(options.clock),
   };
 }
 
-/** Never ignored: who asks for encryption or a login and silently gets none is worse off than with an error. */
-function refuseUnavailable({ protocol = "binary", tls, username, password, discovery }: MemcachedOptions): void {
-  if (protocol !== "binary" && protocol !== "meta" && protocol !== "auto") {
-    throw new TypeError(`Cannot use ${quote(String(protocol))} as \`protocol\`: it is "binary", "meta" or "auto"`);
+const TLS_TERMS: Readonly<Record<keyof TlsTerms, true>> = { ca: true, cert: true, key: true, serverName: true };
+
+/** Never ignored, whatever it is: who asks for encryption and silently gets none is worse off than with an error. */
+function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
+  if (tls === undefined || tls === false) return undefined;
+  if (tls === true) return {};
+  if (typeof tls !== "object" || tls === null) {
+    throw new TypeError(`Cannot use ${kindOf(tls)} as \`tls\`: it must be a boolean or an object`);
   }
-  const wanted = protocol !== "binary"
-    ? `protocol: "${protocol}"`
-    : tls
-    ? "tls"
-    : username !== undefined
-    ? "username"
-    : password !== undefined
-    ? "password"
-    : discovery
-    ? "discovery"
-    : undefined;
-  if (wanted !== undefined) throw new TypeError(`Cannot use \`${wanted}\`: it is not available in this version`);
+  assertKnown(tls, TLS_TERMS);
+  for (const term of Object.keys(TLS_TERMS) as (keyof TlsTerms)[]) {
+    if (tls[term] === undefined) continue;
+    const remedy = term === "serverName" ? "it must be a name" : "it must be PEM, as text";
+    if (
+      typeof tls[term] !== "string" || tls[term] === "" || term !== "serverName" && !tls[term].includes("-----BEGIN ")
+    ) {
+      throw new TypeError(`Cannot use \`tls.${term}\`: ${remedy}`);
+    }
+  }
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new TypeError("Cannot use `tls`: `cert` and `key` come together");
+  }
+  return { ...tls };
+}
+
+/** No error here repeats either: what stands in the place of one may be the other. */
+function checkLogin({ username, password }: MemcachedOptions): Login | undefined {
+  if (username === undefined && password === undefined) return undefined;
+  if (typeof username !== "string" || username === "" || typeof password !== "string") {
+    throw new TypeError("Cannot log in: `username` and `password` come together, as strings");
+  }
+  // Each wire has a character that would end one of them; no server can be told such a login.
+  if (/[\0\r\n]/.test(username + password) || username.includes(" ")) {
+    throw new TypeError("Cannot log in: a login has no line breaks and no NUL, a username no spaces");
+  }
+  return { username, password };
+}
+
+function checkSwitch(value: boolean | undefined, option: string): boolean {
+  if (value === undefined || typeof value === "boolean") return value === true;
+  throw new TypeError(`Cannot use ${kindOf(value)} as \`${option}\`: it must be a boolean`);
+}
+
+/** As often as the makers' own clients. */
+const DISCOVERY_MS = 60_000;
+
+function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | undefined {
+  if (discovery === undefined || discovery === false) return undefined;
+  if (discovery === true) return DISCOVERY_MS;
+  if (typeof discovery !== "object" || discovery === null) {
+    throw new TypeError(`Cannot use ${kindOf(discovery)} as \`discovery\`: it must be a boolean or an object`);
+  }
+  assertKnown(discovery, { interval: true });
+  return discovery.interval === undefined ? DISCOVERY_MS : timeoutMs(discovery.interval, "discovery.interval");
 }
 
 function timeoutMs(timeout: Duration | undefined, option: string): number {

@@ -1,11 +1,12 @@
 /** One server: its connections, and whether it is dead or alive. */
 
 import { type Clock, ticks } from "../clock.ts";
-import type { MemcachedError } from "../errors.ts";
+import { AuthError, type MemcachedError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { answerConnectionLost } from "./answer.ts";
 import { pauseMs } from "./backoff.ts";
-import { Connection, type ConnectionListener, type ConnectionSettings, type End } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { closed, dead, lost } from "./failure.ts";
 import type { Operation } from "./operation.ts";
 
@@ -112,13 +113,22 @@ export class Server implements ConnectionListener {
     this.#failures = 0;
   }
 
-  ended(connection: Connection, { cause, wasReady, owed, hung, drained, movable }: End): void {
+  ended(connection: Connection, { cause, wasReady, owed, hung, drained, reopen, movable }: End): void {
     const slot = this.#slots.indexOf(connection);
     if (slot !== -1) this.#slots[slot] = undefined;
-    if (this.#down?.trial === connection) this.#tryAgain(this.#down, cause);
-    else if (this.#down === undefined && !drained && (!wasReady || owed)) {
+    const tried = this.#down?.trial === connection ? this.#down : undefined;
+    if (reopen && tried !== undefined) {
+      tried.trial = this.#connect();
+      for (const operation of movable) tried.trial.send(operation);
+      if (this.#closed) tried.trial.drain();
+      return;
+    }
+    if (tried !== undefined) this.#tryAgain(tried, cause);
+    else if (reopen) {
+      // No failure.
+    } else if (this.#down === undefined && !drained && (!wasReady || owed)) {
       this.#failures++;
-      if (hung || this.#failures >= MOST_FAILURES) this.#die(cause);
+      if (hung || cause instanceof AuthError || this.#failures >= MOST_FAILURES) this.#die(cause);
     }
     if (movable.length > 0) this.#move(movable, slot, cause);
     this.#closedYet();

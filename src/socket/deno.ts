@@ -1,9 +1,10 @@
 /**
- * Deno's sockets. Reads go into a large slab, and a new one when it is full: 1.1 to 1.2 times as quick as `node:net`
+ * Deno's sockets, and TLS where Deno's own can do it: not with a certificate of the client, nor over a unix socket. Reads
+ * go into a large slab, and a new one when it is full: 1.1 to 1.2 times as quick as `node:net`
  * there, where a fresh buffer for each read is 0.6 to 0.9 [measured].
  */
 
-import { type Address, asError, type Connect, type Socket, type SocketListener } from "./socket.ts";
+import { type Address, asError, type Connect, type Socket, type SocketListener, type TlsTerms } from "./socket.ts";
 
 interface Conn {
   read(into: Uint8Array): Promise<number | null>;
@@ -13,10 +14,14 @@ interface Conn {
   unref(): void;
   setNoDelay?(): void;
 }
+interface TlsConn extends Conn {
+  handshake(): Promise<unknown>;
+}
 interface Runtime {
   readonly Deno: {
     connect(options: { hostname: string; port: number; signal: AbortSignal }): Promise<Conn>;
     connect(options: { transport: "unix"; path: string }): Promise<Conn>;
+    startTls(conn: Conn, options: { hostname: string; caCerts: string[] }): Promise<TlsConn>;
   };
 }
 
@@ -34,12 +39,12 @@ class DenoSocket implements Socket {
   #filled = 0;
   #left: Uint8Array | undefined;
 
-  constructor(address: Address, listener: SocketListener) {
+  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined) {
     this.#listener = listener;
-    this.#open(address);
+    this.#open(address, tls);
   }
 
-  async #open(address: Address): Promise<void> {
+  async #open(address: Address, tls: TlsTerms | undefined): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     try {
       const conn = "path" in address
@@ -48,12 +53,25 @@ class DenoSocket implements Socket {
       if (this.#closed) return conn.close();
       conn.setNoDelay?.();
       this.#conn = conn;
-      if (!this.#referenced) conn.unref();
+      if (tls !== undefined) await this.#encrypt(conn, address, tls);
+      if (this.#closed) return;
+      if (!this.#referenced) this.#conn.unref();
     } catch (error) {
       return this.#end(asError(error));
     }
     this.#listener.opened();
     this.#read();
+  }
+
+  /** The plain connection is used up by it, whatever comes of it. */
+  async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsTerms): Promise<void> {
+    const { Deno } = globalThis as unknown as Runtime;
+    const hostname = serverName ?? ("host" in address ? address.host : "localhost");
+    this.#conn = undefined;
+    const encrypted = await Deno.startTls(conn, { hostname, caCerts: ca === undefined ? [] : [ca] });
+    this.#conn = encrypted;
+    if (this.#closed) return encrypted.close();
+    await encrypted.handshake();
   }
 
   #read(): void {
@@ -116,4 +134,4 @@ class DenoSocket implements Socket {
 }
 
 /** Connects with `Deno.connect`. */
-export const connect: Connect = (address, listener) => new DenoSocket(address, listener);
+export const connect: Connect = (address, listener, tls) => new DenoSocket(address, listener, tls);

@@ -1,10 +1,10 @@
-/** Node's sockets: `node:net`, whose `data` event is the quickest way to read there [measured]. */
+/** Node's sockets, and TLS where a runtime's own cannot do it: `node:net`, whose `data` event is the quickest way to read there [measured]. */
 
 import { builtin } from "../builtin.ts";
-import type { Address, Connect, Socket, SocketListener } from "./socket.ts";
+import type { Address, Connect, Socket, SocketListener, TlsTerms } from "./socket.ts";
 
 interface Handle {
-  on(event: "connect" | "end", told: () => void): Handle;
+  on(event: "connect" | "secureConnect" | "end", told: () => void): Handle;
   on(event: "data", told: (bytes: Uint8Array) => void): Handle;
   on(event: "error", told: (error: Error) => void): Handle;
   on(event: "close", told: () => void): Handle;
@@ -13,8 +13,14 @@ interface Handle {
   ref(): unknown;
   unref(): unknown;
 }
+type Place = { host: string; port: number; noDelay: true } | { path: string };
 interface Net {
-  connect(options: { host: string; port: number; noDelay: true } | { path: string }): Handle;
+  connect(options: Place): Handle;
+}
+interface Tls {
+  connect(
+    options: Place & { ca?: string; cert?: string; key?: string; servername?: string; rejectUnauthorized: true },
+  ): Handle;
 }
 
 class NodeSocket implements Socket {
@@ -22,10 +28,11 @@ class NodeSocket implements Socket {
   readonly #handle: Handle;
   #closed = false;
 
-  constructor(address: Address, listener: SocketListener) {
+  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined) {
     this.#listener = listener;
-    this.#handle = builtin<Net>("node:net").connect("path" in address ? address : { ...address, noDelay: true })
-      .on("connect", () => {
+    const place: Place = "path" in address ? address : { ...address, noDelay: true };
+    this.#handle = (tls === undefined ? builtin<Net>("node:net").connect(place) : connectTls(place, tls))
+      .on(tls === undefined ? "connect" : "secureConnect", () => {
         if (!this.#closed) listener.opened();
       })
       .on("data", (bytes) => {
@@ -67,5 +74,17 @@ class NodeSocket implements Socket {
   }
 }
 
-/** Connects with `node:net`. */
-export const connect: Connect = (address, listener) => new NodeSocket(address, listener);
+function connectTls(place: Place, { ca, cert, key, serverName }: TlsTerms): Handle {
+  return builtin<Tls>("node:tls").connect({
+    ...place,
+    ...ca !== undefined && { ca },
+    ...cert !== undefined && { cert },
+    ...key !== undefined && { key },
+    ...serverName !== undefined && { servername: serverName },
+    // Said, since an environment variable changes the default.
+    rejectUnauthorized: true,
+  });
+}
+
+/** Connects with `node:net`, or `node:tls`. */
+export const connect: Connect = (address, listener, tls) => new NodeSocket(address, listener, tls);

@@ -1,16 +1,12 @@
 /** Which runtime's sockets: loaded on first connect, so that a program that never connects never loads any. */
 
-import type { Connect } from "./socket.ts";
+import type { Address, Connect, TlsTerms } from "./socket.ts";
 
-let loading: Promise<Connect> | undefined;
-
-/** This runtime's way to connect. */
-export function loadConnect(): Promise<Connect> {
-  return loading ??= load();
-}
-
-async function load(): Promise<Connect> {
-  if ("Deno" in globalThis) return (await import("./deno.ts")).connect;
-  if ("Bun" in globalThis) return (await import("./bun.ts")).connect;
+/** This runtime's way to connect to such an address. */
+export async function loadConnect(address: Address, tls: TlsTerms | undefined): Promise<Connect> {
+  if ("Deno" in globalThis && (tls === undefined || tls.cert === undefined && "host" in address)) {
+    return (await import("./deno.ts")).connect;
+  }
+  if ("Bun" in globalThis && tls === undefined) return (await import("./bun.ts")).connect;
   return (await import("./node.ts")).connect;
 }

@@ -6,6 +6,17 @@ export type Address =
   /** A unix socket. */
   | { readonly path: string };
 
+/** How to encrypt: all texts are PEM. */
+export interface TlsTerms {
+  /** Whom to believe. Default: the runtime's own authorities; Deno believes those besides. */
+  readonly ca?: string | undefined;
+  /** The client's certificate and its key. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Whose certificate it must be. Default: the address's host; of a unix socket "localhost". */
+  readonly serverName?: string | undefined;
+}
+
 /** What a socket tells. It tells nothing more after `closed`, and nothing at all after its own `close()`. */
 export interface SocketListener {
   /** It is connected. */
@@ -28,8 +39,11 @@ export interface Socket {
   close(): void;
 }
 
-/** Begins to connect. Every address of a host's name is tried, as the runtime does it. */
-export type Connect = (address: Address, listener: SocketListener) => Socket;
+/**
+ * Begins to connect. Every address of a host's name is tried, as the runtime does it. With `tls` it is connected once the
+ * certificate was believed; there is no way back to plain text.
+ */
+export type Connect = (address: Address, listener: SocketListener, tls?: TlsTerms) => Socket;
 
 /** An error, whatever was thrown. */
 export function asError(thrown: unknown): Error {

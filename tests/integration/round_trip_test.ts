@@ -19,7 +19,7 @@ function opcodes(chunks: readonly Uint8Array[]): number[] {
 
 /** A socket whose writes and replies are counted. */
 async function counted(server: string) {
-  const connect = await loadConnect();
+  const connect = await loadConnect({ path: server }, undefined);
   let written: Uint8Array[] = [], received: Uint8Array[] = [];
   const counting: Connect = (address, listener) => {
     const socket = connect(address, {

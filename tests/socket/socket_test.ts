@@ -78,7 +78,7 @@ async function peer(path?: string): Promise<Peer> {
 
 async function connected(address: Address): Promise<{ socket: Socket; told: Told }> {
   const told = new Told();
-  const socket = (await loadConnect())(address, told);
+  const socket = (await loadConnect(address, undefined))(address, told);
   await told.heard("opened");
   return { socket, told };
 }
@@ -141,7 +141,7 @@ test("a socket that cannot connect tells why, once", async () => {
   const { address } = gone;
   await gone[Symbol.asyncDispose]();
   const told = new Told();
-  (await loadConnect())(address, told);
+  (await loadConnect(address, undefined))(address, told);
   await told.heard("closed");
   assertInstanceOf(told.error, Error);
   assertEquals(told.events, ["closed"]);
@@ -162,7 +162,7 @@ test("after its own close() a socket tells nothing, and close() may come twice o
   await ended;
   assertEquals(told.events, ["opened"]);
   const early = new Told();
-  const never = (await loadConnect())(server.address, early);
+  const never = (await loadConnect(server.address, undefined))(server.address, early);
   never.close();
   // Another one connects meanwhile: time enough for the first to have told something.
   (await connected(server.address)).socket.close();

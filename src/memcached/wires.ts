@@ -1,0 +1,38 @@
+/** Which wire a server speaks: told, or found out by its first connection and kept from then on. */
+
+import { openBinaryWire } from "./binary/wire.ts";
+import type { Wire } from "./wire.ts";
+
+/** What a client may ask for. */
+export type Protocol = "binary" | "meta" | "auto";
+
+/** The choice of one server. */
+export class Wires {
+  readonly #protocol: Protocol;
+  #spoken: "binary" | "meta" | undefined;
+
+  constructor(protocol: Protocol) {
+    this.#protocol = protocol;
+    if (protocol !== "auto") this.#spoken = protocol;
+  }
+
+  /** It is known. Otherwise a connection begins in binary, and finds out. */
+  get known(): boolean {
+    return this.#spoken !== undefined;
+  }
+
+  /** A wire for a new connection. `maxBodyBytes`: a longer body is unreadable. */
+  open(maxBodyBytes: number): Wire {
+    return openBinaryWire(maxBodyBytes);
+  }
+
+  /** A connection has found out. */
+  found(spoken: "binary" | "meta"): void {
+    this.#spoken = spoken;
+  }
+
+  /** It speaks no longer what it spoke: another server may stand there now. The next connection finds out. */
+  doubt(): void {
+    if (this.#protocol === "auto") this.#spoken = undefined;
+  }
+}
