@@ -1,7 +1,7 @@
 /** Real memcached servers of a test's own, from Deno, Bun and Node alike. */
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 
 /** A server that ends with the scope: `await using server = await freshServer();`. */
 export interface Server extends AsyncDisposable {
-  /** `host:port`, as a client is given it. */
+  /** `host:port`, or a path, as a client is given it. */
   readonly address: string;
   readonly port: number;
   /** SIGSTOP: it hangs; the kernel still accepts for it. Resolves once it really stands still. */
@@ -26,9 +26,20 @@ export interface Server extends AsyncDisposable {
 /** How long a server may take to listen. */
 const START_MS = 10_000;
 
-/** Starts a memcached on a free port of 127.0.0.1. `args`: more of its options ("-C", "-I", "512k"). */
-export async function freshServer(args: readonly string[] = []): Promise<Server> {
+/** Where a server listens, and what it is told besides its arguments. */
+export interface Circumstances {
+  /** Default "127.0.0.1", on a free port. "unix": a socket's path, and no port. */
+  readonly listen?: "127.0.0.1" | "::1" | "unix";
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a memcached. `args`: more of its options ("-C", "-I", "512k"). */
+export async function freshServer(
+  args: readonly string[] = [],
+  { listen = "127.0.0.1", env = {} }: Circumstances = {},
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "cache-utils-memcached-"));
+  const path = join(folder, "socket");
   let child: ChildProcess | undefined;
   let exited: Promise<void> = Promise.resolve();
   /** Not `child.kill()`: Deno's sends nothing any more once it has sent a SIGSTOP. */
@@ -42,10 +53,11 @@ export async function freshServer(args: readonly string[] = []): Promise<Server>
   const start = async (port: number): Promise<number> => {
     const file = join(folder, "port");
     await rm(file, { force: true });
-    const options = ["-u", "root", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-t", "1", ...args];
+    const where = listen === "unix" ? ["-s", path] : ["-l", listen, "-p", String(port), "-U", "0"];
+    const options = ["-u", "root", ...where, "-t", "1", ...args];
     const started = spawn("memcached", options, {
       stdio: "ignore",
-      env: { ...process.env, MEMCACHED_PORT_FILENAME: file },
+      env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: file },
     });
     child = started;
     started.unref();
@@ -61,8 +73,9 @@ export async function freshServer(args: readonly string[] = []): Promise<Server>
       started.once("error", () => resolve());
     });
     for (const began = Date.now(); Date.now() - began < START_MS; await sleep(5)) {
+      if (listen === "unix" && (await stat(path).catch(() => undefined))?.isSocket()) return 0;
       const text = await readFile(file, "utf8").catch(() => "");
-      const found = /^TCP INET: (\d+)$/m.exec(text);
+      const found = /^TCP INET6?: (\d+)$/m.exec(text);
       if (found !== null) return Number(found[1]);
       if (failure !== undefined) throw failure;
     }
@@ -76,7 +89,7 @@ export async function freshServer(args: readonly string[] = []): Promise<Server>
 
   const port = await start(-1);
   return {
-    address: `127.0.0.1:${port}`,
+    address: listen === "unix" ? path : listen === "::1" ? `[::1]:${port}` : `127.0.0.1:${port}`,
     port,
     stop: async () => {
       signal("SIGSTOP");

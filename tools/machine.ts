@@ -105,7 +105,7 @@ export async function memcached(): Promise<Program> {
   return { missing: "memcached was installed, yet `memcached --version` fails" };
 }
 
-/** Installs with the machine's own package manager. Answers why it could not. */
+/** Debian has the login by name and password in a package of its own. Installs with the machine's own package manager. Answers why it could not. */
 async function install(name: string): Promise<string | undefined> {
   const cure = `install ${name}, or name a running one as MEMCACHED=host:port`;
   if (await works("apt-get")) {
@@ -119,7 +119,7 @@ async function install(name: string): Promise<string | undefined> {
     };
     console.log(`fetching ${name} through apt-get`);
     await apt("update");
-    const { code, output } = await apt("install", "-y", "--no-install-recommends", name);
+    const { code, output } = await apt("install", "-y", "--no-install-recommends", name, "libsasl2-modules");
     return code === 0 ? undefined : `apt-get could not install it (${lastLine(output)}): ${cure}`;
   }
   if (await works("brew")) {

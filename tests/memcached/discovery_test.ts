@@ -1,0 +1,139 @@
+/** Configuration endpoints, as ElastiCache and Memorystore have them. */
+
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import { ConnectionError, Memcached, ProtocolError, TimeoutError } from "../../src/memcached/mod.ts";
+import { freshServer } from "../_memcached.ts";
+import { fakes, fateOf } from "./_fakes.ts";
+
+const listOf = (version: number, ...servers: string[]): string => {
+  const text = `${version}\n${servers.join(" ")}\n`;
+  return `CONFIG cluster 0 ${text.length}\r\n${text}\r\nEND\r\n`;
+};
+
+test("the first operation asks the endpoint, and goes to the servers that it names", async () => {
+  await using a = await freshServer();
+  await using b = await freshServer();
+  const asked: string[] = [];
+  const endpoint = createServer((socket) => {
+    socket.on("data", (bytes) => {
+      asked.push(bytes.toString());
+      const list = listOf(7, `127.0.0.1||${a.port}`, `|127.0.0.1|${b.port}`);
+      // In pieces, as networks do.
+      socket.write(list.slice(0, 9));
+      socket.write(list.slice(9));
+    });
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = endpoint.address() as { port: number };
+    await using client = new Memcached(`127.0.0.1:${port}`, { discovery: true });
+    assertEquals(client.servers, []);
+    assertThrows(() => client.serverOf("k"), ConnectionError, "have not been discovered yet");
+    const bytes = new Uint8Array([1, 2, 3]);
+    const written = client.set("k", bytes);
+    bytes.fill(9); // taken already
+    const [, none, versions] = await Promise.all([written, client.getMulti(["x", "y"]), client.version()]);
+    assertEquals((await client.get("k"))!.bytes, new Uint8Array([1, 2, 3]));
+    assertEquals(none.size, 0);
+    assertEquals(client.servers, [a.address, b.address]);
+    assertEquals([...versions.keys()], [a.address, b.address]);
+    assertEquals(asked, ["config get cluster\r\n"]);
+  } finally {
+    endpoint.close();
+  }
+});
+
+test("it is asked again every interval; newer lists count, older ones do not, and a failed ask keeps the last", async () => {
+  await using made = fakes({ servers: "config", discovery: { interval: "10s" } });
+  const { client, clock, sockets } = made;
+  const first = client.get("k");
+  await clock.settle();
+  const endpoint = sockets[0]!;
+  endpoint.open();
+  assertEquals(new TextDecoder().decode(endpoint.writes[0]), "config get cluster\r\n");
+  endpoint.say(listOf(5, "one||11211"));
+  await clock.settle();
+  assertEquals([client.servers, endpoint.closed], [["one:11211"], true]);
+  made.socket.ready();
+  await clock.settle();
+  made.socket.reply(1, { status: 1 });
+  await first;
+
+  const again = async (answer: string | undefined): Promise<readonly string[]> => {
+    const before = sockets.length;
+    await clock.advance(10_000);
+    assertEquals(sockets.length, before + 1);
+    sockets.at(-1)!.open();
+    if (answer === undefined) sockets.at(-1)!.end();
+    else sockets.at(-1)!.say(answer);
+    await clock.settle();
+    return client.servers;
+  };
+  assertEquals(await again(listOf(6, "one||11211", "two||11212")), ["one:11211", "two:11212"]);
+  assertEquals(await again(listOf(4, "old||11211")), ["one:11211", "two:11212"]);
+  assertEquals(await again(undefined), ["one:11211", "two:11212"]);
+  assertEquals(await again("SERVER_ERROR busy\r\n"), ["one:11211", "two:11212"]);
+  assertEquals(await again(listOf(7, "three||11211")), ["three:11211"]);
+});
+
+test("an endpoint that is none, or does not answer, rejects what waits, and is asked again a second later", async () => {
+  await using plain = await freshServer();
+  await using client = new Memcached(plain.address, { discovery: true });
+  const error = await assertRejects(() => client.get("k"), ProtocolError);
+  assertMatch(error.message, /Cannot discover the servers: .* answered "ERROR"; is it a configuration endpoint\?/);
+
+  await using made = fakes({ servers: "config", discovery: true, timeout: "5s" });
+  const asked = fateOf(made.client.get("k"));
+  await made.clock.advance(999);
+  assertEquals(asked.now, "pending");
+  await made.clock.advance(1);
+  assertEquals(asked.now, "rejected");
+  assertMatch(String(asked.error), /config:11211 did not answer within 1000 ms/);
+  await assertRejects(() => made.client.get("k"), ConnectionError, "did not answer");
+  assertEquals(made.sockets.length, 1);
+  await made.clock.advance(1000);
+  const third = made.client.get("k").catch((error) => error);
+  await made.clock.settle();
+  assertEquals(made.sockets.length, 2);
+  made.socket.end();
+  assert(await third instanceof ConnectionError);
+});
+
+test("of several endpoints the next one is asked when one fails", async () => {
+  await using made = fakes({ servers: "first,second", discovery: true });
+  const asked = made.client.get("k");
+  await made.clock.settle();
+  made.sockets[0]!.end(new Error("refused"));
+  await made.clock.settle();
+  made.sockets[1]!.open();
+  made.sockets[1]!.say(listOf(1, "found||11300"));
+  await made.clock.settle();
+  made.socket.ready();
+  await made.clock.settle();
+  made.socket.reply(1, { status: 1 });
+  assertEquals([await asked, made.client.servers], [undefined, ["found:11300"]]);
+});
+
+test("a call that waits for the list times out, can be aborted, and is settled by close()", async () => {
+  await using made = fakes({ servers: "config", discovery: true, timeout: "300ms" });
+  const late = fateOf(made.client.get("k"));
+  const controller = new AbortController();
+  const aborted = fateOf(made.client.getMulti(["a"], { signal: controller.signal }));
+  controller.abort(new Error("enough"));
+  await made.clock.settle();
+  assertEquals([aborted.now, String(aborted.error)], ["rejected", "Error: enough"]);
+  await made.clock.advance(300);
+  assert(late.error instanceof TimeoutError, String(late.error));
+  const waits = fateOf(made.client.get("k"));
+  await made.clock.settle();
+  const closed = made.client.close();
+  await assertRejects(() => made.client.get("k"), ConnectionError, "the client is closed");
+  await made.clock.advance(700);
+  await closed;
+  assertEquals(waits.now, "rejected");
+  await assertRejects(() => made.client.setServers("a"), TypeError, "`discovery` finds them");
+  assertEquals(made.clock.pending, 0);
+});
