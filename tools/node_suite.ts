@@ -62,7 +62,7 @@ export async function build(folder: string): Promise<Built> {
     const path = `${folder}/${outputOf(source)}`;
     await Deno.writeTextFile(path, redirected(await Deno.readTextFile(path), source));
   }
-  for (const path of all.filter((path) => path.endsWith(".json"))) {
+  for (const path of all.filter((path) => /\.(json|pem|key)$/.test(path))) {
     await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.copyFile(path, `${folder}/${path}`);
   }
