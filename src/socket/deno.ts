@@ -25,7 +25,8 @@ interface Runtime {
   };
 }
 
-const SLAB_BYTES = 256 * 1024;
+/** A slab's size at first, and at most: it doubles while reads fill the room that is left. */
+const FIRST_SLAB = 64 * 1024, LARGEST_SLAB = 1024 * 1024;
 /** With less room than this a new slab is begun. */
 const LEAST_READ = 16 * 1024;
 
@@ -35,6 +36,7 @@ class DenoSocket implements Socket {
   #conn: Conn | undefined;
   #closed = false;
   #referenced = true;
+  #slabBytes = FIRST_SLAB;
   #slab = new Uint8Array(0);
   #filled = 0;
   #left: Uint8Array | undefined;
@@ -77,7 +79,7 @@ class DenoSocket implements Socket {
   #read(): void {
     if (this.#closed) return;
     if (this.#slab.length - this.#filled < LEAST_READ) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slab = new Uint8Array(this.#slabBytes);
       this.#filled = 0;
     }
     this.#conn!.read(this.#slab.subarray(this.#filled)).then(this.#received, this.#failed);
@@ -89,6 +91,7 @@ class DenoSocket implements Socket {
     if (length === null) return this.#end(undefined);
     const start = this.#filled;
     this.#filled += length;
+    if (this.#filled === this.#slab.length) this.#slabBytes = Math.min(2 * this.#slabBytes, LARGEST_SLAB);
     this.#listener.received(this.#slab.subarray(start, this.#filled));
     this.#read();
   };
