@@ -16,6 +16,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/listeners.ts",
     "src/md5.ts",
     "src/random.ts",
+    "src/told.ts",
   ],
   [
     "src/memcached/backoff.ts",

@@ -59,8 +59,12 @@ const MUTANTS: readonly Mutant[] = [
     rule: "rule 3,",
     patches: [[
       LOOK,
-      "const generations = await counters;",
-      "// deno-lint-ignore no-explicit-any\n  const generations = await counters ?? (look?.found?.entry as any)?.generations;",
+      "if (!really) return this.#resolve(undefined);",
+      "if (!really && this.asked.answer === UNANSWERED) return this.#resolve(undefined);",
+    ], [
+      LOOK,
+      "this.#counters.map((counter) => counter.answer as bigint)",
+      "this.#counters.map(({ answer }, n) =>\n      // deno-lint-ignore no-explicit-any\n      typeof answer === 'bigint' ? answer : (this.found?.entry as any)?.generations?.[n]\n    )",
     ]],
   },
   {

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
+import type { Told } from "../told.ts";
 
 /** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
 export interface Look {
@@ -13,6 +14,7 @@ export interface Look {
 }
 
 const NO_GENERATIONS: readonly bigint[] = [];
+const NO_COUNTERS: readonly AskedCounter[] = [];
 
 /**
  * Looks, shared until sent. All that is asked in one tick is one Tick, and in it each key and each counter is asked
@@ -38,8 +40,7 @@ export class Looks {
   /** Looks at an entry and at counters by their keys. `undefined`: not every answer came, so there is no look. */
   look(about: About, counters: readonly string[]): Promise<Look | undefined> {
     const tick = this.#open();
-    const entry = tick.entry(about).join();
-    return counters.length === 0 ? entry : whole(entry, tick.generations(about, counters));
+    return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about, counters), resolve));
   }
 
   #open(): Tick {
@@ -56,7 +57,7 @@ export class Looks {
 
 /** What is asked in one tick. */
 class Tick {
-  readonly #store: GuardedStore;
+  readonly store: GuardedStore;
   readonly #entries = new Map<string, AskedEntry>();
   /** Made only for a call with groups. */
   #counters: Map<string, AskedCounter> | undefined;
@@ -64,30 +65,24 @@ class Tick {
   #answeredAll: (() => void) | undefined;
 
   constructor(store: GuardedStore) {
-    this.#store = store;
+    this.store = store;
   }
 
   entry(about: About): AskedEntry {
     let asked = this.#entries.get(about.key);
-    if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry(about, this.#store));
+    if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry("get", about, this));
     return asked;
   }
 
-  async generations(about: About, counters: readonly string[]): Promise<readonly bigint[] | undefined> {
-    const asked = counters.map((key) => this.#counter({ name: about.name, key }).answer);
-    const generations: bigint[] = [];
-    for (const answer of asked) {
-      const generation = await answer;
-      if (generation === UNANSWERED) return undefined;
-      generations.push(generation);
-    }
-    return generations;
+  generations(about: About, counters: readonly string[]): readonly AskedCounter[] {
+    if (counters.length === 0) return NO_COUNTERS;
+    return counters.map((key) => this.#counter(about.name, key));
   }
 
-  #counter(about: About): AskedCounter {
+  #counter(name: string | undefined, key: string): AskedCounter {
     const counters = this.#counters ??= new Map();
-    let asked = counters.get(about.key);
-    if (asked === undefined) counters.set(about.key, asked = new AskedCounter(about));
+    let asked = counters.get(key);
+    if (asked === undefined) counters.set(key, asked = new Asked("counter", { name, key }, this));
     return asked;
   }
 
@@ -98,112 +93,114 @@ class Tick {
       const timer = clock.setTimeout(() => this.#giveUp(), timeoutMs);
       this.#answeredAll = () => clock.clearTimeout(timer);
     }
-    for (const asked of this.#entries.values()) this.#listen("get", asked, this.#store.entry(asked.about.key));
-    for (const asked of this.#counters?.values() ?? []) {
-      this.#listen("counter", asked, this.#store.generation(asked.about.key));
+    for (const [key, asked] of this.#entries) this.store.entry(key, asked);
+    if (this.#counters !== undefined) {
+      for (const [key, asked] of this.#counters) this.store.generation(key, asked);
     }
   }
 
-  #listen<T>(operation: Operation, asked: Asked<T>, answer: Promise<T>): void {
-    answer.then(
-      (value) => this.#give(asked, value),
-      (error) => this.#fail(operation, asked, error),
-    );
-  }
-
-  #give<T>(asked: Asked<T>, answer: T | typeof UNANSWERED): void {
-    if (asked.given) return;
-    asked.give(answer);
+  /** One more answer has come. */
+  closed(): void {
     if (--this.#open === 0) this.#answeredAll?.();
   }
 
-  /** Told once, whether it failed or took too long. */
-  #fail<T>(operation: Operation, asked: Asked<T>, error: unknown): void {
-    if (asked.given) return;
-    this.#store.failed(operation, asked.about, error);
-    this.#give(asked, UNANSWERED);
-  }
-
   #giveUp(): void {
-    for (const asked of this.#entries.values()) this.#tooLate("get", asked);
-    for (const asked of this.#counters?.values() ?? []) this.#tooLate("counter", asked);
-  }
-
-  #tooLate<T>(operation: Operation, asked: Asked<T>): void {
-    if (!asked.given) this.#fail(operation, asked, this.#store.tooLate(`look at ${asked.about.key}`));
+    for (const asked of [...this.#entries.values(), ...this.#counters?.values() ?? []]) {
+      if (!asked.given) asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
+    }
   }
 }
 
-type Operation = "get" | "counter";
-
-/** A whole look, or none: an entry whose generations could not be compared is not believed. */
-async function whole(
-  entry: Promise<Look | undefined>,
-  counters: Promise<readonly bigint[] | undefined>,
-): Promise<Look | undefined> {
-  const look = await entry;
-  const generations = await counters;
-  if (look === undefined || generations === undefined) return undefined;
-  return { found: look.found, generations, asked: look.asked, hand: look.hand };
-}
-
-/** One question of a tick, and its answer for all who asked it. */
-abstract class Asked<T> {
+/** One question of a tick, and its answer for all whose look waits for it. */
+class Asked<T> implements Told<T> {
   readonly about: About;
+  answer: T | typeof UNANSWERED | undefined = undefined;
   given = false;
+  readonly #operation: "get" | "counter";
+  readonly #tick: Tick;
+  readonly #looks: OpenLook[] = [];
 
-  constructor(about: About) {
+  constructor(operation: "get" | "counter", about: About, tick: Tick) {
     this.about = about;
+    this.#operation = operation;
+    this.#tick = tick;
   }
 
-  /** Answers all who asked, once. */
-  give(answer: T | typeof UNANSWERED): void {
+  /** A look waits for the answer. */
+  join(look: OpenLook): void {
+    this.#looks.push(look);
+  }
+
+  answered(answer: T): void {
+    this.#give(answer);
+  }
+
+  /** Told once, whether it failed or took too long. */
+  failed(error: unknown): void {
+    if (!this.given) this.#give(this.#tick.store.failed(this.#operation, this.about, error));
+  }
+
+  #give(answer: T | typeof UNANSWERED): void {
+    if (this.given) return;
     this.given = true;
-    this.resolve(answer);
-  }
-
-  protected abstract resolve(answer: T | typeof UNANSWERED): void;
-}
-
-class AskedCounter extends Asked<bigint> {
-  readonly answer: Promise<bigint | typeof UNANSWERED>;
-  #resolve!: (answer: bigint | typeof UNANSWERED) => void;
-
-  constructor(about: About) {
-    super(about);
-    this.answer = new Promise((resolve) => this.#resolve = resolve);
-  }
-
-  protected override resolve(answer: bigint | typeof UNANSWERED): void {
-    this.#resolve(answer);
+    this.answer = answer;
+    for (const look of this.#looks) look.answered(answer !== UNANSWERED);
+    this.#tick.closed();
   }
 }
+
+type AskedCounter = Asked<bigint>;
 
 class AskedEntry extends Asked<Found | undefined> {
   readonly #store: GuardedStore;
-  readonly #look: Promise<Look | undefined>;
-  #resolve!: (look: Look | undefined) => void;
   #sharers = 0;
 
-  constructor(about: About, store: GuardedStore) {
-    super(about);
-    this.#store = store;
-    this.#look = new Promise((resolve) => this.#resolve = resolve);
+  constructor(operation: "get", about: About, tick: Tick) {
+    super(operation, about, tick);
+    this.#store = tick.store;
   }
 
-  /** One more call asks this. None does after it was sent, so whoever is handed the value knows how many come after. */
-  join(): Promise<Look | undefined> {
+  /** None joins after it was sent, so whoever is handed the value knows how many come after. */
+  override join(look: OpenLook): void {
     this.#sharers++;
-    return this.#look;
-  }
-
-  protected override resolve(found: Found | undefined | typeof UNANSWERED): void {
-    const look = found === UNANSWERED
-      ? undefined
-      : { found: found ?? undefined, generations: NO_GENERATIONS, asked: this, hand: this.#hand };
-    this.#resolve(look);
+    super.join(look);
   }
 
   /** The last one gets the very value: until then nobody holds it who could change it before the next copy is made. */
-  readonly #hand = (value: unknown): unknown => --this.#sharers === 0 ? value : this.#store.share(value);
+  hand(value: unknown): unknown {
+    return --this.#sharers === 0 ? value : this.#store.share(value);
+  }
+}
+
+/** A call's look while its answers come: whole, or none, since generations that cannot be compared prove nothing. */
+class OpenLook implements Look {
+  generations: readonly bigint[] = NO_GENERATIONS;
+  readonly asked: AskedEntry;
+  readonly #counters: readonly AskedCounter[];
+  readonly #resolve: (look: Look | undefined) => void;
+  #open: number;
+
+  constructor(entry: AskedEntry, counters: readonly AskedCounter[], resolve: (look: Look | undefined) => void) {
+    this.asked = entry;
+    this.#counters = counters;
+    this.#resolve = resolve;
+    this.#open = 1 + counters.length;
+    entry.join(this);
+    for (const counter of counters) counter.join(this);
+  }
+
+  get found(): Found | undefined {
+    return this.asked.answer as Found | undefined;
+  }
+
+  hand(value: unknown): unknown {
+    return this.asked.hand(value);
+  }
+
+  answered(really: boolean): void {
+    if (!really) return this.#resolve(undefined);
+    if (--this.#open > 0) return;
+    if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
+    this.#resolve(this);
+  }
 }

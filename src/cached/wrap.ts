@@ -254,11 +254,17 @@ export class CachedFunction {
 
   #fetchOptions(fixed: FetchOptions, owner: unknown, args: Arguments): FetchOptions {
     if (!this.#variable) return fixed;
-    const { when } = this.#terms;
+    const { when, ttl } = this.#terms;
+    // Written out: spreads cost more than all of the rest.
     return {
-      ...fixed,
-      ...this.#entryOptions(owner, args),
+      ttl: typeof ttl === "function" ? (result) => ttl(result, ...args) : ttl,
+      stale: fixed.stale,
+      group: this.#group(owner, args),
       when: when === undefined ? undefined : (result) => when(result, ...args),
+      timeout: fixed.timeout,
+      mintDelay: fixed.mintDelay,
+      force: fixed.force,
+      name: fixed.name,
     };
   }
 

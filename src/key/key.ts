@@ -46,7 +46,7 @@ export class Keys {
   /** The key of a group's counter. Two groups under one truncated key would share invalidations, and nothing else. */
   counter(group: string): string {
     assertText(group, "group", "group's name");
-    return bounded(`${this.#project}%group:${escaped(group)}`);
+    return bounded(`${this.#project}%group:${isPlain(group) ? group : escaped(group)}`);
   }
 
   /** The key of an entry's mint lock. */

@@ -4,6 +4,7 @@ import { type Clock, ticks } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import type { Listeners } from "../listeners.ts";
 import { systemRandom } from "../random.ts";
+import type { Told } from "../told.ts";
 import type { WriteResult } from "./answer.ts";
 import { Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
@@ -38,6 +39,9 @@ import { Wires } from "./wires.ts";
 
 /** What `getMulti` found, and which servers could not be asked, by name. */
 export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
+
+/** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
+export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
 
 /**
  * A memcached client.
@@ -112,6 +116,16 @@ export class Memcached implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  static {
+    getFor = (client, key, to) => client.#getFor(key, to);
+  }
+
+  #getFor(key: string, to: Told<Item | undefined>): void {
+    if (this.#unlisted) return void this.get(key).then((item) => to.answered(item), (error) => to.failed(error));
+    const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
+    this.#askServer(this.#cluster.serverOf(key), operation, undefined);
   }
 
   /**

@@ -44,7 +44,8 @@ const MOST_HELD = 4;
 export class ReceivedItem implements Item {
   readonly key: string;
   readonly flags: number;
-  readonly cas: bigint;
+  readonly #casHigh: number;
+  readonly #casLow: number;
   #chunk: Uint8Array;
   readonly #start: number;
   readonly #end: number;
@@ -55,7 +56,8 @@ export class ReceivedItem implements Item {
   constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, origin: Origin) {
     this.key = key;
     this.flags = flags;
-    this.cas = uint64(casHigh, casLow);
+    this.#casHigh = casHigh;
+    this.#casLow = casLow;
     this.#chunk = chunk;
     this.#start = valueStart;
     this.#end = valueEnd;
@@ -71,6 +73,11 @@ export class ReceivedItem implements Item {
     return this.#chunk;
   }
 
+  /** Made only when it is asked for: most items are never written back. */
+  get cas(): bigint {
+    return uint64(this.#casHigh, this.#casLow);
+  }
+
   text(): string {
     return decoder.decode(this.#cut ? this.#chunk : this.#view());
   }
@@ -83,10 +90,48 @@ export class ReceivedItem implements Item {
     return this.#chunk.subarray(this.#start, this.#end);
   }
 
+  /** The server gives cas values. */
+  static isFenced(item: Item): boolean {
+    return #chunk in item ? (item.#casHigh | item.#casLow) !== 0 : item.cas !== 0n;
+  }
+
+  /** Its bytes to look at, not to keep: they may be a small part of a large chunk. */
+  static viewOf(item: Item): Uint8Array {
+    return #chunk in item && !item.#cut ? item.#view() : item.bytes;
+  }
+
+  /** The number that it holds as text, with spaces behind it perhaps, as a counter does that has lost a digit. */
+  static countOf(item: Item): bigint | undefined {
+    if (#chunk in item && !item.#cut) return countIn(item.#chunk, item.#start, item.#end);
+    return countIn(item.bytes, 0, item.bytes.length);
+  }
+
   /** The connection that gave it; `undefined`: it is none of ours. */
   static originOf(item: object): Origin | undefined {
     return #origin in item ? item.#origin : undefined;
   }
+}
+
+const UINT32 = 2 ** 32;
+/** 2^64 - 1 has twenty. */
+const MOST_DIGITS = 20;
+
+/** Digits, then spaces, that are a number of 64 bits; else `undefined`. */
+function countIn(chunk: Uint8Array, start: number, end: number): bigint | undefined {
+  let high = 0;
+  let low = 0;
+  let at = start;
+  for (; at < end; at++) {
+    const digit = chunk[at]! - 0x30;
+    if (digit < 0 || digit > 9) break;
+    low = low * 10 + digit;
+    const carry = Math.floor(low / UINT32);
+    low -= carry * UINT32;
+    high = high * 10 + carry;
+  }
+  if (at === start || at - start > MOST_DIGITS || high >= UINT32) return undefined;
+  for (; at < end; at++) if (chunk[at] !== 0x20) return undefined;
+  return uint64(high, low);
 }
 
 /** A write that was confirmed. */

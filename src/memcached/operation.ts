@@ -1,5 +1,6 @@
 /** A request and the promise of its answer. */
 
+import type { Told } from "../told.ts";
 import { type Details, Request, VERB, type Verb } from "./request.ts";
 import type { Item } from "./item.ts";
 
@@ -25,14 +26,18 @@ const capture = (resolve: Resolve, reject: Reject): void => {
   rejectLast = reject;
 };
 
+/** Of those that are told instead. */
+const NO_PROMISE: Promise<never> = new Promise(() => {});
+
 /** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them. */
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.stats, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
 export class Operation extends Request {
   readonly promise: Promise<unknown>;
-  readonly #resolve: Resolve;
-  readonly #reject: Reject;
+  readonly #resolve: Resolve | undefined = undefined;
+  readonly #reject: Reject | undefined = undefined;
+  readonly #to: Told<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
   /** In ticks; 0: none yet. It stays the same when the operation moves to another connection. */
@@ -54,11 +59,16 @@ export class Operation extends Request {
   observer: Observer | undefined = undefined;
   #heed: { readonly signal: AbortSignal; readonly leave: () => void } | undefined = undefined;
 
-  constructor(verb: Verb, key: string, keyBytes: number, details?: Details) {
+  /** `to`: told the answer, within the step that reads it; the promise never settles then. */
+  constructor(verb: Verb, key: string, keyBytes: number, details?: Details, to?: Told<unknown>) {
     super(verb, key, keyBytes, details);
-    this.promise = new Promise(capture);
-    this.#resolve = resolveLast;
-    this.#reject = rejectLast;
+    this.#to = to;
+    if (to !== undefined) this.promise = NO_PROMISE;
+    else {
+      this.promise = new Promise(capture);
+      this.#resolve = resolveLast;
+      this.#reject = rejectLast;
+    }
   }
 
   /** It changes nothing on the server. */
@@ -80,7 +90,8 @@ export class Operation extends Request {
   succeed(value: unknown, outcome: Outcome): void {
     if (this.settled) return;
     this.#settle();
-    this.#resolve(value);
+    if (this.#to !== undefined) this.#to.answered(value);
+    else this.#resolve!(value);
     this.observer?.(outcome, undefined);
   }
 
@@ -88,7 +99,8 @@ export class Operation extends Request {
   fail(error: unknown): void {
     if (this.settled) return;
     this.#settle();
-    this.#reject(error);
+    if (this.#to !== undefined) this.#to.failed(error);
+    else this.#reject!(error);
     this.observer?.("error", error);
   }
 

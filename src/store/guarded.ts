@@ -1,5 +1,6 @@
 import { CacheError, CacheValueError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
+import type { Told } from "../told.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
@@ -56,20 +57,24 @@ export class GuardedStore {
   }
 
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
-  entry(key: string): Promise<Found | undefined> {
+  entry(key: string, to: Told<Found | undefined>): void {
+    const store = this.#store;
     try {
-      return Promise.resolve(this.#store.get(key));
+      if (store.tellEntry !== undefined) return store.tellEntry(key, to);
+      Promise.resolve(store.get(key)).then((found) => to.answered(found ?? undefined), (error) => to.failed(error));
     } catch (error) {
-      return Promise.reject(error);
+      to.failed(error);
     }
   }
 
   /** The store's own counter, likewise. */
-  generation(key: string): Promise<bigint> {
+  generation(key: string, to: Told<bigint>): void {
+    const store = this.#store;
     try {
-      return Promise.resolve(this.#store.counter(key));
+      if (store.tellCounter !== undefined) return store.tellCounter(key, to);
+      Promise.resolve(store.counter(key)).then((count) => to.answered(count), (error) => to.failed(error));
     } catch (error) {
-      return Promise.reject(error);
+      to.failed(error);
     }
   }
 

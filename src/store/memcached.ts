@@ -1,9 +1,10 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
 import type { WriteResult } from "../memcached/answer.ts";
-import { Memcached } from "../memcached/client.ts";
-import type { Item, Stored } from "../memcached/item.ts";
+import { getFor, Memcached } from "../memcached/client.ts";
+import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../random.ts";
+import type { Told } from "../told.ts";
 import { assertCodec, type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
@@ -49,6 +50,7 @@ export class MemcachedStore implements Store {
   readonly #codec: Codec;
   readonly #random: Random;
   readonly #ownsClient: boolean;
+  readonly #ownCodec: boolean;
   /** Servers whose last answer had no cas value. */
   readonly #unfenced = new Set<string>();
   readonly #warned = new Set<string>();
@@ -70,6 +72,7 @@ export class MemcachedStore implements Store {
     }
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
+    this.#ownCodec = codec === undefined;
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
   }
@@ -77,10 +80,21 @@ export class MemcachedStore implements Store {
   /** The entry under a key. What is no entry, a counter included, or has a value its codec cannot read: unreadable. */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
-    const item = await this.client.get(key, signal && { signal });
+    return this.#found(key, await this.client.get(key, signal && { signal }));
+  }
+
+  /** The same, told. */
+  tellEntry(key: string, to: Told<Found | undefined>): void {
+    this.#assertOpen("get", key);
+    this.#tell(key, new Read(to, (item) => this.#found(key, item)));
+  }
+
+  #found(key: string, item: Item | undefined): Found | undefined {
     if (item === undefined) return undefined;
-    this.#assertFenced("get", key, item);
-    return { entry: decodeEntry(item.bytes, this.#codec), token: item };
+    if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
+    // The default codec keeps nothing of the bytes; of another one nobody knows.
+    const bytes = this.#ownCodec ? ReceivedItem.viewOf(item) : item.bytes;
+    return { entry: decodeEntry(bytes, this.#codec), token: item };
   }
 
   /** Keeps an entry only if nothing is there. */
@@ -119,13 +133,32 @@ export class MemcachedStore implements Store {
         continue;
       }
       this.#assertFenced("read the counter", name, item);
-      const count = countOf(item);
+      const count = ReceivedItem.countOf(item);
       if (count !== undefined) return count;
       const start = this.#start();
       const written = await this.client.set(name, String(start), { ...options, cas: item });
       if (written.stored) return start;
     }
     throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
+  }
+
+  /** The same, told. A counter that is missing, or none, takes more than a look. */
+  tellCounter(name: string, to: Told<bigint>): void {
+    this.#assertOpen("read the counter", name);
+    this.#tell(name, {
+      answered: (item) => {
+        const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
+        const count = fenced ? ReceivedItem.countOf(item) : undefined;
+        if (count !== undefined) to.answered(count);
+        else this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
+      },
+      failed: (error) => to.failed(error),
+    });
+  }
+
+  #tell(key: string, to: Told<Item | undefined>): void {
+    if (this.client instanceof Memcached) getFor(this.client, key, to);
+    else (this.client as Memcached).get(key).then((item) => to.answered(item), (error) => to.failed(error));
   }
 
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. */
@@ -179,11 +212,9 @@ export class MemcachedStore implements Store {
   }
 
   #assertFenced(action: string, key: string, { cas }: { readonly cas: bigint }): void {
+    if (cas !== 0n && this.#unfenced.size === 0) return;
     const server = this.client.serverOf(key);
-    if (cas !== 0n) {
-      if (this.#unfenced.size > 0) this.#unfenced.delete(server);
-      return;
-    }
+    if (cas !== 0n) return void this.#unfenced.delete(server);
     this.#unfenced.add(server);
     this.#assertNotUnfenced(action, key);
   }
@@ -211,11 +242,27 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** The number that an item holds as text; a counter that went from two digits to one has a space behind it. */
-function countOf(item: Item): bigint | undefined {
-  if (item.bytes.length > 32) return undefined;
-  const text = item.text();
-  if (!/^\d{1,20} *$/.test(text)) return undefined;
-  const count = BigInt(text.trimEnd());
-  return count < 1n << 64n ? count : undefined;
+/** An answer that is made of another one, and may turn out to be none. */
+class Read<T> implements Told<Item | undefined> {
+  readonly #to: Told<T>;
+  readonly #made: (item: Item | undefined) => T;
+
+  constructor(to: Told<T>, made: (item: Item | undefined) => T) {
+    this.#to = to;
+    this.#made = made;
+  }
+
+  answered(item: Item | undefined): void {
+    let made: T;
+    try {
+      made = this.#made(item);
+    } catch (error) {
+      return this.#to.failed(error);
+    }
+    this.#to.answered(made);
+  }
+
+  failed(error: unknown): void {
+    this.#to.failed(error);
+  }
 }

@@ -2,6 +2,8 @@
  * The port a GroupBackend keeps entries through, and what an entry is.
  */
 
+import type { Told } from "../told.ts";
+
 /** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
 export interface Owned {
   /** The full key, only where the store's key is a truncation of it. */
@@ -91,6 +93,10 @@ export interface Store extends AsyncDisposable {
    * CacheValueError for what can never be kept here. Absent (as with `copy: false`): values are handed out as they are.
    */
   copy?(value: unknown): unknown;
+  /** `get` for a look, which asks so much that a promise for each would lead its costs. Absent: `get` is asked. */
+  tellEntry?(key: string, to: Told<Found | undefined>): void;
+  /** `counter` for a look, likewise. */
+  tellCounter?(name: string, to: Told<bigint>): void;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
   /** Idempotent. */
