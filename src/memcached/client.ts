@@ -10,7 +10,7 @@ import { Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { clientClosed, tooLarge, undiscovered } from "./failure.ts";
-import { casOf, type Item, originOf } from "./item.ts";
+import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import {
   checkCounter,
   checkFlags,
@@ -36,9 +36,6 @@ import { checkKey, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES
 import { Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { Wires } from "./wires.ts";
-
-/** What `getMulti` found, and which servers could not be asked, by name. */
-export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -119,13 +116,11 @@ export class Memcached implements AsyncDisposable {
   }
 
   static {
-    getFor = (client, key, to) => client.#getFor(key, to);
-  }
-
-  #getFor(key: string, to: Told<Item | undefined>): void {
-    if (this.#unlisted) return void this.get(key).then((item) => to.answered(item), (error) => to.failed(error));
-    const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
-    this.#askServer(this.#cluster.serverOf(key), operation, undefined);
+    getFor = (client, key, to) => {
+      if (client.#unlisted) return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
+      const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
+      client.#askServer(client.#cluster.serverOf(key), operation, undefined);
+    };
   }
 
   /**

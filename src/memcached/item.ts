@@ -28,6 +28,9 @@ export interface Stored {
   readonly cas: bigint;
 }
 
+/** What `getMulti` found, and which servers could not be asked, by name. */
+export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
+
 /** Whatever gives items: its identity is all that counts. */
 type Origin = object;
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { connect } from "node:net";
 import { after, test } from "node:test";
-import { Memcached, ServerError, ValueTooLargeError } from "../../src/memcached/mod.ts";
+import { Memcached, type ServerError, ValueTooLargeError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 
 /** Protocols of the driver that have to store the same. */
