@@ -22,9 +22,8 @@ export {
 } from "../errors.ts";
 export type { WriteResult } from "./answer.ts";
 export { Memcached } from "./client.ts";
-export type { MultiResult } from "./client.ts";
 export type { MemcachedEvents } from "./events.ts";
-export type { Item, Stored } from "./item.ts";
+export type { Item, MultiResult, Stored } from "./item.ts";
 export type { Value } from "./limits.ts";
 export type { CasOptions, CounterOptions, MemcachedOptions, RequestOptions, WriteOptions } from "./options.ts";
 export type { Outcome as OperationOutcome } from "./operation.ts";
