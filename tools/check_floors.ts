@@ -25,6 +25,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/memcached/meta/*",
     "src/memcached/request.ts",
     "src/memcached/ring.ts",
+    "src/memcached/text.ts",
     "src/memcached/wire.ts",
     "src/socket/*",
   ],

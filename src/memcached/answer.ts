@@ -95,7 +95,7 @@ function gather(operation: Operation, reply: Reply, from: Answerer): void {
 function gatherStatistic(operation: Operation, reply: Reply): void {
   const found = (operation.gathered ??= new Map()) as Map<string, string>;
   if (reply.last) return operation.succeed(found, "ok");
-  found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.valueStart)), textOf(reply));
+  found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd)), textOf(reply));
 }
 
 const textOf = ({ chunk, valueStart, valueEnd }: Reply): string => decoder.decode(chunk.subarray(valueStart, valueEnd));

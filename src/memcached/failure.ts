@@ -10,7 +10,7 @@ import {
   TimeoutError,
   ValueTooLargeError,
 } from "../errors.ts";
-import { quote, type Request, VERB_NAMES } from "./request.ts";
+import { quote, type Request, VERB, VERB_NAMES } from "./request.ts";
 import { STATUS, type Unreadable } from "./wire.ts";
 
 /** `Cannot set "cities"`. */
@@ -71,6 +71,8 @@ export function queueFull(request: Request, server: string, state: string): Queu
 export function refused(request: Request, server: string, status: number, text: string): MemcachedError {
   const said = `${server} answered ${quote(text || "without a word")} (status 0x${status.toString(16)})`;
   const message = `${cannot(request)}: ${said}; the connection lives`;
+  // A server without a login answers a flush with this status when it allows none (memcached -F).
+  if (status === STATUS.auth && request.verb !== VERB.flushAll) return new AuthError(message, server);
   if (status === STATUS.tooLarge) return new ValueTooLargeError(message, server, status);
   return new ServerError(message, server, status);
 }
@@ -103,8 +105,5 @@ export function unreadable(found: Unreadable, server: string): MemcachedError {
   if (text !== undefined && tooManyConnections(text)) {
     return new ConnectionError(`${server} refused the connection: "${text}"`, server, { cause: found });
   }
-  const cure = text === undefined
-    ? ""
-    : '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
-  return new ProtocolError(`${server} sent ${found.message}${cure}`, server, { cause: found });
+  return new ProtocolError(`${server} sent ${found.message}`, server, { cause: found });
 }

@@ -55,7 +55,8 @@ export interface Reply {
   readonly casLow: number;
   readonly chunk: Uint8Array;
   readonly keyStart: number;
-  /** The value, or an error's text; it ends at `valueEnd`. The key ends where it starts. */
+  readonly keyEnd: number;
+  /** The value, or an error's text; it ends at `valueEnd`. */
   readonly valueStart: number;
   readonly valueEnd: number;
   /** Of incr and decr that were done: the counter. */
@@ -64,7 +65,7 @@ export interface Reply {
 
 /** Bytes that are no reply to what was asked: the connection cannot go on. */
 export class Unreadable extends Error {
-  /** A line of text where a frame should be, printable and cut to a quotable length. */
+  /** A line of text where a reply should be, printable and cut to a quotable length. */
   readonly text: string | undefined;
 
   /** `message`: what came instead of what, without subject. */

@@ -5,7 +5,17 @@ import { ConfirmedWrite, originOf, ReceivedItem } from "../../src/memcached/item
 function received(value: string, slab: Uint8Array): ReceivedItem {
   const bytes = new TextEncoder().encode(value);
   slab.set(bytes, 10);
-  const reply = { status: 0, last: true, index: 0, keyStart: 10, flags: 1, casHigh: 1, casLow: 2, counter: () => 0n };
+  const reply = {
+    status: 0,
+    last: true,
+    index: 0,
+    keyStart: 10,
+    keyEnd: 10,
+    flags: 1,
+    casHigh: 1,
+    casLow: 2,
+    counter: () => 0n,
+  };
   return new ReceivedItem("k", { ...reply, chunk: slab, valueStart: 10, valueEnd: 10 + bytes.length }, origin);
 }
 const origin = {};

@@ -7,12 +7,15 @@
  */
 
 import { type Request, VERB } from "../request.ts";
+import { endedText, readText } from "../text.ts";
 import { type Reply, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
-import { endedText, readText } from "./text.ts";
 
 /** A counter is 64 bits, without extras and key. */
 const COUNTER_BYTES = 8;
+
+/** What helps against text where a frame should be. */
+const CURE = '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
 
 const NOTHING = new Uint8Array(0);
 
@@ -120,7 +123,7 @@ export class FrameReader implements Reply {
       left = this.#filled;
     }
     const chunk = this.chunk;
-    if (chunk[at] !== MAGIC.reply) return readText(chunk.subarray(at, this.#filled), expected);
+    if (chunk[at] !== MAGIC.reply) return readText(chunk.subarray(at, this.#filled), expected, CURE);
     if (left < HEADER) return undefined;
     if (expected === undefined) throw new Unreadable(`opcode ${hex(chunk[at + 1]!)} where nothing was asked`);
 
@@ -185,6 +188,11 @@ export class FrameReader implements Reply {
     return true;
   }
 
+  /** The value follows the key at once. */
+  get keyEnd(): number {
+    return this.valueStart;
+  }
+
   /** 64 bits, big endian. */
   counter(): bigint {
     return uint64(this.#uint32(this.valueStart), this.#uint32(this.valueStart + 4));
@@ -194,7 +202,7 @@ export class FrameReader implements Reply {
   end(): Unreadable | undefined {
     const rest = this.chunk.subarray(this.#at, this.#filled);
     if (rest.length === 0) return undefined;
-    return rest[0] === MAGIC.reply ? new Unreadable("the connection ended within a reply") : endedText(rest);
+    return rest[0] === MAGIC.reply ? new Unreadable("the connection ended within a reply") : endedText(rest, CURE);
   }
 
   #uint32(at: number): number {
