@@ -6,7 +6,7 @@
  *     magic | opcode | key length | extras length | datatype | status | body length | opaque | cas | extras | key | value
  */
 
-import { type Request, VERB } from "../request.ts";
+import { quote, type Request, VERB } from "../request.ts";
 import { endedText, readText } from "../text.ts";
 import { type Reply, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
@@ -18,6 +18,8 @@ const COUNTER_BYTES = 8;
 const CURE = '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
 
 const NOTHING = new Uint8Array(0);
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The replies of one connection. */
 export class FrameReader implements Reply {
@@ -140,6 +142,10 @@ export class FrameReader implements Reply {
     }
     if (extras + keyBytes > body) throw new Unreadable("a reply whose key and extras are longer than its body");
     if (left < HEADER + body) return undefined;
+    const hit = expected.verb === VERB.getMulti && index < expected.details!.keys!.length;
+    if (hit && chunk[at + 6] === 0 && chunk[at + 7] === 0) {
+      this.#checkKey(expected, index, at + HEADER + extras, keyBytes);
+    }
 
     this.index = index;
     this.status = chunk[at + 6]! << 8 | chunk[at + 7]!;
@@ -170,6 +176,17 @@ export class FrameReader implements Reply {
     if (index !== 0) throw new Unreadable(`opaque ${opaque} where ${expected.opaque} was due`);
   }
 
+  /** A hit under a neighbour's opaque would be in its place, and in order: only its key tells. */
+  #checkKey({ details }: Request, index: number, start: number, keyBytes: number): void {
+    const key = details!.keys![index]!;
+    const chunk = this.chunk;
+    let same = keyBytes === details!.keysBytes![index];
+    if (same && keyBytes === key.length) {
+      for (let n = 0; n < keyBytes; n++) same &&= chunk[start + n] === key.charCodeAt(n);
+    } else if (same) same = decoder.decode(chunk.subarray(start, start + keyBytes)) === key;
+    if (!same) throw new Unreadable(`a hit of another key where one of ${quote(key)} was due`);
+  }
+
   /** Of the multi-get that is being answered: the first key that has not been passed. */
   #nextIndex = 0;
 
@@ -181,7 +198,7 @@ export class FrameReader implements Reply {
     }
     // One packet a statistic, then one without key and body; an unknown topic is one error and no such packet.
     const { verb } = expected;
-    if (verb === VERB.stats) return this.status !== 0 || keyBytes === 0 && body === 0;
+    if (verb === VERB.stats) return this.#isLastStatistic(keyBytes, body);
     if ((verb === VERB.incr || verb === VERB.decr) && this.status === 0 && body !== COUNTER_BYTES) {
       throw new Unreadable(`a counter of ${body} bytes where ${COUNTER_BYTES} were due`);
     }
@@ -191,6 +208,20 @@ export class FrameReader implements Reply {
   /** The value follows the key at once. */
   get keyEnd(): number {
     return this.valueStart;
+  }
+
+  /** Of the statistics that are being given. */
+  #statisticBytes = 0;
+
+  /** All of them are gathered, so all of them together may be as long as one value. */
+  #isLastStatistic(keyBytes: number, body: number): boolean {
+    this.#statisticBytes += HEADER + body;
+    if (this.#statisticBytes > this.#maxBodyBytes) {
+      throw new Unreadable(`statistics of more than ${this.#maxBodyBytes} bytes (see \`maxValueBytes\`)`);
+    }
+    const last = this.status !== 0 || keyBytes === 0 && body === 0;
+    if (last) this.#statisticBytes = 0;
+    return last;
   }
 
   /** 64 bits, big endian. */

@@ -149,7 +149,9 @@ test("FrameReader reads a multi-get's hits by their opaques, up to the NOOP", ()
 });
 
 test("FrameReader refuses a multi-get's hit that comes twice, backwards, or from elsewhere", () => {
-  const hitAt = (opaque: number) => replyTo({ opcode: 0x0d, opaque }, { flags: 0, key: "a", value: "1" });
+  const hitAt = (opaque: number) => {
+    return replyTo({ opcode: 0x0d, opaque }, { flags: 0, key: "abc"[opaque - 5] ?? "d", value: "1" });
+  };
   for (const opaques of [[5, 5], [6, 5], [9], [4], [8]]) {
     const reader = new FrameReader(MOST);
     const request = multi(["a", "b", "c"], 5);
@@ -164,6 +166,21 @@ test("FrameReader refuses a multi-get's hit that comes twice, backwards, or from
   }
 });
 
+test("FrameReader refuses a multi-get's hit that comes under another key's opaque", () => {
+  for (const [keys, key] of [["ab", "b"], ["ab", ""], ["ab", "aa"], ["æb", "ø"]] as const) {
+    const reader = new FrameReader(MOST);
+    const names = [...keys];
+    const request = new Request(VERB.getMulti, "", 0, {
+      keys: names,
+      keysBytes: names.map((name) => encoder.encode(name).length),
+    });
+    request.opaque = 7;
+    // In order, and the opaque of a key that was asked for: only the key tells.
+    reader.push(replyTo({ opcode: 0x0d, opaque: 7 }, { flags: 0, key, value: "1" }));
+    assertThrows(() => reader.next(request), Unreadable, "a hit of another key");
+  }
+});
+
 test("FrameReader ends statistics with the packet without key and body, or with an error", () => {
   const reader = new FrameReader(MOST);
   const request = asked(VERB.stats);
@@ -174,4 +191,20 @@ test("FrameReader ends statistics with the packet without key and body, or with 
     replyTo({ opcode: 0x10, opaque: 7 }, { status: 1, value: "Not found" }),
   ));
   assertEquals([0, 1, 2, 3].map(() => reader.next(request)!.last), [false, false, true, true]);
+});
+
+test("FrameReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
+  const reader = new FrameReader(MOST);
+  const request = asked(VERB.stats);
+  const statistic = replyTo({ opcode: 0x10, opaque: 7 }, { key: "name", value: "x".repeat(172) });
+  const end = replyTo({ opcode: 0x10, opaque: 7 });
+  // Each run has its own count: 4 of 200 bytes and the end, twice, then 6.
+  for (let run = 0; run < 2; run++) {
+    reader.push(join(...Array.from({ length: 4 }, () => statistic), end));
+    for (let n = 0; n < 4; n++) assertEquals(reader.next(request)!.last, false);
+    assertEquals(reader.next(request)!.last, true);
+  }
+  reader.push(join(...Array.from({ length: 6 }, () => statistic)));
+  for (let n = 0; n < 5; n++) assertEquals(reader.next(request)!.last, false);
+  assertThrows(() => reader.next(request), Unreadable, "statistics of more than 1000 bytes");
 });
