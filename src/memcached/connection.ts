@@ -168,6 +168,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     wire.push(bytes);
     let answered = false;
     try {
+      while ((this.#state === "connecting" || this.#state === "probing") && this.#probe());
       while (this.#state === "ready") {
         const operation = inFlight.head;
         const reply = wire.next(operation);
@@ -178,7 +179,6 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
         answer(operation!, reply, this);
         if (operation!.settled) this.#awaited--;
       }
-      while ((this.#state === "connecting" || this.#state === "probing") && this.#probe());
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
       return this.#misread(error);
@@ -224,6 +224,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   #ready(): void {
+    // Nothing else was asked yet, so nothing else may have come.
+    this.#wire.next(undefined);
     this.#state = "ready";
     this.#finds = false;
     const { clock } = this.#settings;

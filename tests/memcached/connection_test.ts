@@ -128,6 +128,21 @@ test("an answer that nobody asked for ends the connection", async () => {
   assertEquals(made.socket.closed, true);
 });
 
+test("an answer too many in one chunk with the probe's is found at once, before anything is taken for it", async () => {
+  await using made = fakes();
+  const get = made.client.get("a");
+  made.socket.open();
+  const probe = replyTo(made.socket.requests[0]!);
+  made.socket.say(join(probe, replyTo({ opcode: 0, opaque: 1 }, { value: "x".repeat(100) })));
+  assertEquals(made.socket.closed, true);
+  await assertRejects(() => get, ProtocolError, "where nothing was asked; nothing was sent");
+  const again = made.client.get("a");
+  made.socket.ready();
+  await made.clock.settle();
+  made.socket.reply(1, { value: "right" });
+  assertEquals((await again)!.text(), "right");
+});
+
 test("a server that speaks only text is told from the first line, quoted, with the cure", async () => {
   await using made = fakes();
   const get = made.client.get("a");

@@ -74,8 +74,8 @@ for (const protocol of PROTOCOLS) {
       [1.001, 1, 2],
       [30 * day - 1, 30 * day - 3, 30 * day - 1],
       [30 * day, 30 * day - 2, 30 * day],
-      [30 * day + 1, 30 * day - 1, 30 * day + 2],
-      [365 * day, 365 * day - 2, 365 * day + 1],
+      [30 * day + 1, 30 * day - 1, 30 * day + 4],
+      [365 * day, 365 * day - 2, 365 * day + 3],
       [0, -1, -1],
       [Infinity, -1, -1],
       [100 * 365 * day, -1, -1], // past January 2038

@@ -80,7 +80,7 @@ export class FrameReader implements Reply {
    */
   #join(bytes: Uint8Array, left: number): void {
     const known = left >= HEADER ? HEADER + this.#uint32(this.#at + 8) : 0;
-    if (known === 0 || this.chunk[this.#at] !== MAGIC.reply) {
+    if (known === 0 || known < left || this.chunk[this.#at] !== MAGIC.reply) {
       const joined = new Uint8Array(left + bytes.length);
       joined.set(this.chunk.subarray(this.#at, this.#filled));
       joined.set(bytes, left);
