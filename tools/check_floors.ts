@@ -21,6 +21,8 @@ export const floors: readonly (readonly string[])[] = [
   [
     "src/memcached/backoff.ts",
     "src/memcached/binary/*",
+    "src/memcached/chunks.ts",
+    "src/memcached/decimal.ts",
     "src/memcached/limits.ts",
     "src/memcached/meta/*",
     "src/memcached/request.ts",

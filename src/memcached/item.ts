@@ -1,5 +1,6 @@
 /** What the driver gives out for what is on a server. Both remember the connection that gave them: see `CasOptions`. */
 
+import { countIn } from "./decimal.ts";
 import { checkCas } from "./limits.ts";
 import { kindOf } from "./request.ts";
 import { type Reply, uint64 } from "./wire.ts";
@@ -113,28 +114,6 @@ export class ReceivedItem implements Item {
   static originOf(item: object): Origin | undefined {
     return #origin in item ? item.#origin : undefined;
   }
-}
-
-const UINT32 = 2 ** 32;
-/** 2^64 - 1 has twenty. */
-const MOST_DIGITS = 20;
-
-/** Digits, then spaces, that are a number of 64 bits; else `undefined`. */
-function countIn(chunk: Uint8Array, start: number, end: number): bigint | undefined {
-  let high = 0;
-  let low = 0;
-  let at = start;
-  for (; at < end; at++) {
-    const digit = chunk[at]! - 0x30;
-    if (digit < 0 || digit > 9) break;
-    low = low * 10 + digit;
-    const carry = Math.floor(low / UINT32);
-    low -= carry * UINT32;
-    high = high * 10 + carry;
-  }
-  if (at === start || at - start > MOST_DIGITS || high >= UINT32) return undefined;
-  for (; at < end; at++) if (chunk[at] !== 0x20) return undefined;
-  return uint64(high, low);
 }
 
 /** A write that was confirmed. */

@@ -7,6 +7,7 @@
  */
 
 import { quote, type Request, VERB } from "../request.ts";
+import { Chunks } from "../chunks.ts";
 import { endedText, readText } from "../text.ts";
 import { type Reply, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
@@ -17,12 +18,10 @@ const COUNTER_BYTES = 8;
 /** What helps against text where a frame should be. */
 const CURE = '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
 
-const NOTHING = new Uint8Array(0);
-
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The replies of one connection. */
-export class FrameReader implements Reply {
+export class FrameReader extends Chunks implements Reply {
   status = 0;
   last = true;
   index = 0;
@@ -32,100 +31,21 @@ export class FrameReader implements Reply {
   keyStart = 0;
   valueStart = 0;
   valueEnd = 0;
-  chunk: Uint8Array = NOTHING;
 
   readonly #maxBodyBytes: number;
-  /** Where in `chunk` the next frame begins. */
-  #at = 0;
-  /** How many bytes of `chunk` have come: all, unless it is the buffer of a frame that was cut. */
-  #filled = 0;
-
   /** `maxBodyBytes`: a longer body is unreadable. */
   constructor(maxBodyBytes: number) {
+    super();
     this.#maxBodyBytes = maxBodyBytes;
   }
 
-  /** More bytes. */
-  push(bytes: Uint8Array): void {
-    const left = this.#filled - this.#at;
-    if (left === 0) {
-      this.#start(bytes);
-      return;
-    }
-    const chunk = this.chunk;
-    if (this.#filled === chunk.length && this.#continues(bytes)) {
-      // The socket reads on into the same slab: one longer view, nothing to copy.
-      this.chunk = new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset + this.#at, left + bytes.length);
-      this.#filled = this.chunk.length;
-      this.#at = 0;
-      return;
-    }
-    this.#join(bytes, left);
-  }
-
-  #start(bytes: Uint8Array): void {
-    this.chunk = bytes;
-    this.#filled = bytes.length;
-    this.#at = 0;
-  }
-
-  #continues(bytes: Uint8Array): boolean {
-    const { buffer, byteOffset, length } = this.chunk;
-    return bytes.buffer === buffer && bytes.byteOffset === byteOffset + length;
-  }
-
-  /**
-   * The rest of a cut frame. While its header is cut too, its length is unknown, and the two pieces are simply joined;
-   * then its buffer has just its length, and what comes behind it is a chunk of its own: see `#after`.
-   */
-  #join(bytes: Uint8Array, left: number): void {
-    const known = left >= HEADER ? HEADER + this.#uint32(this.#at + 8) : 0;
-    if (known === 0 || known < left || this.chunk[this.#at] !== MAGIC.reply) {
-      const joined = new Uint8Array(left + bytes.length);
-      joined.set(this.chunk.subarray(this.#at, this.#filled));
-      joined.set(bytes, left);
-      this.#start(joined);
-      return;
-    }
-    if (this.chunk.length !== known || this.#at !== 0) {
-      const frame = new Uint8Array(known);
-      frame.set(this.chunk.subarray(this.#at, this.#filled));
-      this.chunk = frame;
-      this.#at = 0;
-      this.#filled = left;
-    }
-    const missing = known - this.#filled;
-    if (bytes.length <= missing) {
-      this.chunk.set(bytes, this.#filled);
-      this.#filled += bytes.length;
-      return;
-    }
-    this.chunk.set(bytes.subarray(0, missing), this.#filled);
-    this.#filled = known;
-    this.#after = bytes.subarray(missing);
-  }
-
-  /** What came in one chunk behind the end of a joined frame. */
-  #after: Uint8Array | undefined;
-
   /** The next reply; itself, so it is good until the next call. */
   next(expected: Request | undefined): Reply | undefined {
-    let at = this.#at;
-    let left = this.#filled - at;
-    if (left === 0) {
-      if (this.#after === undefined) {
-        // A joined frame's buffer, or a slab, is not held while nothing comes.
-        this.chunk = NOTHING;
-        this.#at = this.#filled = 0;
-        return undefined;
-      }
-      this.#start(this.#after);
-      this.#after = undefined;
-      at = 0;
-      left = this.#filled;
-    }
+    const left = this.available();
+    if (left === 0) return undefined;
+    const at = this.at;
     const chunk = this.chunk;
-    if (chunk[at] !== MAGIC.reply) return readText(chunk.subarray(at, this.#filled), expected, CURE);
+    if (chunk[at] !== MAGIC.reply) return readText(chunk.subarray(at, this.filled), expected, CURE);
     if (left < HEADER) return undefined;
     if (expected === undefined) throw new Unreadable(`opcode ${hex(chunk[at + 1]!)} where nothing was asked`);
 
@@ -141,7 +61,10 @@ export class FrameReader implements Reply {
       );
     }
     if (extras + keyBytes > body) throw new Unreadable("a reply whose key and extras are longer than its body");
-    if (left < HEADER + body) return undefined;
+    if (left < HEADER + body) {
+      this.wanted = HEADER + body;
+      return undefined;
+    }
     const hit = expected.verb === VERB.getMulti && index < expected.details!.keys!.length;
     if (hit && chunk[at + 6] === 0 && chunk[at + 7] === 0) {
       this.#checkKey(expected, index, at + HEADER + extras, keyBytes);
@@ -155,7 +78,8 @@ export class FrameReader implements Reply {
     this.flags = extras >= 4 ? this.#uint32(start) : 0;
     this.keyStart = start + extras;
     this.valueStart = start + extras + keyBytes;
-    this.#at = this.valueEnd = start + body;
+    this.valueEnd = start + body;
+    this.take(start + body);
     this.last = this.#isLast(expected, keyBytes, body);
     return this;
   }
@@ -231,7 +155,7 @@ export class FrameReader implements Reply {
 
   /** The connection has ended: a line of text that was not finished says why, perhaps. */
   end(): Unreadable | undefined {
-    const rest = this.chunk.subarray(this.#at, this.#filled);
+    const { rest } = this;
     if (rest.length === 0) return undefined;
     return rest[0] === MAGIC.reply ? new Unreadable("the connection ended within a reply") : endedText(rest, CURE);
   }
