@@ -19,6 +19,7 @@ export abstract class Chunks {
 
   /** More bytes. */
   push(bytes: Uint8Array): void {
+    if (this.#after !== undefined) return void (this.#after = joined(this.#after, bytes));
     const left = this.filled - this.at;
     if (left === 0) return this.#start(bytes);
     const chunk = this.chunk;
@@ -69,12 +70,7 @@ export abstract class Chunks {
   /** While the length of a frame is unknown, the two pieces are simply joined. */
   #join(bytes: Uint8Array, left: number): void {
     const { wanted } = this;
-    if (wanted <= left) {
-      const joined = new Uint8Array(left + bytes.length);
-      joined.set(this.rest);
-      joined.set(bytes, left);
-      return this.#start(joined);
-    }
+    if (wanted <= left) return this.#start(joined(this.rest, bytes));
     if (this.chunk.length !== wanted || this.at !== 0) {
       const frame = new Uint8Array(wanted);
       frame.set(this.rest);
@@ -87,4 +83,11 @@ export abstract class Chunks {
     this.filled += Math.min(missing, bytes.length);
     if (bytes.length > missing) this.#after = bytes.subarray(missing);
   }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
