@@ -127,7 +127,7 @@ async function onDeno(env: Record<string, string>, server: Program, missing: str
     return sum(results);
   }
   await using _running = running;
-  const documentation = ["test", "-A", "--doc", "README.md", "docs/MIGRATING.md", "mod.ts", "src"];
+  const documentation = ["test", "-A", "--doc", "README.md", "docs/MIGRATING.md", "docs/DRIVER.md", "mod.ts", "src"];
   results.push(read("deno", await run(Deno.execPath(), documentation, options)));
   return sum(results);
 }
