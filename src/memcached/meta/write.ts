@@ -1,0 +1,222 @@
+/**
+ * Requests as lines, written straight into the outgoing buffer. The opaque comes first among the flags and is always
+ * eight digits of hex: so `rewrite` finds it, and its length never changes.
+ *
+ *     mg <key> O<opaque> f c v T<exptime>                  get, getAndTouch;  without f c v: touch
+ *     mg <key> O<opaque> k q f c v                         each of a multi-get, then mn
+ *     ms <key> <bytes> O<opaque> c M<mode> F T C<cas>\r\n<value>
+ *     md <key> O<opaque> C<cas>
+ *     ma <key> O<opaque> v c M<mode> D<delta> N<exptime> J<initial>
+ *
+ * None that memcached 1.6.18 lacks: `C` of mg, `E` of ms, `x` of md.
+ */
+
+import { type Details, type Request, VERB, type Verb } from "../request.ts";
+import { DO_NOT_CREATE } from "../limits.ts";
+import { SPACE } from "./codes.ts";
+import { digitsOf, writeNumber, writeUint64 } from "./decimal.ts";
+
+const encoder = new TextEncoder();
+
+/** A character of a string takes at most three bytes of UTF-8 (a pair of surrogates: four). */
+const BYTES_PER_UNIT = 3;
+
+/** Digits of an opaque, hex. */
+export const OPAQUE_DIGITS = 8;
+/** `mg `. */
+const COMMAND_BYTES = 3;
+/** ` O` and the digits. */
+const OPAQUE_BYTES = 2 + OPAQUE_DIGITS;
+/** The most that stands in a line besides its key: that of an incr, ` v c MI D<20> N<10> J<20>`, and then some. */
+const MOST_FLAGS = 96;
+const QUIET_FLAGS = " k q f c v\r\n";
+const NOOP = "mn\r\n";
+
+/** The most bytes that a request takes. */
+export function room({ keyBytes, details }: Request): number {
+  const own = COMMAND_BYTES + keyBytes + OPAQUE_BYTES + MOST_FLAGS;
+  if (details === undefined) return own;
+  const { value, keysBytes, login } = details;
+  if (keysBytes !== undefined) {
+    let bytes = NOOP.length;
+    for (const length of keysBytes) bytes += COMMAND_BYTES + length + OPAQUE_BYTES + QUIET_FLAGS.length;
+    return bytes;
+  }
+  if (login !== undefined) return own + (login.username.length + login.password.length) * BYTES_PER_UNIT;
+  if (value === undefined) return own;
+  return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
+}
+
+/** How many opaques a request takes: a multi-get one for each key, and one more for its `mn`, which shows none. */
+export function opaques({ verb, details }: Request): number {
+  return verb === VERB.getMulti ? details!.keys!.length + 1 : 1;
+}
+
+/** Writes a request at `at`, under its opaque; returns where it ends. */
+export function write(request: Request, into: Uint8Array, at: number): number {
+  const { verb, key, details } = request;
+  switch (verb) {
+    case VERB.get:
+      return ascii(" f c v\r\n", into, head("mg ", request, into, at));
+    case VERB.getMulti:
+      return writeMulti(details!, request.opaque, into, at);
+    case VERB.touch:
+    case VERB.getAndTouch:
+      at = writeNumber(details!.exptime!, into, ascii(" T", into, head("mg ", request, into, at)));
+      return ascii(verb === VERB.touch ? "\r\n" : " f c v\r\n", into, at);
+    case VERB.delete:
+      return ascii("\r\n", into, writeCas(details?.cas, into, head("md ", request, into, at)));
+    case VERB.incr:
+    case VERB.decr:
+      return writeCount(request, into, at);
+    case VERB.flushAll:
+      at = ascii("flush_all", into, at);
+      if (details !== undefined) at = writeNumber(details.exptime!, into, ascii(" ", into, at));
+      return ascii("\r\n", into, at);
+    case VERB.stats:
+      at = ascii(key === "" ? "stats" : "stats ", into, at);
+      return ascii("\r\n", into, writeKey(key, request.keyBytes, into, at));
+    case VERB.version:
+      return ascii("version\r\n", into, at);
+    case VERB.noop:
+      return ascii(NOOP, into, at);
+    case VERB.login:
+      return writeLogin(details!.login!, into, at);
+    default:
+      return writeValue(request, into, at);
+  }
+}
+
+/** Gives a frame that was written before the request's present opaque. */
+export function rewrite(request: Request, frame: Uint8Array): void {
+  const { verb, keyBytes } = request;
+  let at = COMMAND_BYTES + keyBytes + 1;
+  switch (verb) {
+    case VERB.getMulti:
+    case VERB.flushAll:
+    case VERB.stats:
+    case VERB.version:
+    case VERB.noop:
+    case VERB.login:
+      return;
+    case VERB.set:
+    case VERB.add:
+    case VERB.replace:
+    case VERB.append:
+    case VERB.prepend:
+      // Behind the value's length, which has as many digits as it has.
+      while (frame[at++] !== SPACE);
+  }
+  writeOpaque(request.opaque, frame, at + 1);
+}
+
+/** Of a meta command without a value: command, key, opaque. */
+function head(command: string, { key, keyBytes, opaque }: Request, into: Uint8Array, at: number): number {
+  return writeFlagO(opaque, into, writeKey(key, keyBytes, into, ascii(command, into, at)));
+}
+
+/** Set has none: it is the default. */
+const MODES: Partial<Record<Verb, string>> = {
+  [VERB.add]: " ME",
+  [VERB.replace]: " MR",
+  [VERB.append]: " MA",
+  [VERB.prepend]: " MP",
+};
+
+function writeValue(request: Request, into: Uint8Array, at: number): number {
+  const { key, keyBytes, details } = request;
+  const { value = "" } = details!;
+  const lengthAt = ascii(" ", into, writeKey(key, keyBytes, into, ascii("ms ", into, at)));
+  const { length } = value;
+  let start = writeLine(request, length, into, lengthAt);
+  if (typeof value !== "string") {
+    into.set(value, start);
+    return ascii("\r\n", into, start + length);
+  }
+  // Its length in UTF-8 stands before it: taken for ASCII at first, as most text is.
+  const { written } = encoder.encodeInto(value, into.subarray(start));
+  if (written !== length) {
+    const shift = digitsOf(written) - digitsOf(length);
+    if (shift > 0) into.copyWithin(start + shift, start, start + written);
+    start = writeLine(request, written, into, lengthAt);
+  }
+  return ascii("\r\n", into, start + written);
+}
+
+/** The line of an `ms`, from its length on. Flags and ttl of 0 are the default; append and prepend leave what is there. */
+function writeLine({ verb, opaque, details }: Request, bytes: number, into: Uint8Array, at: number): number {
+  at = ascii(" c", into, writeFlagO(opaque, into, writeNumber(bytes, into, at)));
+  const mode = MODES[verb];
+  if (mode !== undefined) at = ascii(mode, into, at);
+  if (verb !== VERB.append && verb !== VERB.prepend) {
+    const { flags, exptime } = details!;
+    if (flags) at = writeNumber(flags, into, ascii(" F", into, at));
+    if (exptime) at = writeNumber(exptime, into, ascii(" T", into, at));
+  }
+  return ascii("\r\n", into, writeCas(details!.cas, into, at));
+}
+
+function writeCount(request: Request, into: Uint8Array, at: number): number {
+  const { delta, initial, exptime, cas } = request.details!;
+  at = ascii(request.verb === VERB.incr ? " v c D" : " v c MD D", into, head("ma ", request, into, at));
+  at = writeUint64(delta!, into, at);
+  if (exptime !== DO_NOT_CREATE) {
+    at = writeNumber(exptime!, into, ascii(" N", into, at));
+    at = writeUint64(initial!, into, ascii(" J", into, at));
+  }
+  return ascii("\r\n", into, writeCas(cas, into, at));
+}
+
+function writeCas(cas: bigint | undefined, into: Uint8Array, at: number): number {
+  return cas === undefined || cas === 0n ? at : writeUint64(cas, into, ascii(" C", into, at));
+}
+
+/** A quiet `mg` for each key, then `mn`, whose answer says that no more hits follow. */
+function writeMulti(details: Details, first: number, into: Uint8Array, at: number): number {
+  const keys = details.keys!;
+  const lengths = details.keysBytes!;
+  let opaque = first;
+  for (let n = 0; n < keys.length; n++) {
+    at = writeKey(keys[n]!, lengths[n]!, into, ascii("mg ", into, at));
+    at = ascii(QUIET_FLAGS, into, writeFlagO(opaque, into, at));
+    opaque = (opaque + 1) >>> 0;
+  }
+  return ascii(NOOP, into, at);
+}
+
+/** To a server with text logins the first `set` of a connection is one, whatever its key (memcached's -Y). */
+function writeLogin({ username, password }: NonNullable<Details["login"]>, into: Uint8Array, at: number): number {
+  const value = encoder.encode(`${username} ${password}`);
+  at = ascii("\r\n", into, writeNumber(value.length, into, ascii("set x 0 0 ", into, at)));
+  into.set(value, at);
+  return ascii("\r\n", into, at + value.length);
+}
+
+function ascii(text: string, into: Uint8Array, at: number): number {
+  for (let n = 0; n < text.length; n++) into[at + n] = text.charCodeAt(n);
+  return at + text.length;
+}
+
+/** Short ASCII is quicker by hand than by `encodeInto`. */
+function writeKey(key: string, keyBytes: number, into: Uint8Array, at: number): number {
+  if (keyBytes === key.length && keyBytes <= 64) return ascii(key, into, at);
+  encoder.encodeInto(key, into.subarray(at, at + keyBytes));
+  return at + keyBytes;
+}
+
+function writeFlagO(opaque: number, into: Uint8Array, at: number): number {
+  into[at] = SPACE;
+  into[at + 1] = 0x4f;
+  return writeOpaque(opaque, into, at + 2);
+}
+
+/** Eight digits of lower-case hex. */
+function writeOpaque(opaque: number, into: Uint8Array, at: number): number {
+  const end = at + OPAQUE_DIGITS;
+  for (let place = end; place > at;) {
+    const digit = opaque & 0xf;
+    into[--place] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    opaque >>>= 4;
+  }
+  return end;
+}
