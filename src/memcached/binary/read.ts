@@ -6,7 +6,7 @@
  *     magic | opcode | key length | extras length | datatype | status | body length | opaque | cas | extras | key | value
  */
 
-import { type Request, VERB } from "../request.ts";
+import { quote, type Request, VERB } from "../request.ts";
 import { type Reply, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
 import { endedText, readText } from "./text.ts";
@@ -15,6 +15,8 @@ import { endedText, readText } from "./text.ts";
 const COUNTER_BYTES = 8;
 
 const NOTHING = new Uint8Array(0);
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The replies of one connection. */
 export class FrameReader implements Reply {
@@ -137,6 +139,10 @@ export class FrameReader implements Reply {
     }
     if (extras + keyBytes > body) throw new Unreadable("a reply whose key and extras are longer than its body");
     if (left < HEADER + body) return undefined;
+    const hit = expected.verb === VERB.getMulti && index < expected.details!.keys!.length;
+    if (hit && chunk[at + 6] === 0 && chunk[at + 7] === 0) {
+      this.#checkKey(expected, index, at + HEADER + extras, keyBytes);
+    }
 
     this.index = index;
     this.status = chunk[at + 6]! << 8 | chunk[at + 7]!;
@@ -165,6 +171,17 @@ export class FrameReader implements Reply {
     const due = OPCODE_OF_VERB[expected.verb]!;
     if (opcode !== due) throw new Unreadable(`opcode ${hex(opcode)} where ${hex(due)} was due`);
     if (index !== 0) throw new Unreadable(`opaque ${opaque} where ${expected.opaque} was due`);
+  }
+
+  /** A hit under a neighbour's opaque would be in its place, and in order: only its key tells. */
+  #checkKey({ details }: Request, index: number, start: number, keyBytes: number): void {
+    const key = details!.keys![index]!;
+    const chunk = this.chunk;
+    let same = keyBytes === details!.keysBytes![index];
+    if (same && keyBytes === key.length) {
+      for (let n = 0; n < keyBytes; n++) same &&= chunk[start + n] === key.charCodeAt(n);
+    } else if (same) same = decoder.decode(chunk.subarray(start, start + keyBytes)) === key;
+    if (!same) throw new Unreadable(`a hit of another key where one of ${quote(key)} was due`);
   }
 
   /** Of the multi-get that is being answered: the first key that has not been passed. */

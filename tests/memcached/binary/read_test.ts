@@ -149,7 +149,9 @@ test("FrameReader reads a multi-get's hits by their opaques, up to the NOOP", ()
 });
 
 test("FrameReader refuses a multi-get's hit that comes twice, backwards, or from elsewhere", () => {
-  const hitAt = (opaque: number) => replyTo({ opcode: 0x0d, opaque }, { flags: 0, key: "a", value: "1" });
+  const hitAt = (opaque: number) => {
+    return replyTo({ opcode: 0x0d, opaque }, { flags: 0, key: "abc"[opaque - 5] ?? "d", value: "1" });
+  };
   for (const opaques of [[5, 5], [6, 5], [9], [4], [8]]) {
     const reader = new FrameReader(MOST);
     const request = multi(["a", "b", "c"], 5);
@@ -161,6 +163,21 @@ test("FrameReader refuses a multi-get's hit that comes twice, backwards, or from
       Unreadable,
       "where another was due",
     );
+  }
+});
+
+test("FrameReader refuses a multi-get's hit that comes under another key's opaque", () => {
+  for (const [keys, key] of [["ab", "b"], ["ab", ""], ["ab", "aa"], ["æb", "ø"]] as const) {
+    const reader = new FrameReader(MOST);
+    const names = [...keys];
+    const request = new Request(VERB.getMulti, "", 0, {
+      keys: names,
+      keysBytes: names.map((name) => encoder.encode(name).length),
+    });
+    request.opaque = 7;
+    // In order, and the opaque of a key that was asked for: only the key tells.
+    reader.push(replyTo({ opcode: 0x0d, opaque: 7 }, { flags: 0, key, value: "1" }));
+    assertThrows(() => reader.next(request), Unreadable, "a hit of another key");
   }
 });
 
