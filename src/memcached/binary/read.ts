@@ -195,11 +195,25 @@ export class FrameReader implements Reply {
     }
     // One packet a statistic, then one without key and body; an unknown topic is one error and no such packet.
     const { verb } = expected;
-    if (verb === VERB.stats) return this.status !== 0 || keyBytes === 0 && body === 0;
+    if (verb === VERB.stats) return this.#isLastStatistic(keyBytes, body);
     if ((verb === VERB.incr || verb === VERB.decr) && this.status === 0 && body !== COUNTER_BYTES) {
       throw new Unreadable(`a counter of ${body} bytes where ${COUNTER_BYTES} were due`);
     }
     return true;
+  }
+
+  /** Of the statistics that are being given. */
+  #statisticBytes = 0;
+
+  /** All of them are gathered, so all of them together may be as long as one value. */
+  #isLastStatistic(keyBytes: number, body: number): boolean {
+    this.#statisticBytes += HEADER + body;
+    if (this.#statisticBytes > this.#maxBodyBytes) {
+      throw new Unreadable(`statistics of more than ${this.#maxBodyBytes} bytes (see \`maxValueBytes\`)`);
+    }
+    const last = this.status !== 0 || keyBytes === 0 && body === 0;
+    if (last) this.#statisticBytes = 0;
+    return last;
   }
 
   /** 64 bits, big endian. */

@@ -192,3 +192,19 @@ test("FrameReader ends statistics with the packet without key and body, or with 
   ));
   assertEquals([0, 1, 2, 3].map(() => reader.next(request)!.last), [false, false, true, true]);
 });
+
+test("FrameReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
+  const reader = new FrameReader(MOST);
+  const request = asked(VERB.stats);
+  const statistic = replyTo({ opcode: 0x10, opaque: 7 }, { key: "name", value: "x".repeat(172) });
+  const end = replyTo({ opcode: 0x10, opaque: 7 });
+  // Each run has its own count: 4 of 200 bytes and the end, twice, then 6.
+  for (let run = 0; run < 2; run++) {
+    reader.push(join(...Array.from({ length: 4 }, () => statistic), end));
+    for (let n = 0; n < 4; n++) assertEquals(reader.next(request)!.last, false);
+    assertEquals(reader.next(request)!.last, true);
+  }
+  reader.push(join(...Array.from({ length: 6 }, () => statistic)));
+  for (let n = 0; n < 5; n++) assertEquals(reader.next(request)!.last, false);
+  assertThrows(() => reader.next(request), Unreadable, "statistics of more than 1000 bytes");
+});
