@@ -70,7 +70,8 @@ export async function record(address: string, protocol: Tape["protocol"]): Promi
   await Promise.all([before.set("a", "value of a"), before.set("long", "long ".repeat(500)), before.set("b", "value")]);
   await before.incr("n", 0, { initial: 5n });
   const chunks: Uint8Array[] = [];
-  const connect = await loadConnect();
+  const [host = "", port] = address.split(":");
+  const connect = await loadConnect({ host, port: Number(port) }, undefined);
   const recording: Connect = (place, listener) =>
     connect(place, {
       opened: () => listener.opened(),
