@@ -224,10 +224,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   #ready(): void {
-    // Nothing else was asked yet, so nothing else may have come.
+    this.#finds = false;
+    // What stands behind it answers nothing: once something was sent, it could be taken for its answer.
     this.#wire.next(undefined);
     this.#state = "ready";
-    this.#finds = false;
     const { clock } = this.#settings;
     clock.clearTimeout(this.#connectTimer);
     const now = ticks(clock);

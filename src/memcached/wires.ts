@@ -1,6 +1,7 @@
 /** Which wire a server speaks: told, or found out by its first connection and kept from then on. */
 
 import { openBinaryWire } from "./binary/wire.ts";
+import { openMetaWire } from "./meta/wire.ts";
 import type { Wire } from "./wire.ts";
 
 /** What a client may ask for. */
@@ -23,7 +24,7 @@ export class Wires {
 
   /** A wire for a new connection. `maxBodyBytes`: a longer body is unreadable. */
   open(maxBodyBytes: number): Wire {
-    return openBinaryWire(maxBodyBytes);
+    return this.#spoken === "meta" ? openMetaWire(maxBodyBytes) : openBinaryWire(maxBodyBytes);
   }
 
   /** A connection has found out. */

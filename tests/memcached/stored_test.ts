@@ -7,7 +7,7 @@ import { Memcached, type ServerError, ValueTooLargeError } from "../../src/memca
 import { freshServer } from "../_memcached.ts";
 
 /** Protocols of the driver that have to store the same. */
-const PROTOCOLS = ["binary"] as const;
+const PROTOCOLS = ["binary", "meta"] as const;
 
 const server = await freshServer();
 after(() => server[Symbol.asyncDispose]());

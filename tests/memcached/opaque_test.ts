@@ -1,0 +1,56 @@
+/** A whole connection to a real server whose opaques pass 2^31 and 2^32. */
+
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { BinaryWire } from "../../src/memcached/binary/wire.ts";
+import { Connection } from "../../src/memcached/connection.ts";
+import type { Item } from "../../src/memcached/mod.ts";
+import { Operation } from "../../src/memcached/operation.ts";
+import { checkOptions } from "../../src/memcached/options.ts";
+import { checkKey, VERB } from "../../src/memcached/request.ts";
+import { Wires } from "../../src/memcached/wires.ts";
+import { freshServer } from "../_memcached.ts";
+
+for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
+  test(`opaques pass ${name} in the middle of gets and multi-gets, and every answer is its own caller's`, async () => {
+    await using server = await freshServer();
+    const first = border - 700;
+    const wires = new class extends Wires {
+      override open(maxBodyBytes: number): BinaryWire {
+        return new BinaryWire(maxBodyBytes, first);
+      }
+    }("binary");
+    let tellEnded = () => {};
+    const ended = new Promise<void>((resolve) => tellEnded = resolve);
+    const connection = new Connection({
+      ...checkOptions({}),
+      server: server.address,
+      address: { host: "127.0.0.1", port: server.port },
+      wires,
+      tls: undefined,
+      login: undefined,
+      connect: undefined,
+    }, { ready: () => {}, answered: () => {}, ended: () => tellEnded() });
+    const ask = <T>(...args: ConstructorParameters<typeof Operation>): Promise<T> => {
+      const operation = new Operation(...args);
+      connection.send(operation);
+      return operation.promise as Promise<T>;
+    };
+    const keys = Array.from({ length: 100 }, (_, n) => `key:${n}`);
+    const keysBytes = keys.map(checkKey);
+    await Promise.all(
+      keys.map((key) => ask(VERB.set, key, checkKey(key), { value: `of ${key}`, flags: 0, exptime: 0, cas: 0n })),
+    );
+    // 100 so far; each round takes 102: the border falls into the sixth round's multi-get.
+    for (let round = 0; round < 12; round++) {
+      const [one, several] = await Promise.all([
+        ask<Item>(VERB.get, "key:7", 5),
+        ask<Map<string, Item>>(VERB.getMulti, "", 0, { keys, keysBytes }),
+      ]);
+      assertEquals(one.text(), "of key:7");
+      assertEquals([...several].map(([key, item]) => [key, item.text()]), keys.map((key) => [key, `of ${key}`]));
+    }
+    connection.drain();
+    await ended;
+  });
+}
