@@ -158,6 +158,8 @@ export class Callers {
       const value = await process.backend.fetch<Result>(`k${key}`, process.compute(call, kind), given);
       world.tell(who, () => `gets ${shownAnswer(value)}`);
       oracle.answered(call, value);
+      // A result is its caller's own; what cannot be copied is everybody's.
+      if (value.never === undefined) spoil(value);
       return true;
     } catch (error) {
       world.tell(who, () => `gets ${error}`);
@@ -185,7 +187,9 @@ export class Callers {
     calls.forEach((call, i) => {
       const value = found.get(names[i]!);
       world.tell(who, () => `sees ${value === undefined ? "nothing" : shownAnswer(value)}`);
-      if (value !== undefined) oracle.answered(call, value);
+      if (value === undefined) return;
+      oracle.answered(call, value);
+      spoil(value);
     });
   }
 
@@ -232,7 +236,9 @@ export class Callers {
     world.tell(who, () => `${verb}s ${shownAnswer(value)} ${shown({ group: groups })}`);
     process.asked[key]!++;
     try {
-      const answer = await process.backend[verb](`k${key}`, value, { group: groups });
+      const given = process.backend[verb](`k${key}`, value, { group: groups });
+      spoil(value);
+      const answer = await given;
       world.tell(who, () => `is told ${answer ?? "that it is done"}`);
     } catch (error) {
       this.#rejected(who, error);
@@ -253,5 +259,8 @@ export class Callers {
 
 const shown = ({ group, timeout, force }: FetchOptions<Result>): string =>
   JSON.stringify({ ...(group?.length && { group }), timeout, force });
+
+/** Changes a value that is one's own: nobody else may notice. */
+const spoil = (value: Answer): void => void ((value as { version: number }).version = -1);
 
 const shownAnswer = ({ by, key, version }: Answer): string => `${by}'s value of k${key}, version ${version}`;
