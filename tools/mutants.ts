@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[
       FILL,
       "await finish.call(this, call, computed.value, owned, lease, flight);",
-      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.look(call.about, call.counters))!.generations), lease, flight);",
+      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.look(call.about, call.counters))?.generations ?? []), lease, flight);",
     ]],
   },
   {
@@ -194,6 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a mint lock left to run out over anything",
+    survives: "the lock only keeps others from trying: one too many makes a pause longer",
     patches: [[LEASE, "this.#entry, ms, token)", 'this.#entry, ms, token && "anything")']],
   },
   {
@@ -214,10 +215,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a late lease given back whoever holds it",
+    survives: "a delete brings nothing old back; it costs a computation, and only after a fault",
     patches: [[GUARDED, "this.delete(about, written.token)", 'this.delete(about, "anything")']],
   },
   {
     name: "the mark over anything instead of where nothing is",
+    survives: "the mark holds no value; it costs computations of what could not be kept anyway",
     patches: [[
       FILL,
       "this.#store.add(call.about, mark(owned), MARK_MS)",
@@ -262,6 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a counter put over anything instead of over what was no counter",
+    survives: "the new start is drawn anew (rule 12), so it meets no entry; it costs misses",
     patches: [[MEMCACHED, "String(start), { ...options, cas: item }", "String(start), { ...options }"]],
   },
   // ──────────────── the order of each pair ────────────────
@@ -309,6 +313,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "callers told of an error before the lease's release is on its way",
+    survives: "who tries again joins the flight, which is open until the release is answered (rule 9); it costs a wait",
     patches: [[
       FILL,
       "const released = lease.release();",
@@ -369,6 +374,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an attempt shared by calls that name other groups",
+    survives:
+      "all of them called before the computation began; it is for two full keys under one truncation, which the simulation has not",
     patches: [[FILL, "&& isSameTarget(begun.call, call)", ""]],
   },
   {
@@ -394,6 +401,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "duty a: a delete's token used on any connection",
+    survives: "a delete brings nothing old back; it costs a computation, and only after a restart",
     patches: [[
       MEMCACHED,
       "this.client.delete(key, { cas: over as Item | Stored })",
@@ -434,6 +442,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "duty d: a set repeated",
+    survives:
+      "what is set over anything is a lease, and a second set over a token is refused; an add has no such fence",
     patches: [[
       MEMCACHED,
       "this.client.set(key, bytes, options))",

@@ -230,6 +230,8 @@ export class Callers {
 
   async #give(verb: "set" | "add", process: Process, who: string, key: number): Promise<void> {
     const { oracle, world } = this.#fleet;
+    // The database changes, then the new value is set: an older one may not come after it.
+    const done = verb === "set" ? oracle.change([key]) : undefined;
     const made: Made = oracle.begin(key, who, "given");
     const groups = this.#groupsOf(key);
     const value: Result = { key, version: made.version, by: made.by, wanted: true };
@@ -240,8 +242,10 @@ export class Callers {
       spoil(value);
       const answer = await given;
       world.tell(who, () => `is told ${answer ?? "that it is done"}`);
+      done?.("confirmed");
     } catch (error) {
       this.#rejected(who, error);
+      done?.("unknown");
     }
     if (!process.crashed) oracle.end(made, "value");
   }
@@ -250,7 +254,7 @@ export class Callers {
   #rejected(who: string, error: unknown): void {
     const { oracle, world, plan } = this.#fleet;
     world.tell(who, () => `gets ${error}`);
-    const fails = plan.faults.length > 0 || plan.latency === "uneven";
+    const fails = plan.faults.length > 0 || plan.sabotaged !== undefined || plan.latency === "uneven";
     if (!fails || !(error instanceof CacheError) || error instanceof CacheValueError) {
       oracle.breach(`${who} gets ${error}`);
     }

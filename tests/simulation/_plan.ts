@@ -2,6 +2,7 @@
  * What a seed decides before anything happens: how many processes, callers, keys and servers, how the network is, what
  * callers do and what breaks. Each seed leaves most things out, so that what it has happens often enough to meet.
  */
+import type { Sabotaged } from "./_server.ts";
 import type { Chance } from "./_world.ts";
 
 export type Verb = "call" | "refresh" | "invalidate" | "invalidateGroup" | "set" | "add" | "peek" | "peekMany";
@@ -11,10 +12,10 @@ export type Pace = "atOnce" | "quick" | "slow" | "renewed" | "lapsing";
 export type Pause = "none" | "short" | "seconds" | "expiry";
 
 /**
- * calm: nothing breaks, so that computations can be counted. faulty: anything may. parade: strangers' leases one after
+ * calm: nothing breaks, so that computations can be counted. expiry: the same, and all come when it is stale. faulty: anything may. parade: strangers' leases one after
  * another. contested: nobody can take a lease for a while.
  */
-export type Kind = "calm" | "faulty" | "parade" | "contested";
+export type Kind = "calm" | "expiry" | "faulty" | "parade" | "contested";
 
 export interface Plan {
   readonly kind: Kind;
@@ -42,6 +43,8 @@ export interface Plan {
   readonly volleys: number;
   readonly skewed: boolean;
   readonly faults: readonly Fault[];
+  /** Its connection breaks, often, just after it was sent. */
+  readonly sabotaged: Sabotaged | undefined;
   /** How often something breaks, per event. */
   readonly faultRate: number;
 }
@@ -49,14 +52,17 @@ export interface Plan {
 const FAULTS: readonly Fault[] = ["evict", "evictCounter", "restart", "lose", "pause", "cutOff", "crash", "junk"];
 
 export function planOf(chance: Chance): Plan {
-  const kind = chance.weigh<Kind>({ calm: 30, faulty: 66, parade: 3, contested: 1 });
-  const faulty = kind === "faulty";
+  const kind = chance.weigh<Kind>({ calm: 22, expiry: 12, faulty: 62, parade: 3, contested: 1 });
+  const faulty = kind === "faulty", expiry = kind === "expiry", calm = kind === "calm" || expiry;
   /** A weight that is often 0. */
   const some = (weight: number, often = 0.5) => chance.says(often) ? weight * chance.fraction() : 0;
-  const keys = chance.weigh({ "1": 6, "2": 2, "3": 1 });
+  const sabotaged = faulty && chance.says(0.3)
+    ? chance.pick<Sabotaged>(["lease", "lease", "value", "counter"])
+    : undefined;
+  const keys = expiry ? "1" : chance.weigh({ "1": 6, "2": 2, "3": 1 });
   const parade = kind === "parade" || kind === "contested";
   const mixedGroups = faulty && chance.says(0.15);
-  const grouped = chance.says(0.5);
+  const grouped = sabotaged === "counter" || chance.says(0.5);
   return {
     kind,
     processes: 2 + chance.below(3),
@@ -67,18 +73,18 @@ export function planOf(chance: Chance): Plan {
       return chance.says(0.7) ? ["g"] : ["g", "h"];
     }),
     mixedGroups,
-    servers: 1 + chance.below(3),
-    connections: chance.says(0.25) ? 2 : 1,
+    servers: expiry ? 3 : 1 + chance.below(3),
+    connections: chance.says(expiry ? 0.5 : 0.25) ? 2 : 1,
     latency: parade ? "near" : chance.weigh({ tight: 2, near: 4, far: 2, uneven: faulty ? 4 : 0 }),
     refuser: chance.says(0.5) ? "client" : "server",
-    ttlMs: parade ? 60_000 : chance.pick([1500, 3000, 60_000]),
-    staleMs: chance.pick([0, 1000, 4000, 30_000]),
-    mintDelayMs: kind === "calm" ? 60_000 : kind === "parade" ? 4000 : chance.pick([3000, 8000, 30_000]),
+    ttlMs: parade ? 60_000 : expiry ? 1500 : chance.pick([1500, 3000, 60_000]),
+    staleMs: chance.pick(expiry ? [0, 4000, 30_000] : [0, 1000, 4000, 30_000]),
+    mintDelayMs: calm ? 60_000 : kind === "parade" ? 4000 : chance.pick([3000, 8000, 30_000]),
     verbs: {
       call: 10,
       refresh: faulty ? some(6) : 0,
-      invalidate: parade ? 0 : some(8, 0.7),
-      invalidateGroup: parade || !grouped ? 0 : some(8, 0.8),
+      invalidate: parade || expiry ? 0 : some(8, 0.7),
+      invalidateGroup: parade || expiry || !grouped ? 0 : some(8, 0.8),
       set: faulty ? some(5, 0.3) : 0,
       add: faulty ? some(4, 0.25) : 0,
       peek: some(3, 0.4),
@@ -92,18 +98,21 @@ export function planOf(chance: Chance): Plan {
       large: faulty ? some(5, 0.15) : 0,
     },
     paces: {
-      atOnce: some(3),
+      atOnce: expiry ? 4 : some(3),
       quick: 4,
-      slow: some(6, 0.7),
-      renewed: some(6, 0.5),
+      slow: expiry ? some(1) : some(6, 0.7),
+      renewed: expiry ? 0 : some(6, 0.5),
       lapsing: faulty ? some(4, 0.2) : 0,
     },
-    pauses: { none: some(10, 0.8), short: 5, seconds: some(5, 0.7), expiry: parade ? 0 : some(6, 0.6) },
-    aborts: kind === "calm" ? 0 : some(0.5, 0.25),
+    pauses: { none: some(10, 0.8), short: 5, seconds: some(5, 0.7), expiry: parade ? 0 : expiry ? 20 : some(6, 0.6) },
+    aborts: calm ? 0 : some(0.5, 0.25),
     timeouts: some(0.4, 0.25),
     volleys: some(0.6, 0.4),
     skewed: faulty && chance.says(0.15),
-    faults: faulty ? FAULTS.filter(() => chance.says(0.35)) : [],
+    sabotaged,
+    faults: faulty
+      ? FAULTS.filter((fault) => chance.says(fault === "evictCounter" && sabotaged === "counter" ? 1 : 0.35))
+      : [],
     faultRate: faulty ? chance.pick([0.003, 0.01, 0.03]) : 0,
   };
 }

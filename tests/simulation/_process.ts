@@ -4,7 +4,8 @@ import type { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import { type Answer, type Made, type Oracle, type Right, Thrown } from "./_oracle.ts";
 import type { Pace, Plan } from "./_plan.ts";
-import { type Network, SimulatedClient } from "./_server.ts";
+import { SimulatedClient } from "./_client.ts";
+import type { Network } from "./_server.ts";
 import type { Waiting } from "./_waits.ts";
 import { SimulatedClock, type World } from "./_world.ts";
 

@@ -4,7 +4,7 @@ import { Faults } from "./_faults.ts";
 import { Oracle } from "./_oracle.ts";
 import { type Plan, planOf } from "./_plan.ts";
 import { MAX_BYTES, Process } from "./_process.ts";
-import { type Network, SimulatedServer } from "./_server.ts";
+import { freshUntilOf, isLease, type Network, SimulatedServer } from "./_server.ts";
 import { Waits } from "./_waits.ts";
 import { World } from "./_world.ts";
 
@@ -30,7 +30,9 @@ export class Fleet {
     const world = this.world = new World(seed, lines);
     const plan = this.plan = planOf(world.chance);
     const { ttlMs, staleMs } = plan;
-    const expiry = plan.kind === "calm" ? { ttlMs, staleMs, roundMs: 8 * LATENCY[plan.latency] } : undefined;
+    const expiry = plan.kind === "calm" || plan.kind === "expiry"
+      ? { ttlMs, staleMs, roundMs: 8 * LATENCY[plan.latency] }
+      : undefined;
     this.oracle = new Oracle(world, plan.groups.length, expiry);
     this.servers = Array.from({ length: plan.servers }, (_, n) => new SimulatedServer(`s${n}`, world));
     this.#network = {
@@ -40,6 +42,8 @@ export class Fleet {
       maxBytes: MAX_BYTES,
       refuser: plan.refuser,
       serverOf: (key) => this.serverOf(key),
+      sabotages: (kind) => kind === plan.sabotaged && world.chance.says(0.3),
+      replaced: (...what) => this.#replaced(...what),
     };
     this.waits = new Waits(this);
     for (let i = 0; i < plan.processes; i++) this.processes.push(this.start());
@@ -60,6 +64,15 @@ export class Fleet {
       this.#places.set(key, server = this.servers[kind % this.servers.length]!);
     }
     return server;
+  }
+
+  /** Nobody but `set` puts a lease in the place of a value that is fresh; clocks agree here, and groups cannot differ. */
+  #replaced(who: string, key: string, former: Uint8Array, next: Uint8Array): void {
+    const { verbs, skewed, mixedGroups } = this.plan;
+    if (skewed || mixedGroups || verbs.set > 0 || !isLease(next)) return;
+    const freshUntil = freshUntilOf(former);
+    if (freshUntil === undefined || freshUntil <= this.processes[0]!.clock.now()) return;
+    this.oracle.breach(`${who} has put a lease in the place of a fresh value under ${key}`);
   }
 
   #latency(): number {
