@@ -55,12 +55,16 @@ export class Lease {
 
   /**
    * Writes an entry over the lease and ends it. The entry's bytes are taken when this returns: by the store itself, or,
-   * while a renewal is under way and its token not yet known, by a copy.
+   * where the write may leave later, by a copy.
+   *
+   *   1. the value's write is not answered "stored", as our socket died    2. the caller has its value, and changes it
+   *   3. the write is repeated over the token just seen: without the copy what the caller made of its value is kept
    */
   settle(entry: Entry, ttlMs: number): Promise<Written> {
     this.end();
     const write = (taken: Entry) => this.#overLease((token) => this.#store.set(this.#about, taken, ttlMs, token));
-    if (this.#renewal === undefined) return write(entry);
+    // Where a store answers at once nothing is written twice.
+    if (this.#renewal === undefined && this.#store.immediate) return write(entry);
     let taken: Entry;
     try {
       taken = entry.kind === "value" ? { ...entry, value: this.#store.copy(entry.value) } : entry;
@@ -68,7 +72,7 @@ export class Lease {
       this.#store.failed("set", this.#about, error);
       return Promise.resolve({ kind: "never", error: error as CacheValueError });
     }
-    return this.#renewal.then(() => write(taken));
+    return this.#renewal === undefined ? write(taken) : this.#renewal.then(() => write(taken));
   }
 
   /** Deletes the lease and ends it: on the way when this returns, unless a renewal is. */

@@ -442,3 +442,19 @@ test("a closed backend rejects also where there is nothing to ask", async () => 
   await a.backend.close();
   assertEquals(await a.backend.getMany([]).catch((error) => error.message), "backend is closed");
 });
+
+test("what a caller does to its result is not kept, even when the value's write had to be repeated", async () => {
+  const fleet = new Fleet();
+  const a = fleet.process(), b = fleet.process();
+  a.slow = true;
+  const own = a.read();
+  await fleet.settle();
+  a.store.loseConnection(); // the lease's token dies with it
+  const look = a.store.gate("get", "hold", KEY);
+  a.computing[0]!.end({ text: "as computed" });
+  const result = await own as { text: string };
+  result.text = "changed by its caller"; // before the look for our nonce is answered
+  look.through();
+  await fleet.settle();
+  assertEquals(await b.read(), { text: "as computed" });
+});

@@ -1,0 +1,110 @@
+/**
+ * The simulation, by hand.
+ *
+ *     deno task simulate [--seeds 20000] [--from 1]     as many seeds as you like, in two processes
+ *     deno task simulate --seed 4711 --trace            one seed, and its schedule as a numbered list
+ *     deno task simulate --mutants [--only NAME]        each rule taken out in a copy of the tree: a seed must fail
+ */
+
+import { simulate } from "../tests/simulation/_simulation.ts";
+import { Copy, type Mutant, MUTANTS } from "./mutants.ts";
+
+const self = new URL(import.meta.url).pathname;
+const root = new URL("..", import.meta.url).pathname;
+const option = (name: string): string | undefined => {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at === -1 ? undefined : Deno.args[at + 1] ?? "";
+};
+const number = (name: string, otherwise: number): number => {
+  const given = option(name);
+  if (given === undefined) return otherwise;
+  if (/^\d+$/.test(given)) return Number(given);
+  console.error(`Cannot use "${given}" as --${name}: it must be a whole number`);
+  Deno.exit(2);
+};
+
+const [from, seeds, seed] = [number("from", 1), number("seeds", 20_000), number("seed", -1)];
+/** One seed. With --trace its schedule is printed. */
+async function one(seed: number): Promise<void> {
+  console.warn = () => {};
+  const lines: string[] = [];
+  const { broken, plan } = await simulate(seed, lines);
+  if (option("trace") !== undefined) console.log(`${JSON.stringify(plan)}\n\n${lines.join("\n")}\n`);
+  console.log(broken === undefined ? `seed ${seed} holds` : `seed ${seed}: ${broken}`);
+  if (broken !== undefined) Deno.exitCode = 1;
+}
+
+/** In this process, up to the first seed that fails. */
+async function part(): Promise<void> {
+  console.warn = () => {};
+  for (let seed = from; seed < from + seeds; seed++) {
+    const { broken } = await simulate(seed);
+    if (broken === undefined) continue;
+    console.log(`seed ${seed}: ${broken}`);
+    Deno.exit(1);
+  }
+}
+
+/** Two processes, half of the seeds each. */
+async function all(): Promise<void> {
+  const began = performance.now();
+  const half = Math.ceil(seeds / 2);
+  const failures = (await Promise.all([run(root, from, half), run(root, from + half, seeds - half)]))
+    .filter((failure) => failure !== undefined);
+  for (const failure of failures) console.log(`${failure}\n  deno task simulate --seed ${seedIn(failure)} --trace`);
+  const took = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(`${seeds} seeds from ${from} in ${took} s: ${failures.length === 0 ? "all hold" : "some FAIL"}`);
+  if (failures.length > 0) Deno.exitCode = 1;
+}
+
+const seedIn = (failure: string): string => /^seed (\d+)/.exec(failure)?.[1] ?? "?";
+
+/** What the first failing seed tells; `undefined`: all hold. */
+async function run(tree: string, from: number, seeds: number): Promise<string | undefined> {
+  const script = `${tree}/${self.slice(root.length)}`;
+  const args = ["run", "-A", "--no-check", script, "--part", "1", "--from", `${from}`, "--seeds", `${seeds}`];
+  // A mutant may loop for ever.
+  const signal = AbortSignal.timeout(60_000 + seeds * 20);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: tree, signal }).output();
+  if (code === 0) return undefined;
+  const decoder = new TextDecoder();
+  return decoder.decode(stdout).trim() || `the process ended with code ${code}: ${decoder.decode(stderr).trim()}`;
+}
+
+/** Takes each rule out, in two copies of the tree at once. */
+async function mutants(): Promise<void> {
+  const began = performance.now();
+  const only = option("only");
+  const left = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  const count = left.length;
+  let wrong = 0;
+  const work = async () => {
+    await using copy = await Copy.make(root);
+    for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
+      const { applied, putBack } = await copy.take(mutant);
+      const failure = applied
+        ? await run(copy.path, from, mutant.survives === undefined ? seeds : Math.ceil(seeds / 5))
+        : undefined;
+      await putBack();
+      if (!told(mutant, applied, failure)) wrong++;
+    }
+  };
+  await Promise.all([work(), work()]);
+  console.log(`${count - wrong} of ${count} as expected, in ${((performance.now() - began) / 1000).toFixed(0)} s`);
+  if (wrong > 0 || count === 0) Deno.exitCode = 1;
+}
+
+/** Says how it went with a mutant, and answers whether it is as it should be. */
+function told({ name, rule, survives }: Mutant, applied: boolean, failure: string | undefined): boolean {
+  const whole = rule === undefined ? name : `${rule} ${name}`;
+  if (!applied) console.log(`DOES NOT APPLY  ${whole}`);
+  else if (failure !== undefined) {
+    console.log(`caught    ${whole}\n            ${failure.split("\n")[0]!.slice(0, 160)}`);
+  } else console.log(`${survives === undefined ? "SURVIVED" : "survives"}  ${whole}${survives ? `: ${survives}` : ""}`);
+  return applied && (failure === undefined) === (survives !== undefined);
+}
+
+if (option("mutants") !== undefined) await mutants();
+else if (seed >= 0) await one(seed);
+else if (option("part") !== undefined) await part();
+else await all();
