@@ -1,37 +1,90 @@
-/** Decimal numbers of 64 bits in a stream of bytes, read without a string between. */
+/** Numbers as decimal digits, written and read in place. */
 
-import { uint64 } from "./wire.ts";
+import { halves, uint64 } from "./wire.ts";
 
-const UINT32 = 2 ** 32;
-/** 2^64 - 1 has twenty. */
+const ZERO = 0x30;
+/** So many digits are a safe integer, whatever they are. */
+const SAFE_DIGITS = 15;
+const UINT64 = 2n ** 64n - 1n;
+/** Digits of 2^64 - 1. */
 const MOST_DIGITS = 20;
+const TWO_32 = 2 ** 32;
 
-/** What `readDecimal` has read. */
-export const decimal = { high: 0, low: 0 };
-
-/** Reads digits into `decimal`, and returns where they end; -1: there is no number of 64 bits. */
-export function readDecimal(chunk: Uint8Array, start: number, end: number): number {
-  let high = 0;
-  let low = 0;
-  let at = start;
-  for (; at < end; at++) {
-    const digit = chunk[at]! - 0x30;
-    if (digit < 0 || digit > 9) break;
-    low = low * 10 + digit;
-    const carry = Math.floor(low / UINT32);
-    low -= carry * UINT32;
-    high = high * 10 + carry;
-  }
-  if (at === start || at - start > MOST_DIGITS || high >= UINT32) return -1;
-  decimal.high = high;
-  decimal.low = low;
-  return at;
+/** How many digits a number has: a safe integer, not negative. */
+export function digitsOf(value: number): number {
+  let digits = 1;
+  for (let bound = 10; value >= bound; bound *= 10) digits++;
+  return digits;
 }
+
+/** Writes a safe integer, not negative, at `at`; returns where it ends. */
+export function writeNumber(value: number, into: Uint8Array, at: number): number {
+  const end = at + digitsOf(value);
+  for (let place = end; place > at;) {
+    const tenth = Math.floor(value / 10);
+    into[--place] = ZERO + value - tenth * 10;
+    value = tenth;
+  }
+  return end;
+}
+
+/** Writes 64 bits. */
+export function writeUint64(value: bigint, into: Uint8Array, at: number): number {
+  if (value <= Number.MAX_SAFE_INTEGER) return writeNumber(Number(value), into, at);
+  const digits = value.toString();
+  for (let n = 0; n < digits.length; n++) into[at + n] = digits.charCodeAt(n);
+  return at + digits.length;
+}
+
+/** A number that was read. One for each reader: nothing is allocated for a number. */
+export class Decimal {
+  high = 0;
+  low = 0;
+  /** Where its digits end. */
+  end = 0;
+
+  /** Reads the digits at `start`, at most up to `bound`. false: there are none, or too many for 64 bits. */
+  read(chunk: Uint8Array, start: number, bound: number): boolean {
+    let at = start;
+    let value = 0;
+    for (; at < bound; at++) {
+      const digit = chunk[at]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    this.end = at;
+    const digits = at - start;
+    if (digits === 0) return false;
+    if (digits > SAFE_DIGITS) return this.#readLong(chunk, start, digits);
+    this.high = Math.floor(value / TWO_32);
+    this.low = value >>> 0;
+    return true;
+  }
+
+  #readLong(chunk: Uint8Array, start: number, digits: number): boolean {
+    if (digits > MOST_DIGITS) return false;
+    const value = BigInt(String.fromCharCode(...chunk.subarray(start, start + digits)));
+    if (value > UINT64) return false;
+    [this.high, this.low] = halves(value);
+    return true;
+  }
+
+  /** As a number; only exact up to 2^53. */
+  get value(): number {
+    return this.high * TWO_32 + this.low;
+  }
+
+  /** As 64 bits. */
+  get whole(): bigint {
+    return uint64(this.high, this.low);
+  }
+}
+
+const counter = new Decimal();
 
 /** The counter that these bytes are: digits, then spaces, as one has that lost a digit. `undefined`: none. */
 export function countIn(chunk: Uint8Array, start: number, end: number): bigint | undefined {
-  let at = readDecimal(chunk, start, end);
-  if (at === -1) return undefined;
-  for (; at < end; at++) if (chunk[at] !== 0x20) return undefined;
-  return uint64(decimal.high, decimal.low);
+  if (!counter.read(chunk, start, end)) return undefined;
+  for (let at = counter.end; at < end; at++) if (chunk[at] !== 0x20) return undefined;
+  return counter.whole;
 }

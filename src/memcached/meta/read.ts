@@ -6,12 +6,12 @@
  *     VA <bytes> <flags>*\r\n<value>\r\n         flags in any order: O opaque, k key, f flags, c cas; others are passed over
  */
 
+import { Chunks } from "../chunks.ts";
+import { Decimal } from "../decimal.ts";
 import { type Request, VERB, type Verb } from "../request.ts";
 import { endedText, LONGEST_LINE, readText } from "../text.ts";
 import { type Reply, STATUS, uint64, Unreadable } from "../wire.ts";
 import { CODE, CR, lettersOf, LF, NO_ANSWER, SPACE, statusOf } from "./codes.ts";
-import { Decimal } from "./decimal.ts";
-import { Incoming } from "./incoming.ts";
 import { begins, beginsAnswer, errorOf } from "./line.ts";
 import { OPAQUE_DIGITS } from "./write.ts";
 
@@ -28,7 +28,7 @@ const scratch = new Uint8Array(256);
 const encoder = new TextEncoder();
 
 /** The replies of one connection. */
-export class ReplyReader extends Incoming implements Reply {
+export class ReplyReader extends Chunks implements Reply {
   status = 0;
   last = true;
   index = 0;
@@ -56,9 +56,9 @@ export class ReplyReader extends Incoming implements Reply {
 
   /** The next reply; itself, so it is good until the next call. */
   next(expected: Request | undefined): Reply | undefined {
-    if (!this.more()) return undefined;
+    if (this.available() === 0) return undefined;
     const { chunk, at, filled } = this;
-    if (filled - at < this.known) return undefined;
+    if (filled - at < this.wanted) return undefined;
     // Two letters, and then the code ends; what goes on is another word.
     const third = at + 2 < filled ? chunk[at + 2] : LF;
     if (expected === undefined || third !== SPACE && third !== CR) return this.#readLine(expected);
@@ -93,7 +93,7 @@ export class ReplyReader extends Incoming implements Reply {
       this.valueStart = this.valueEnd = end;
       this.at = end;
     } else if (!this.#readValue(end, bytes)) return undefined;
-    this.known = 0;
+    this.wanted = 0;
     this.#place(code, expected);
     return this;
   }
@@ -108,7 +108,7 @@ export class ReplyReader extends Incoming implements Reply {
     const { chunk, at, filled } = this;
     const end = start + bytes;
     if (filled < end + 2) {
-      this.known = end + 2 - at;
+      this.wanted = end + 2 - at;
       return false;
     }
     if (chunk[end] !== CR || chunk[end + 1] !== LF) throw new Unreadable(`a value that is not ${bytes} bytes long`);
@@ -316,8 +316,8 @@ export class ReplyReader extends Incoming implements Reply {
 
   /** The connection has ended: a line of text that was not finished says why, perhaps. */
   end(): Unreadable | undefined {
-    if (!this.more()) return undefined;
-    const rest = this.chunk.subarray(this.at, this.filled);
+    if (this.available() === 0) return undefined;
+    const { rest } = this;
     return beginsAnswer(rest) ? new Unreadable("the connection ended within a reply") : endedText(rest);
   }
 }

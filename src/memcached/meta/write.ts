@@ -14,7 +14,7 @@
 import { type Details, type Request, VERB, type Verb } from "../request.ts";
 import { DO_NOT_CREATE } from "../limits.ts";
 import { SPACE } from "./codes.ts";
-import { digitsOf, writeNumber, writeUint64 } from "./decimal.ts";
+import { digitsOf, writeNumber, writeUint64 } from "../decimal.ts";
 
 const encoder = new TextEncoder();
 
@@ -187,7 +187,7 @@ function writeMulti(details: Details, first: number, into: Uint8Array, at: numbe
 /** To a server with text logins the first `set` of a connection is one, whatever its key (memcached's -Y). */
 function writeLogin({ username, password }: NonNullable<Details["login"]>, into: Uint8Array, at: number): number {
   const value = encoder.encode(`${username} ${password}`);
-  at = ascii("\r\n", into, writeNumber(value.length, into, ascii("set x 0 0 ", into, at)));
+  at = ascii("\r\n", into, writeNumber(value.length, into, ascii("set x 0 -1 ", into, at)));
   into.set(value, at);
   return ascii("\r\n", into, at + value.length);
 }

@@ -1,0 +1,168 @@
+/** The meta wire by a login of its own, and how "auto" finds out what a server speaks. */
+
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { AuthError, ConnectionError, Memcached, ProtocolError } from "../../src/memcached/mod.ts";
+import { freshServer } from "../_memcached.ts";
+import { certificate, tlsArguments } from "./_certificates.ts";
+import { fakes, fateOf } from "./_fakes.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
+const authfile = join(folder, "users");
+const LOGIN = { username: "alice", password: "planted-7c1" } as const;
+await writeFile(authfile, `${LOGIN.username}:${LOGIN.password}\n`);
+const binary = await freshServer(["-B", "binary"]);
+const text = await freshServer(["-B", "ascii"]);
+const known = await freshServer(["-Y", authfile]);
+after(async () => {
+  for (const one of [binary, text, known]) await one[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("auto speaks binary where it can, and meta where it must, and callers cannot tell", async () => {
+  for (const server of [binary, text]) {
+    await using client = new Memcached(server.address, { protocol: "auto", connections: 3 });
+    const bytes = Uint8Array.from({ length: 1000 }, (_, n) => n % 256);
+    const written = client.set("bytes", bytes, { flags: 7, ttl: 60 });
+    bytes.fill(0); // the caller may change them as soon as the call was made
+    const [result, counted, many] = await Promise.all([
+      written,
+      client.incr("count", 1, { initial: 2n ** 64n - 1n }),
+      client.getMulti(["a", "b"]),
+    ]);
+    assertEquals([result.stored, counted, many.size], [true, 2n ** 64n - 1n, 0]);
+    const found = (await client.get("bytes"))!;
+    assertEquals([found.bytes[1], found.bytes[999], found.flags], [1, 231, 7]);
+    assertEquals((await client.set("bytes", "other", { cas: found })).stored, true);
+    assertEquals((await client.set("bytes", "late", { cas: found })).stored, false);
+    assertEquals(await client.delete("count"), true);
+  }
+});
+
+test("the wrong protocol is told, with the cure where there is one", async () => {
+  await using one = new Memcached(text.address);
+  const error = await assertRejects(() => one.get("k"), ProtocolError);
+  assertMatch(error.message, /`protocol: "meta"` or `protocol: "auto"`/);
+  await using other = new Memcached(binary.address, { protocol: "meta" });
+  assertInstanceOf(await other.get("k").catch((error) => error), ConnectionError);
+});
+
+test("a login by the authfile lets in on meta and on auto, and a wrong one is an AuthError at once", async () => {
+  for (const protocol of ["meta", "auto"] as const) {
+    await using client = new Memcached(known.address, { ...LOGIN, protocol });
+    await client.set("k", protocol);
+    assertEquals((await client.get("k"))!.text(), protocol);
+    await using bad = new Memcached(known.address, { ...LOGIN, password: "wrong-secret", protocol });
+    for (let n = 0; n < 3; n++) {
+      const error = await assertRejects(() => bad.get("k"), AuthError);
+      assert(!`${error.message} ${error.stack} ${error.cause}`.includes("wrong-secret"));
+    }
+    await using none = new Memcached(known.address, { protocol });
+    await assertRejects(() => none.get("k"), AuthError, "wants a login");
+  }
+});
+
+test("a login leaves no password behind on a server that asks for none", async () => {
+  await using client = new Memcached(text.address, { ...LOGIN, protocol: "meta" });
+  await client.set("k", "v");
+  assertEquals(await client.get("x"), undefined);
+});
+
+test("meta and auto go through TLS as well", async () => {
+  await using server = await freshServer(tlsArguments("server"));
+  for (const protocol of ["meta", "auto"] as const) {
+    await using client = new Memcached(server.address, { protocol, tls: { ca: await certificate("authority") } });
+    await client.set("k", protocol);
+    assertEquals((await client.get("k"))!.text(), protocol);
+  }
+});
+
+const said = (socket: { writes: readonly Uint8Array[] }): string =>
+  socket.writes.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
+
+test("auto asks with a bare NOOP before any login, goes over to meta on a fresh socket, and remembers", async () => {
+  await using made = fakes({ servers: "localhost", protocol: "auto", ...LOGIN });
+  const { client, clock, sockets } = made;
+  const first = client.set("k", "value");
+  made.socket.open();
+  assertEquals(
+    [...made.socket.writes[0]!],
+    [0x80, 0x0a, ...new Array<number>(22).fill(0)].map((byte, n) =>
+      n >= 12 && n < 16 ? made.socket.writes[0]![n]! : byte
+    ),
+  );
+  assert(!said(made.socket).includes("alice"));
+  made.socket.say("ERROR\r\n");
+  assertEquals([sockets.length, sockets[0]!.closed], [2, true]);
+  made.socket.open();
+  assertEquals(said(made.socket), "set x 0 -1 17\r\nalice planted-7c1\r\nmn\r\n");
+  made.socket.say("STORED\r\nMN\r\n");
+  await clock.settle();
+  const [, opaque] = /^ms k 5 .*O(\w+)/m.exec(said(made.socket))!;
+  assertMatch(said(made.socket), /\r\nvalue\r\n$/);
+  made.socket.say(`HD c1 O${opaque}\r\n`);
+  assertEquals((await first).stored, true);
+  // The next connection knows.
+  made.socket.end();
+  const second = fateOf(client.get("k"));
+  made.socket.open();
+  assertMatch(said(made.socket), /^set x 0 -1 17\r\n/);
+  assertEquals([sockets.length, second.now], [3, "pending"]);
+});
+
+test('auto takes "too many open connections" for no answer to what the server speaks', async () => {
+  await using made = fakes({ servers: "localhost", protocol: "auto" });
+  const first = made.client.get("k");
+  made.socket.open();
+  made.socket.say("ERROR Too many open connections\r\n");
+  await assertRejects(() => first, ConnectionError, "Too many open connections");
+  const second = made.client.get("k");
+  made.socket.ready(); // it is asked in binary again
+  await made.clock.settle();
+  made.socket.reply(1, { status: 1 });
+  assertEquals(await second, undefined);
+});
+
+test("auto finds out again when another kind of server stands where one was", async () => {
+  await using made = fakes({ servers: "localhost", protocol: "auto" });
+  const first = made.client.get("k");
+  made.socket.ready();
+  await made.clock.settle();
+  made.socket.reply(1, { status: 1 });
+  await first;
+  made.socket.end();
+  const second = made.client.get("k");
+  made.socket.open();
+  made.socket.say("ERROR\r\n");
+  await assertRejects(() => second, ProtocolError);
+  const third = made.client.get("k");
+  made.socket.open();
+  made.socket.say("ERROR\r\n");
+  made.socket.open();
+  made.socket.say("MN\r\n");
+  await made.clock.settle();
+  made.socket.say("EN\r\n");
+  assertEquals(await third, undefined);
+});
+
+test("a dead server whose trial finds out that it speaks meta is alive again", async () => {
+  await using made = fakes({ servers: "localhost", protocol: "auto" });
+  for (let n = 0; n < 2; n++) {
+    const asked = made.client.get("k");
+    made.socket.end(new Error("refused"));
+    await assertRejects(() => asked, ConnectionError);
+  }
+  await assertRejects(() => made.client.get("k"), ConnectionError, "is dead");
+  await made.clock.advance(1000);
+  made.socket.open();
+  made.socket.say("ERROR\r\n");
+  made.socket.open();
+  made.socket.say("MN\r\n");
+  const asked = made.client.get("k");
+  await made.clock.settle();
+  made.socket.say("EN\r\n");
+  assertEquals(await asked, undefined);
+});
