@@ -29,10 +29,10 @@ export class Worker {
   #count = 0;
   #watchers: (() => void)[] = [];
 
-  constructor(runtime: "deno" | "bun", server: string) {
+  constructor(runtime: "deno" | "bun", server: string, protocol: string) {
     this.runtime = runtime;
     const { path, args } = RUNTIMES[runtime];
-    this.child = spawn(path, [...args, server], { stdio: ["pipe", "pipe", "inherit"] });
+    this.child = spawn(path, [...args, server, protocol], { stdio: ["pipe", "pipe", "inherit"] });
     this.ready = new Promise((resolve, reject) => {
       this.child.on("error", (error) => reject(new Error(`${runtime} does not start: ${error.message}`)));
       this.child.on("exit", () => {
@@ -83,8 +83,8 @@ export class Processes implements AsyncDisposable {
     this.workers = workers;
   }
 
-  static async start(server: string): Promise<Processes> {
-    const workers = (["deno", "bun", "deno", "bun"] as const).map((runtime) => new Worker(runtime, server));
+  static async start(server: string, protocol = "binary"): Promise<Processes> {
+    const workers = (["deno", "bun", "deno", "bun"] as const).map((runtime) => new Worker(runtime, server, protocol));
     const processes = new Processes(workers);
     try {
       await Promise.all(workers.map((worker) => worker.ready));
