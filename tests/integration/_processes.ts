@@ -7,16 +7,19 @@ import { fileURLToPath } from "node:url";
 const WORKER = fileURLToPath(new URL("./_worker.ts", import.meta.url));
 
 /** Where the runtimes are: told by the test runner, else the one this runs in, else the PATH. */
-const RUNTIMES: Record<"deno" | "bun", { readonly path: string; readonly args: string[] }> = {
-  deno: {
-    path: process.env["DENO"] ?? (process.versions["deno"] === undefined ? "deno" : process.execPath),
-    args: ["run", "--no-check", "--allow-net=127.0.0.1", WORKER],
-  },
-  bun: {
-    path: process.env["BUN"] ?? (process.versions["bun"] === undefined ? "bun" : process.execPath),
-    args: [WORKER],
-  },
+const PATHS = {
+  deno: process.env["DENO"] ?? (process.versions["deno"] === undefined ? "deno" : process.execPath),
+  bun: process.env["BUN"] ?? (process.versions["bun"] === undefined ? "bun" : process.execPath),
 };
+
+/** How a runtime runs a program. */
+export function commandOf(
+  runtime: "deno" | "bun",
+  program: string,
+): { readonly path: string; readonly args: string[] } {
+  const before = runtime === "deno" ? ["run", "--no-check", "--allow-net=127.0.0.1"] : [];
+  return { path: PATHS[runtime], args: [...before, program] };
+}
 
 /** One worker. */
 export class Worker {
@@ -31,7 +34,7 @@ export class Worker {
 
   constructor(runtime: "deno" | "bun", server: string, protocol: string) {
     this.runtime = runtime;
-    const { path, args } = RUNTIMES[runtime];
+    const { path, args } = commandOf(runtime, WORKER);
     this.child = spawn(path, [...args, server, protocol], { stdio: ["pipe", "pipe", "inherit"] });
     this.ready = new Promise((resolve, reject) => {
       this.child.on("error", (error) => reject(new Error(`${runtime} does not start: ${error.message}`)));
