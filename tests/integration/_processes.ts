@@ -32,10 +32,10 @@ export class Worker {
   #count = 0;
   #watchers: (() => void)[] = [];
 
-  constructor(runtime: "deno" | "bun", server: string, protocol: string) {
+  constructor(runtime: "deno" | "bun", server: string, protocol: string, mintDelay: string) {
     this.runtime = runtime;
     const { path, args } = commandOf(runtime, WORKER);
-    this.child = spawn(path, [...args, server, protocol], { stdio: ["pipe", "pipe", "inherit"] });
+    this.child = spawn(path, [...args, server, protocol, mintDelay], { stdio: ["pipe", "pipe", "inherit"] });
     this.ready = new Promise((resolve, reject) => {
       this.child.on("error", (error) => reject(new Error(`${runtime} does not start: ${error.message}`)));
       this.child.on("exit", () => {
@@ -78,7 +78,7 @@ export class Worker {
   }
 }
 
-/** Two Deno and two Bun processes on one server, killed when the scope ends. */
+/** Deno and Bun processes on one server, killed when the scope ends. */
 export class Processes implements AsyncDisposable {
   readonly workers: readonly Worker[];
 
@@ -86,8 +86,16 @@ export class Processes implements AsyncDisposable {
     this.workers = workers;
   }
 
-  static async start(server: string, protocol = "binary"): Promise<Processes> {
-    const workers = (["deno", "bun", "deno", "bun"] as const).map((runtime) => new Worker(runtime, server, protocol));
+  /** `count`: half of them Deno's, half of them Bun's. */
+  static async start(
+    server: string,
+    protocol = "binary",
+    { count = 4, mintDelay = "30s" }: { readonly count?: number; readonly mintDelay?: string } = {},
+  ): Promise<Processes> {
+    const workers = Array.from(
+      { length: count },
+      (_, n) => new Worker(n % 2 === 0 ? "deno" : "bun", server, protocol, mintDelay),
+    );
     const processes = new Processes(workers);
     try {
       await Promise.all(workers.map((worker) => worker.ready));

@@ -27,9 +27,16 @@ interface Order {
   readonly callers?: number;
 }
 
-const [server = "", protocol = "binary"] = process.argv.slice(2);
+const [server = "", protocol = "binary", mintDelay = "30s"] = process.argv.slice(2);
 const store = new MemcachedStore(server, { timeout: "500ms", protocol: protocol as "binary" });
-const backend = new GroupBackend({ store, project: "fleet", version: 7, ttl: 300, stale: 60 });
+const backend = new GroupBackend({
+  store,
+  project: "fleet",
+  version: 7,
+  ttl: 300,
+  stale: 60,
+  mintDelay: mintDelay as "30s",
+});
 const ends = new Map<string, (value: unknown) => void>();
 const say = (line: unknown): void => void process.stdout.write(JSON.stringify(line) + "\n");
 
