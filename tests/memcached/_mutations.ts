@@ -160,9 +160,14 @@ export function mutateWire(tape: Tape, openWire: OpenWire, count: number, seed: 
   for (let n = 0; n < count; n++) {
     const random = new SeededRandom(BigInt(seed) * 2n ** 32n + BigInt(n));
     const wire = openWire(MAX_BODY_BYTES);
-    const requests = [new Request(VERB.noop, "", 0, undefined), ...script.map(({ request }) => request())];
-    for (const request of requests) wire.write(request, into, 0);
-    const bytes = mutation(join(tape.probe, tape.replies), random);
+    const lines = script.map(({ request }) => request());
+    const noop = new Request(VERB.noop, "", 0, undefined);
+    // As on a new connection: the calls of the tick that opens it are written, and numbered, before its probe.
+    for (const request of [...lines, noop]) wire.write(request, into, 0);
+    const requests = [noop, ...lines];
+    const whole = join(tape.probe, tape.replies);
+    // The first one is as it was: all of it must be read.
+    const bytes = n === 0 ? whole : mutation(whole, random);
     let asked = 0;
     // Each reply takes a byte at least, so there cannot be more of them.
     let left = bytes.length + 1;
@@ -181,9 +186,12 @@ export function mutateWire(tape: Tape, openWire: OpenWire, count: number, seed: 
           if (last) asked++;
         }
       }
+      if (n === 0 && asked !== requests.length) throw new Error(`${asked} of ${requests.length} were read unchanged`);
       if (wire.end() !== undefined) refused++;
     } catch (error) {
-      if (!(error instanceof Unreadable)) throw new Error(`seed ${seed}, mutation ${n}: ${error}`, { cause: error });
+      if (n === 0 || !(error instanceof Unreadable)) {
+        throw new Error(`seed ${seed}, mutation ${n}: ${error}`, { cause: error });
+      }
       refused++;
     }
   }

@@ -4,7 +4,9 @@ import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { Memcached } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
-import { faultsByChance } from "./_faults.ts";
+import { SeededRandom } from "../../src/testing/seeded_random.ts";
+import { answers, faultsByChance } from "./_faults.ts";
+import { Load } from "./_load.ts";
 import { openProxy, type Step } from "./_proxy.ts";
 
 /** All that one read's answers come to: a hit, a miss, and the hits of a multi-get. */
@@ -80,4 +82,21 @@ test("1,000 faults by chance: no wrong answer, nothing unsettled, everything rig
   assertEquals([tally.wrong, tally.unsettled, tally.complaint], [0, 0, undefined]);
   assert(tally.faults >= 1000 && tally.answered > 1000 && tally.rejected > 100, JSON.stringify(tally));
   assertEquals([...tally.taken.keys()].sort(), ["end", "half-close", "half-open", "hold", "reset", "slice"]);
+});
+
+test("a server killed and restarted under load: every call settles, no wrong answer, everything right afterwards", async () => {
+  await using server = await freshServer();
+  await using client = new Memcached(server.address, { connections: 2, timeout: "5s" });
+  const load = new Load(client, "kill", new SeededRandom(1), { forgets: true });
+  await load.fill(client);
+  for (let n = 0; n < 2; n++) {
+    const under = load.wave(500);
+    await Promise.resolve();
+    await Promise.all([server.restart(), under]);
+    await answers(client);
+  }
+  await load.fill(client);
+  await load.all();
+  const { wrong, unsettled, complaint } = load.tally;
+  assertEquals([wrong, unsettled, complaint], [0, 0, undefined]);
 });
