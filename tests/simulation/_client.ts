@@ -213,6 +213,8 @@ export class SimulatedClient {
         label,
         key,
         execute: () => execute(server, connection),
+        // The worst moment to evict a counter is just before it may be created again.
+        beforeLate: kind === "counter" && world.chance.says(0.5) ? () => server.evict(key) : undefined,
         answer: undefined,
         settled: false,
         resolve: (answer) => {

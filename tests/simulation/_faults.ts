@@ -46,10 +46,7 @@ export class Faults {
       case "evictCounter": {
         const keys = [...server.items.keys()].filter((key) => fault === "evict" || key.includes("%group:"));
         if (keys.length === 0) return;
-        const key = chance.pick(keys);
-        tell(`${server.name} evicts ${key}`);
-        server.items.delete(key);
-        return;
+        return server.evict(chance.pick(keys));
       }
       case "junk": {
         const keys = [...server.items.keys()];

@@ -78,6 +78,11 @@ export class SimulatedServer {
     return item;
   }
 
+  evict(key: string): void {
+    this.world.tell("***", () => `${this.name} evicts ${key}`);
+    this.items.delete(key);
+  }
+
   /** Empty; cas values begin again, and other keys' traffic brings them anywhere. */
   restart(): void {
     const { chance } = this.world;
@@ -94,6 +99,8 @@ export interface Request {
   readonly label: string;
   readonly key: string;
   readonly execute: () => unknown;
+  /** What happens just before it reaches the server late. */
+  readonly beforeLate: (() => void) | undefined;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
   answer: unknown;
@@ -170,6 +177,7 @@ export class Connection {
     for (const request of late) {
       after += this.#world.chance.fraction() * lateMs;
       this.#world.after(after, () => {
+        request.beforeLate?.();
         this.#execute(request);
         return "quiet";
       });
