@@ -124,9 +124,14 @@ export class MemcachedStore implements Store {
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen("read the counter", name);
+    return this.#counter(name, await this.client.get(name, signal && { signal }), signal);
+  }
+
+  /** What `counter` makes of what a get has found. */
+  async #counter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
     const options = signal && { signal };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const item = await this.client.get(name, options);
+      if (attempt > 0) item = await this.client.get(name, options);
       if (item === undefined) {
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
         if (typeof created === "bigint") return created;
@@ -150,7 +155,7 @@ export class MemcachedStore implements Store {
         const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
         const count = fenced ? ReceivedItem.countOf(item) : undefined;
         if (count !== undefined) to.answered(count);
-        else this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
+        else this.#counter(name, item).then((count) => to.answered(count), (error) => to.failed(error));
       },
       failed: (error) => to.failed(error),
     });
