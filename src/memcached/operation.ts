@@ -2,6 +2,7 @@
 
 import type { Told } from "../told.ts";
 import { type Details, Request, VERB, type Verb } from "./request.ts";
+import { heed, type Heeding, ignore } from "./heed.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
@@ -33,7 +34,7 @@ const NO_PROMISE: Promise<never> = new Promise(() => {});
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.stats, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
-export class Operation extends Request {
+export class Operation extends Request implements Heeding {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
@@ -57,7 +58,7 @@ export class Operation extends Request {
   gathered: Map<string, Item> | Map<string, string> | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
-  #heed: { readonly signal: AbortSignal; readonly leave: () => void } | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
 
   /** `to`: told the answer, within the step that reads it; the promise never settles then. */
   constructor(verb: Verb, key: string, keyBytes: number, details?: Details, to?: Told<unknown>) {
@@ -76,14 +77,16 @@ export class Operation extends Request {
     return READS.has(this.verb);
   }
 
-  /** Rejects when the signal fires. The listener leaves the signal when the operation settles. */
+  /** Rejects when the signal fires. Nothing of it stays on the signal when the operation settles. */
   heed(signal: AbortSignal): void {
-    const leave = () => {
-      this.fail(signal.reason);
-      this.carrier?.abandon(this);
-    };
-    this.#heed = { signal, leave };
-    signal.addEventListener("abort", leave);
+    this.#signal = signal;
+    heed(signal, this);
+  }
+
+  /** Its signal has fired. */
+  leave(reason: unknown): void {
+    this.fail(reason);
+    this.carrier?.abandon(this);
   }
 
   /** Answers the caller. */
@@ -106,8 +109,8 @@ export class Operation extends Request {
 
   #settle(): void {
     this.settled = true;
-    if (this.#heed === undefined) return;
-    this.#heed.signal.removeEventListener("abort", this.#heed.leave);
-    this.#heed = undefined;
+    if (this.#signal === undefined) return;
+    ignore(this.#signal, this);
+    this.#signal = undefined;
   }
 }

@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { heed, type Heeding, ignore } from "../../src/memcached/heed.ts";
+
+/** A signal whose listeners are counted. */
+function counted() {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const counts = { added: 0, removed: 0 };
+  const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => (counts.added++, add(...args));
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => (counts.removed++, remove(...args));
+  return { controller, signal, counts };
+}
+
+test("a thousand that heed one signal are one listener, which goes with the last of them", () => {
+  const { controller, signal, counts } = counted();
+  const left: unknown[] = [];
+  const all = Array.from({ length: 1000 }, (_, n): Heeding => ({ leave: (reason) => left.push([n, reason]) }));
+  for (const one of all) heed(signal, one);
+  assertEquals(counts, { added: 1, removed: 0 });
+  for (const one of all.slice(1)) ignore(signal, one);
+  assertEquals(counts, { added: 1, removed: 0 });
+  ignore(signal, all[0]!);
+  ignore(signal, all[0]!);
+  assertEquals(counts, { added: 1, removed: 1 });
+  controller.abort("late");
+  assertEquals(left, []);
+});
+
+test("when the signal fires each one leaves once, with its reason, and the listener goes", () => {
+  const { controller, signal, counts } = counted();
+  const left: unknown[] = [];
+  const all = Array.from({ length: 3 }, (_, n): Heeding => {
+    const one: Heeding = {
+      leave(reason) {
+        left.push([n, reason]);
+        ignore(signal, one);
+      },
+    };
+    return one;
+  });
+  for (const one of all) heed(signal, one);
+  ignore(signal, all[1]!);
+  controller.abort("enough");
+  assertEquals(left, [[0, "enough"], [2, "enough"]]);
+  assertEquals(counts, { added: 1, removed: 1 });
+});
