@@ -12,6 +12,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { aborts, hostileServers, mutatedClient, mutatedFrames, proxyFaults } from "./soak/bytes.ts";
+import { history } from "./soak/history.ts";
 import { kills, stops } from "./soak/outages.ts";
 import { burst, largeMulti, long } from "./soak/pressure.ts";
 import { heading, lineOf, type Terms, type Verdict } from "./soak/verdict.ts";
@@ -27,6 +28,7 @@ const cases: Readonly<Record<string, (terms: Terms) => Promise<Verdict>>> = {
   burst,
   multi: largeMulti,
   long,
+  history,
 };
 
 const { values } = parseArgs({
