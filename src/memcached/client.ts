@@ -130,18 +130,19 @@ export class Memcached implements AsyncDisposable {
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
     if (this.#unlisted) return await this.#whenListed(options?.signal, () => this.getMulti([...keys], options));
-    const shares = new Map<Server, Map<string, number>>();
-    for (const key of keys as readonly string[]) {
+    const shares = new Map<Server, { readonly keys: string[]; readonly keysBytes: number[] }>();
+    for (const key of new Set(keys as readonly string[])) {
       const bytes = checkKey(key);
       const server = this.#cluster.serverOf(key);
-      const share = shares.get(server) ?? new Map<string, number>();
-      shares.set(server, share.set(key, bytes));
+      let share = shares.get(server);
+      if (share === undefined) shares.set(server, share = { keys: [], keysBytes: [] });
+      share.keys.push(key);
+      share.keysBytes.push(bytes);
     }
     const failed = new Map<string, Error>();
     const signal = options?.signal;
     signal?.throwIfAborted();
-    const asked = [...shares].map(([server, share]) => {
-      const details = { keys: [...share.keys()], keysBytes: [...share.values()] };
+    const asked = [...shares].map(([server, details]) => {
       const operation = new Operation(VERB.getMulti, "", 0, details);
       return (this.#askServer(server, operation, options) as Promise<Map<string, Item>>).catch((error) => {
         if (signal?.aborted) throw signal.reason;
@@ -150,14 +151,9 @@ export class Memcached implements AsyncDisposable {
       });
     });
     const found = await Promise.all(asked);
-    // Of one server, the usual case, there is nothing to join.
-    const items = found.length === 1 ? found[0] ?? new Map<string, Item>() : new Map<string, Item>();
-    if (found.length > 1) {
-      for (const some of found) {
-        if (some) {
-          for (const [key, item] of some) items.set(key, item);
-        }
-      }
+    const items = found[0] ?? new Map<string, Item>();
+    for (const others of found.slice(1)) {
+      for (const [key, item] of others ?? []) items.set(key, item);
     }
     // Not enumerable: compared with another Map, the items are what counts.
     return Object.defineProperty(items, "failed", { value: failed }) as MultiResult;
