@@ -55,6 +55,7 @@ export class SimulatedServer {
   readonly items: Map<string, Kept> = new Map();
   readonly world: World;
   pausedUntil = 0;
+  restarts = 0;
   /** Keys at which no lease can be taken, since others are always quicker; and how often each client has tried. */
   readonly contested: Map<string, Map<SimulatedClient, number>> = new Map();
   readonly connections: Set<Connection> = new Set();
@@ -90,6 +91,7 @@ export class SimulatedServer {
     this.#cas = held.length > 0 && chance.says(0.6) ? chance.pick(held) - 1n - BigInt(chance.below(2)) : 0n;
     if (this.#cas < 0n) this.#cas = 0n;
     this.items.clear();
+    this.restarts++;
     for (const connection of [...this.connections]) connection.lose(0);
   }
 }
@@ -173,10 +175,13 @@ export class Connection {
     this.#server.connections.delete(this);
     const unanswered = [...this.#executed, ...this.#sent];
     const late = lateMs === 0 ? [] : this.#sent.slice(0, this.#world.chance.below(this.#sent.length + 1));
+    const { restarts } = this.#server;
     let after = 0;
     for (const request of late) {
       after += this.#world.chance.fraction() * lateMs;
       this.#world.after(after, () => {
+        // What stood in the socket of a server that died is gone.
+        if (this.#server.restarts !== restarts) return "quiet";
         request.beforeLate?.();
         this.#execute(request);
         return "quiet";
