@@ -392,6 +392,21 @@ test("ReplyReader ends statistics with END, RESET or an error", () => {
   ]);
 });
 
+test("ReplyReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
+  const request = asked(VERB.stats);
+  const statistic = `STAT name ${"x".repeat(200 - "STAT name \r\n".length)}\r\n`;
+  const reader = readerOf();
+  // Each run has its own count: 4 of 200 bytes and the end, or an error, then 6.
+  for (const end of ["END\r\n", "ERROR\r\n", "RESET\r\n"]) {
+    reader.push(encoder.encode(statistic.repeat(4) + end));
+    for (let n = 0; n < 4; n++) assertEquals(reader.next(request)!.last, false);
+    assertEquals(reader.next(request)!.last, true);
+  }
+  reader.push(encoder.encode(statistic.repeat(6)));
+  for (let n = 0; n < 5; n++) assertEquals(reader.next(request)!.last, false);
+  assertThrows(() => reader.next(request), Unreadable, "statistics of more than 1000 bytes");
+});
+
 test("ReplyReader says what was left when the connection ends", () => {
   assertEquals(readerOf().end(), undefined);
   assertEquals(readerOf("ERROR Too many").end()!.text, "ERROR Too many");
