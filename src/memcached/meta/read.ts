@@ -304,9 +304,10 @@ export class ReplyReader extends Chunks implements Reply {
     }
     if (verb !== VERB.stats) return false;
     if (begins(chunk, at, end, "END") || begins(chunk, at, end, "RESET")) return true;
-    if (!["STAT", "PREFIX", "ITEM"].some((word) => begins(chunk, at, end, word))) return false;
+    const word = ["STAT", "PREFIX", "ITEM"].find((word) => begins(chunk, at, end, word));
+    if (word === undefined) return false;
     // STAT <name> <value>; the value may be empty, or hold spaces.
-    const nameStart = Math.min(chunk.indexOf(SPACE, at) + 1, end);
+    const nameStart = Math.min(at + word.length + 1, end);
     const space = chunk.indexOf(SPACE, nameStart);
     this.keyStart = nameStart;
     this.keyEnd = space === -1 || space > end ? end : space;

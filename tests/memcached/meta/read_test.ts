@@ -392,6 +392,18 @@ test("ReplyReader ends statistics with END, RESET or an error", () => {
   ]);
 });
 
+test("ReplyReader takes the name of a statistic from its own line alone", () => {
+  const request = asked(VERB.stats);
+  const reader = readerOf("STAT\r\nSTAT\r\nPREFIX\r\nSTAT  x\r\nEND\r\n");
+  const names = Array.from({ length: 5 }, () => {
+    const reply = reader.next(request)!;
+    return `${keyOf(reply)}=${valueOf(reply)}`;
+  });
+  assertEquals(names, ["=", "=", "=", "=x", "="]);
+  const bare = readerOf("STAT\r\nSTAT\r\n");
+  for (let n = 0; n < 2; n++) assertEquals(keyOf(bare.next(request)!), "");
+});
+
 test("ReplyReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
   const request = asked(VERB.stats);
   const statistic = `STAT name ${"x".repeat(200 - "STAT name \r\n".length)}\r\n`;
