@@ -278,7 +278,20 @@ export class ReplyReader extends Chunks implements Reply {
       this.last = verb !== VERB.getMulti;
     } else if (!this.#readWords(verb, end)) return readText(chunk.subarray(at, filled), expected);
     this.at = lineFeed + 1;
+    if (verb === VERB.stats) this.#countStatistics(this.at - at);
     return this;
+  }
+
+  /** Of the statistics that are being given. */
+  #statisticBytes = 0;
+
+  /** All of them are gathered, so all of them together may be as long as one value. */
+  #countStatistics(bytes: number): void {
+    this.#statisticBytes += bytes;
+    if (this.#statisticBytes > this.#maxBodyBytes) {
+      throw new Unreadable(`statistics of more than ${this.#maxBodyBytes} bytes (see \`maxValueBytes\`)`);
+    }
+    if (this.last) this.#statisticBytes = 0;
   }
 
   /** The answers to the classic commands. false: it is none of them. */
@@ -291,9 +304,10 @@ export class ReplyReader extends Chunks implements Reply {
     }
     if (verb !== VERB.stats) return false;
     if (begins(chunk, at, end, "END") || begins(chunk, at, end, "RESET")) return true;
-    if (!["STAT", "PREFIX", "ITEM"].some((word) => begins(chunk, at, end, word))) return false;
+    const word = ["STAT", "PREFIX", "ITEM"].find((word) => begins(chunk, at, end, word));
+    if (word === undefined) return false;
     // STAT <name> <value>; the value may be empty, or hold spaces.
-    const nameStart = Math.min(chunk.indexOf(SPACE, at) + 1, end);
+    const nameStart = Math.min(at + word.length + 1, end);
     const space = chunk.indexOf(SPACE, nameStart);
     this.keyStart = nameStart;
     this.keyEnd = space === -1 || space > end ? end : space;
