@@ -7,6 +7,7 @@
  */
 
 import { simulate } from "../tests/simulation/_simulation.ts";
+import { seedsFrom } from "../tests/simulation/_seeds.ts";
 import { Copy, type Mutant, MUTANTS } from "./mutants.ts";
 
 const self = new URL(import.meta.url).pathname;
@@ -37,7 +38,7 @@ async function one(seed: number): Promise<void> {
 /** In this process, up to the first seed that fails. */
 async function part(): Promise<void> {
   console.warn = () => {};
-  for (let seed = from; seed < from + seeds; seed++) {
+  for (const seed of seedsFrom(from, seeds)) {
     const { broken } = await simulate(seed);
     if (broken === undefined) continue;
     console.log(`seed ${seed}: ${broken}`);

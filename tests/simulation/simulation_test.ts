@@ -1,6 +1,7 @@
 /** The promise, under whatever a seed makes of a fleet. A seed that fails here: `deno task simulate --seed S --trace`. */
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
+import { seedsFrom } from "./_seeds.ts";
 import { simulate } from "./_simulation.ts";
 
 /** Everywhere the same seeds; Deno runs them all, the others as many as show that nothing depends on the runtime. */
@@ -20,7 +21,8 @@ async function silently<T>(work: () => Promise<T>): Promise<T> {
 test(`${SEEDS} seeds: no call is given what was invalidated before it began, and everything comes to an end`, async () => {
   const failures: string[] = [];
   await silently(async () => {
-    for (let seed = 1; seed <= SEEDS && failures.length < 5; seed++) {
+    for (const seed of seedsFrom(1, SEEDS)) {
+      if (failures.length === 5) break;
       const { broken } = await simulate(seed);
       if (broken !== undefined) failures.push(`deno task simulate --seed ${seed} --trace: ${broken}`);
     }
