@@ -2,7 +2,7 @@
 
 import { Memcached, MemcachedError, type MemcachedOptions } from "../../src/memcached/mod.ts";
 import { Request, VERB, type Verb } from "../../src/memcached/request.ts";
-import { type OpenWire, Unreadable } from "../../src/memcached/wire.ts";
+import { type OpenWire, type Reply, Unreadable, type Wire } from "../../src/memcached/wire.ts";
 import type { Random } from "../../src/random.ts";
 import { loadConnect } from "../../src/socket/open.ts";
 import type { Address, Connect, SocketListener } from "../../src/socket/socket.ts";
@@ -153,47 +153,87 @@ export interface Mutations {
   readonly refused: number;
 }
 
-/** Changed replies to a wire alone. Throws an Error that names the seed of what it could not take. */
+/** The probe and the script, numbered as a client does it: what waits for a connection is written before its probe is. */
+function asked(wire: Wire): Request[] {
+  const into = new Uint8Array(16 * 1024);
+  const requests = script.map(({ request }) => request());
+  const probe = new Request(VERB.noop, "", 0, undefined);
+  for (const request of [...requests, probe]) wire.write(request, into, 0);
+  return [probe, ...requests];
+}
+
+const contentOf = ({ status, flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply): string =>
+  JSON.stringify([status, flags, casHigh, casLow, ...chunk.subarray(valueStart, valueEnd)]);
+
+/** What each reply says as it was recorded, and where it ends. Throws an Error unless they are just the answers to what is asked. */
+function untouched(bytes: Uint8Array, openWire: OpenWire): { readonly content: string; readonly end: number }[] {
+  const wire = openWire(MAX_BODY_BYTES);
+  const requests = asked(wire);
+  const replies: { content: string; end: number }[] = [];
+  let n = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    wire.push(bytes.slice(at, at + 1));
+    for (let reply = wire.next(requests[n]); reply !== undefined; reply = wire.next(requests[n])) {
+      replies.push({ content: contentOf(reply), end: at + 1 });
+      if (reply.last) n++;
+    }
+  }
+  if (n !== requests.length || wire.end() !== undefined) throw new Error(`the tape answers ${n} of ${requests.length}`);
+  return replies;
+}
+
+/** How many bytes are the same before the first that is not. */
+function sameBytes(one: Uint8Array, other: Uint8Array): number {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  return at;
+}
+
+/**
+ * Changed replies to a wire alone: those before the first change are right, and there are no fewer of them. Behind it a
+ * reply may be forged out of two that were cut. Throws an Error that names the seed of what it could not take.
+ */
 export function mutateWire(tape: Tape, openWire: OpenWire, count: number, seed: number): Mutations {
   let refused = 0;
-  const into = new Uint8Array(16 * 1024);
+  const original = join(tape.probe, tape.replies);
+  const right = untouched(original, openWire);
   for (let n = 0; n < count; n++) {
     const random = new SeededRandom(BigInt(seed) * 2n ** 32n + BigInt(n));
     const wire = openWire(MAX_BODY_BYTES);
-    const lines = script.map(({ request }) => request());
-    const noop = new Request(VERB.noop, "", 0, undefined);
-    // As on a new connection: the calls of the tick that opens it are written, and numbered, before its probe.
-    for (const request of [...lines, noop]) wire.write(request, into, 0);
-    const requests = [noop, ...lines];
-    const whole = join(tape.probe, tape.replies);
-    // The first one is as it was: all of it must be read.
-    const bytes = n === 0 ? whole : mutation(whole, random);
-    let asked = 0;
+    const requests = asked(wire);
+    const bytes = mutation(original, random);
+    const same = sameBytes(original, bytes);
+    let answered = 0;
+    let read = 0;
     // Each reply takes a byte at least, so there cannot be more of them.
     let left = bytes.length + 1;
     try {
       for (const piece of pieces(bytes, random)) {
         wire.push(piece);
-        for (let reply = wire.next(requests[asked]); reply !== undefined; reply = wire.next(requests[asked])) {
-          const { chunk, keyStart, valueStart, valueEnd, last } = reply;
-          const inside = 0 <= keyStart && keyStart <= valueStart && valueStart <= valueEnd && valueEnd <= chunk.length;
-          if (!inside) throw new Error(`a reply outside of its chunk`);
+        for (let reply = wire.next(requests[answered]); reply !== undefined; reply = wire.next(requests[answered])) {
+          const { chunk, keyStart, keyEnd, valueStart, valueEnd, last } = reply;
+          const inside = (start: number, end: number) => 0 <= start && start <= end && end <= chunk.length;
+          if (!inside(keyStart, keyEnd) || !inside(valueStart, valueEnd)) {
+            throw new Error(`a reply outside of its chunk`);
+          }
           // One frame, and what it was joined with.
           if (chunk.length > Math.max(2 * bytes.length, MAX_BODY_BYTES + 24)) {
             throw new Error(`a chunk of ${chunk.length}`);
           }
           if (--left < 0) throw new Error("replies without an end");
-          if (last) asked++;
+          const { content, end } = right[read] ?? { content: "", end: Infinity };
+          if (end <= same && contentOf(reply) !== content) throw new Error(`reply ${read} is wrong`);
+          read++;
+          if (last) answered++;
         }
       }
-      if (n === 0 && asked !== requests.length) throw new Error(`${asked} of ${requests.length} were read unchanged`);
       if (wire.end() !== undefined) refused++;
     } catch (error) {
-      if (n === 0 || !(error instanceof Unreadable)) {
-        throw new Error(`seed ${seed}, mutation ${n}: ${error}`, { cause: error });
-      }
+      if (!(error instanceof Unreadable)) throw new Error(`seed ${seed}, mutation ${n}: ${error}`, { cause: error });
       refused++;
     }
+    const due = right.filter(({ end }) => end <= same).length;
+    if (read < due) throw new Error(`seed ${seed}, mutation ${n}: ${read} replies were read, ${due} were not touched`);
   }
   return { count, refused };
 }

@@ -1,6 +1,7 @@
 /** Faults of the bytes: broken connections, lies, changed replies. */
 
 import { openBinaryWire } from "../../src/memcached/binary/wire.ts";
+import { openMetaWire } from "../../src/memcached/meta/wire.ts";
 import { freshServer } from "../../tests/_memcached.ts";
 import { abortByChance } from "../../tests/memcached/_aborts.ts";
 import { faultsByChance } from "../../tests/memcached/_faults.ts";
@@ -38,7 +39,7 @@ export async function mutatedFrames({ seed, protocol, share, count = 1_000_000 *
   const tape = await record(server.address, protocol);
   const before = memory().rss;
   const began = performance.now();
-  const { refused } = mutateWire(tape, openBinaryWire, count, seed);
+  const { refused } = mutateWire(tape, protocol === "meta" ? openMetaWire : openBinaryWire, count, seed);
   const notes = `${refused} refused, ${Math.round((performance.now() - began) / 1000)} s`;
   const more = (memory().rss - before) / 2 ** 20;
   return verdictOf("mutated frames, wire", count, emptyTally(), notes, expectAtMost("more MB", more, 200));
