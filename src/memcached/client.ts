@@ -33,6 +33,7 @@ import {
   type WriteOptions,
 } from "./options.ts";
 import { checkKey, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
+import { runsOf } from "./runs.ts";
 import { Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { Wires } from "./wires.ts";
@@ -125,24 +126,17 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
-   * be asked, with the reason. Counts as one request for each server against `maxInFlight`. An abort rejects all of it.
+   * be asked, with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
+   * abort rejects all of it.
    */
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
     if (this.#unlisted) return await this.#whenListed(options?.signal, () => this.getMulti([...keys], options));
-    const shares = new Map<Server, { readonly keys: string[]; readonly keysBytes: number[] }>();
-    for (const key of new Set(keys as readonly string[])) {
-      const bytes = checkKey(key);
-      const server = this.#cluster.serverOf(key);
-      let share = shares.get(server);
-      if (share === undefined) shares.set(server, share = { keys: [], keysBytes: [] });
-      share.keys.push(key);
-      share.keysBytes.push(bytes);
-    }
+    const runs = runsOf(keys as readonly string[], (key) => this.#cluster.serverOf(key));
     const failed = new Map<string, Error>();
     const signal = options?.signal;
     signal?.throwIfAborted();
-    const asked = [...shares].map(([server, details]) => {
+    const asked = runs.map(([server, details]) => {
       const operation = new Operation(VERB.getMulti, "", 0, details);
       return (this.#askServer(server, operation, options) as Promise<Map<string, Item>>).catch((error) => {
         if (signal?.aborted) throw signal.reason;
