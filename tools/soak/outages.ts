@@ -60,7 +60,8 @@ export async function kills({ seed, protocol, share, count = Math.ceil(10 * shar
   const working = loads.map(async (load) => {
     while (going) {
       await load.wave(200);
-      await new Promise((resolve) => setImmediate(resolve));
+      // Not setImmediate: while it calls at once, Deno reads its sockets every sixty-first time only.
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   });
   let back = 0;
