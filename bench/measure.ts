@@ -74,7 +74,7 @@ export async function race(
 
 /** How many times fit into one turn, found by doubling; it is the warm-up as well. */
 async function countFor(contender: Contender, roundMs: number): Promise<number> {
-  for (let count = 64;; count *= 2) {
+  for (let count = 1;; count *= 2) {
     const start = performance.now();
     await contender.run(count);
     const ms = performance.now() - start;

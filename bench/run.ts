@@ -3,7 +3,7 @@
  *
  *     deno task bench                     all of it: some five minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, import
+ *     deno task bench --only driver       one case: driver, memory, grouped, scale, import
  *     deno task bench --runtime=bun       the same on Bun (or node)
  */
 
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
       runtime: { type: "string", default: "deno" },
     },
   });
-  const names = ["driver", "memory", "grouped", "import"];
+  const names = ["driver", "memory", "grouped", "scale", "import"];
   if (only !== undefined && !names.includes(only)) {
     throw new Error(`No case "${only}": name one of ${names.join(", ")}`);
   }

@@ -6,6 +6,7 @@ import type { Case, Setting } from "./case.ts";
 const cases: Record<string, () => Promise<Case>> = {
   driver: async () => (await import("./cases/driver.ts")).driver,
   memory: async () => (await import("./cases/memory.ts")).memory,
+  scale: async () => (await import("./cases/scale.ts")).scale,
   grouped: async () => (await import("./cases/grouped.ts")).grouped,
 };
 
