@@ -377,7 +377,10 @@ export class Memcached implements AsyncDisposable {
 
   #close(): Promise<void> {
     if (this.#discovery === undefined) return this.#cluster.close();
-    return this.#discovery.close().then(() => this.#cluster.close());
+    const found = this.#discovery.close();
+    // Calls that wait for the first list are sent on before their servers close.
+    if (this.#unlisted) return found.then(() => this.#cluster.close());
+    return Promise.all([found, this.#cluster.close()]).then(() => {});
   }
 
   #observer({ verb }: Operation, server: string): Observer {

@@ -207,7 +207,7 @@ export class Discovery {
     for (const endpoint of this.#endpoints) {
       try {
         const { version, places } = await askForServers(endpoint, this.#settings);
-        if (version > this.#version) this.#use(places);
+        if (version > this.#version && !(this.#closed && this.listed)) this.#use(places);
         this.#version = Math.max(version, this.#version);
         this.listed = true;
         this.#failed = undefined;

@@ -102,6 +102,28 @@ test("an endpoint that is none, or does not answer, rejects what waits, and is a
   assert(await third instanceof ConnectionError);
 });
 
+test("a client that closes while it asks again takes no more calls, and no new list", async () => {
+  await using made = fakes({ servers: "config", discovery: { interval: "10s" } });
+  const { client, clock, sockets } = made;
+  const first = client.get("k");
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  made.socket.ready();
+  await clock.settle();
+  made.socket.reply(1, { status: 1 });
+  await first;
+  await clock.advance(10_000);
+  const closed = client.close();
+  await assertRejects(() => client.get("k"), ConnectionError, "the client is closed");
+  made.socket.open();
+  made.socket.say(listOf(2, "two||11211"));
+  await closed;
+  assertEquals(client.servers, ["one:11211"]);
+  assertEquals([clock.pending, sockets.every((socket) => socket.closed)], [0, true]);
+});
+
 test("of several endpoints the next one is asked when one fails", async () => {
   await using made = fakes({ servers: "first,second", discovery: true });
   const asked = made.client.get("k");
