@@ -316,7 +316,7 @@ export class ReplyReader extends Chunks implements Reply {
     return true;
   }
 
-  /** A code that answers another verb. It is said once its line is whole, so that the line can be quoted. */
+  /** A code that answers another verb. Two letters that are none begin a text, which is quoted once its line is whole. */
   #refuse(code: number, expected: Request): undefined {
     const known = Object.values(CODE).includes(code);
     if (!known) return readText(this.chunk.subarray(this.at, this.filled), expected);

@@ -108,3 +108,13 @@ test("meta: a server at its connection limit refuses by an error, and takes the 
   assertEquals((await last.set("a", "1")).stored, true);
   await last.close();
 });
+
+test("both wires: a server that allows no flush says so by the same error", async () => {
+  await using server = await freshServer(["-F"]);
+  for (const protocol of ["binary", "meta"] as const) {
+    await using client = new Memcached(server.address, { protocol });
+    const error = await client.flushAll().then(() => undefined, (error) => error);
+    assertEquals([error.name, error.status], ["ServerError", 0x20]);
+    assertEquals(await client.get("a"), undefined);
+  }
+});

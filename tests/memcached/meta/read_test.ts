@@ -163,6 +163,8 @@ test("ReplyReader refuses a value that does not end where its size says", () => 
       "VA 1 O\r\nxy\r\n",
       "VA 3 O\r\nx\r\nEN\r\n",
       "VA 1 O\r\nx\n\r",
+      "VA 1 O\r\nx\rx",
+      "VA 1 O\r\nxx\n",
       "VA 0 O\r\nx\r\n",
       "VA 2 O\r\nx\r\n\r\n",
     ]
@@ -392,6 +394,11 @@ test("ReplyReader ends statistics with END, RESET or an error", () => {
   ]);
 });
 
+test("ReplyReader takes an OK for the whole answer of a topic that is an order", () => {
+  const reply = readerOf("OK\r\n").next(asked(VERB.stats))!;
+  assertEquals([reply.status, reply.last, keyOf(reply), valueOf(reply)], [0, true, "", ""]);
+});
+
 test("ReplyReader takes the name of a statistic from its own line alone", () => {
   const request = asked(VERB.stats);
   const reader = readerOf("STAT\r\nSTAT\r\nPREFIX\r\nSTAT  x\r\nEND\r\n");
@@ -438,6 +445,11 @@ test("ReplyReader says what was left when the connection ends", () => {
     const cut = readerOf(said);
     assertEquals(cut.next(asked(verb)), undefined);
     assertMatch(cut.end()!.message, /the connection ended within a reply/, said);
+  }
+  // What only looks like the beginning of an answer.
+  for (const said of ["HDx", "VAL", "ENDE", "STATS x"]) assertEquals(readerOf(said).end()!.text, said);
+  for (const said of ["ST", "STA", "V", "VERS", "PREF", "RES"]) {
+    assertMatch(readerOf(said).end()!.message, /the connection ended within a reply/, said);
   }
   // In the middle of a value that is being joined.
   const joined = readerOf(`VA 5 ${O7}\r\nhe`);

@@ -218,6 +218,9 @@ const steps: readonly Step[] = [
     return [...(await client.stats("sizes")).values()].map((found) => [...found.keys()]);
   }],
   ["reset of the statistics", async (client) => [...(await client.stats("reset")).values()].map((found) => found.size)],
+  ["a topic that is an order", async (client) => {
+    return [...(await client.stats("detail on")).values(), ...(await client.stats("detail off")).values()];
+  }],
   ["the general statistics", async (client, { address }) => {
     const found = (await client.stats()).get(address)!;
     return ["pid", "version", "curr_items", "cmd_get", "limit_maxbytes"].map((name) => [name, found.has(name)]);
