@@ -77,4 +77,5 @@ export type {
 export type { Clock } from "./src/clock.ts";
 export type { Duration } from "./src/duration.ts";
 export type { Random } from "./src/random.ts";
+export type { Told } from "./src/told.ts";
 export * from "./src/errors.ts";

@@ -16,3 +16,6 @@ export function assertKnown(options: object, known: Readonly<Record<string, true
     throw new TypeError(`Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(known).join(", ")}`);
   }
 }
+
+/** A key for an error's text. Keys may be long. */
+export const quoted = (key: string): string => JSON.stringify(key.length > 300 ? `${key.slice(0, 300)}…` : key);

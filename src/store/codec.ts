@@ -2,9 +2,8 @@ import { CacheValueError } from "../errors.ts";
 import { assertKnown } from "../known.ts";
 import { compress, decompress } from "./compress.ts";
 import { join } from "./join.ts";
-import { assertDepth } from "./depth.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
-import { MAX_DEPTH } from "./walk.ts";
+import { assertDepth, MAX_DEPTH } from "./walk.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
 export interface Codec {

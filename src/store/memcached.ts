@@ -1,4 +1,5 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
+import { quoted } from "../known.ts";
 import type { WriteResult } from "../memcached/answer.ts";
 import { getFor, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
@@ -8,7 +9,6 @@ import type { Told } from "../told.ts";
 import { assertCodec, type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
-import { quoted } from "./quoted.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
 
 /** How a MemcachedStore works. */

@@ -1,13 +1,12 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
 import { type Clock, clockOf } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
-import { assertKnown } from "../known.ts";
+import { assertKnown, quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
 import { assertCodec, type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
 import { Lru, LruNode } from "./lru.ts";
-import { quoted } from "./quoted.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "./store.ts";
 import { weighText } from "./weigh.ts";
 

@@ -1,11 +1,11 @@
 import { type Clock, clockOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
+import { quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { Lru, LruNode } from "./lru.ts";
 import { type PlainText, readText, writeText } from "./plain_text.ts";
-import { quoted } from "./quoted.ts";
 import type { Entry, Found, Over, Store, Token, ValueEntry } from "./store.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { CacheValueError } from "../errors.ts";
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
-import { assertDepth } from "./depth.ts";
 import { join } from "./join.ts";
 import type { ValueEntry } from "./store.ts";
+import { assertDepth } from "./walk.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
 
 /*

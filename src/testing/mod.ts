@@ -6,6 +6,7 @@
  */
 export type { Clock } from "../clock.ts";
 export type { Random } from "../random.ts";
+export type { Told } from "../told.ts";
 export type * from "../store/store.ts";
 export { type ConformanceTest, storeConformance } from "./conformance.ts";
 export type { ConformanceOptions } from "./subject.ts";
