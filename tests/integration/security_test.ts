@@ -1,0 +1,308 @@
+/** What a stranger may try, by arguments, by what lies under our keys, by what answers; and what must not be told. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
+import {
+  cached,
+  CacheKeyError,
+  CacheValueError,
+  type Entry,
+  GroupBackend,
+  MemcachedStore,
+  MemoryStore,
+  type Store,
+} from "@x/cache-utils";
+import { Memcached } from "@x/cache-utils/memcached";
+import { SeededRandom } from "../../src/testing/seeded_random.ts";
+import { warnings } from "../cached/_fake_backend.ts";
+import { freshServer, type Server } from "../_memcached.ts";
+import { type Pair, Pairs, tagOf } from "./_pairs.ts";
+
+const PAIRS = 10_000;
+/** A driver takes 10,000 requests at once; a miss costs up to four. */
+const AT_ONCE = 1000;
+
+const STORES: Readonly<Record<string, (server: Server) => Store>> = {
+  memory: () => new MemoryStore(),
+  binary: ({ address }) => new MemcachedStore(address, { timeout: "20s", connectTimeout: "20s" }),
+  meta: ({ address }) => new MemcachedStore(address, { protocol: "meta", timeout: "20s", connectTimeout: "20s" }),
+};
+
+// ──────────────── keys ────────────────
+
+const pairs = (): Pair[] => {
+  const source = new Pairs(new SeededRandom(20));
+  return Array.from({ length: PAIRS }, () => source.next());
+};
+
+test("10,000 generated pairs of argument lists: two calls have two keys, one call has one, and all are legal", () => {
+  const { key } = cached((..._: unknown[]) => 1, {
+    name: "pairs",
+    backend: new GroupBackend({ store: new MemoryStore() }),
+  });
+  const encoder = new TextEncoder();
+  const byKey = new Map<string, string>();
+  const classes = new Set<string>();
+  for (const { of, left, right, same } of pairs()) {
+    classes.add(of);
+    const keys = [left, right].map((list) => {
+      const text = key(...list), tag = tagOf(list);
+      assert(encoder.encode(text).length <= 250, text);
+      assert(!/[\0-\x20\x7f]/.test(text) && text.isWellFormed(), text);
+      assertEquals(byKey.get(text) ?? tag, tag, `${of}: two calls under ${text}`);
+      byKey.set(text, tag);
+      return text;
+    });
+    assertEquals(keys[0] === keys[1], same, `${of}: ${keys.join("   ")}`);
+  }
+  assertEquals(new Set(byKey.values()).size, byKey.size, "one call has one key");
+  assertEquals(classes.size, 18);
+});
+
+for (const [kind, storeOn] of Object.entries(STORES)) {
+  test(
+    `${kind}: the calls of 10,000 generated pairs get their own values, computed once`,
+    { timeout: 60_000 },
+    async () => {
+      await using server = await freshServer(["-m", "256"]);
+      await using backend = new GroupBackend({ store: storeOn(server), storeTimeout: "20s" });
+      let computations = 0;
+      const told = cached((...list: unknown[]) => (computations++, tagOf(list)), { name: "told", backend });
+      const lists = pairs().flatMap(({ left, right }) => [left, right]);
+      for (let round = 0; round < 2; round++) {
+        for (let from = 0; from < lists.length; from += AT_ONCE) {
+          const some = lists.slice(from, from + AT_ONCE);
+          const answers = await Promise.all(some.map((list) => told(...list)));
+          some.forEach((list, n) => assertEquals(answers[n], tagOf(list)));
+        }
+        assertEquals(computations, new Set(lists.map(tagOf)).size, `round ${round}`);
+      }
+    },
+  );
+}
+
+for (const [kind, storeOn] of Object.entries(STORES)) {
+  test(`${kind}: a key is no proof: under a forged md5 a call finds nothing, and keeps its own value`, async () => {
+    await using server = await freshServer();
+    const store = storeOn(server);
+    await using backend = new GroupBackend({ store, project: "forged" });
+    const computed: string[] = [];
+    const long = cached((text: string) => (computed.push(text), `value of ${text}`), { name: "long", backend });
+    const mine = "x".repeat(300) + "mine", theirs = "x".repeat(300) + "theirs";
+    const bare = `forged::long("${theirs}")`;
+    const times = { freshUntil: Date.now() + 60_000, staleUntil: Date.now() + 90_000, generations: [] };
+    await long(theirs);
+    const { entry } = (await store.get(long.key(theirs)))!;
+    assert(entry.kind === "value" && entry.fullKey === bare, "a truncated key keeps the full one beside it");
+    const forgeries: Entry[] = [
+      entry,
+      { kind: "value", value: "without a full key", ...times },
+      { kind: "value", value: "the kept key as the full one", fullKey: long.key(mine), ...times },
+      { kind: "value", value: "nearly", fullKey: `${bare.slice(0, -9)}mine"`, ...times },
+      { kind: "lease", nonce: "somebody's", fullKey: bare, generations: [] },
+      { kind: "uncacheable", fullKey: bare, generations: [] },
+    ];
+    for (const forged of forgeries) {
+      await store.set(long.key(mine), forged, 60_000, "anything");
+      assertEquals(await long.peek(mine), undefined);
+      computed.length = 0;
+      assertEquals(await long(mine), `value of ${mine}`);
+      assertEquals(await long(mine), `value of ${mine}`);
+      assertEquals(computed, [mine], "a miss, then a hit");
+    }
+    assertEquals(await long.peek(theirs), `value of ${theirs}`);
+  });
+
+  test(`${kind}: values, arguments, names and groups called __proto__ are data, and no prototype is written to`, async () => {
+    await using server = await freshServer();
+    await using backend = new GroupBackend({ store: storeOn(server), project: "__proto__" });
+    const before = prototypes();
+    const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[{"__proto__":null}]}';
+    const made = cached((..._: unknown[]) => JSON.parse(bomb), { name: "__proto__", group: "__proto__", backend });
+    for (const args of [["__proto__"], ["constructor"], [JSON.parse(bomb)], [{ ["__proto__"]: [] }]]) {
+      for (let calls = 0; calls < 2; calls++) {
+        const value = await made(...args);
+        assert(Object.hasOwn(value, "__proto__") && Object.getPrototypeOf(value) === Object.prototype);
+        assertEquals([JSON.stringify(value), value.polluted], [bomb, undefined]);
+      }
+    }
+    assertEquals(backend.stats.hit, 4);
+    await backend.invalidateGroup("__proto__");
+    assertEquals(await made.peek("__proto__"), undefined);
+    assertEquals(prototypes(), before);
+  });
+
+  test(`${kind}: bottomless arguments are refused, bottomless results are returned and not kept`, async () => {
+    await using server = await freshServer();
+    await using backend = new GroupBackend({ store: storeOn(server) });
+    const errors: unknown[] = [];
+    backend.on("storeError", ({ error }) => errors.push(error));
+    const deep = cached((levels: unknown) => nested(Number(levels)), { name: "deep", backend });
+    await assertRejects(() => deep(nested(100_000)), CacheKeyError, "more than 500 levels");
+    const warned = await warnings(async () => {
+      for (let calls = 0; calls < 2; calls++) assert(Array.isArray(await deep(100_000)));
+    });
+    assertEquals(warned.length, 1);
+    assert(errors.length > 0 && errors.every((error) => error instanceof CacheValueError));
+    assertEquals(await deep.peek(100_000), undefined);
+  });
+}
+
+// ──────────────── what lies under our keys ────────────────
+
+/** Of the built-ins that somebody might reach: their own names, and one that none of them has. */
+const prototypes = () =>
+  [Object, Array, Function, Map, Date, Uint8Array].map((kind) => [
+    Reflect.ownKeys(kind.prototype).length,
+    Reflect.ownKeys(kind).length,
+    (kind.prototype as { polluted?: unknown }).polluted,
+  ]);
+
+function nested(levels: number): unknown {
+  let value: unknown = 1;
+  for (let n = 0; n < levels; n++) value = [value];
+  return value;
+}
+
+const HEAD_BYTES = 26;
+
+/** What a stranger could put in the place of a whole entry, whose head is `HEAD_BYTES` long. */
+function* garbage(entry: Uint8Array, random: SeededRandom): Generator<readonly [what: string, bytes: Uint8Array]> {
+  const encoder = new TextEncoder();
+  const below = (most: number) => Math.floor(random.fraction() * most);
+  const withByte = (at: number, byte: number) => {
+    const changed = entry.slice();
+    changed[at] = byte;
+    return changed;
+  };
+  /** An entry that is fresh, with this in the place of its value. */
+  const body = (...parts: (Uint8Array | readonly number[])[]) => {
+    const bytes = parts.flatMap((part) => [...part]);
+    return Uint8Array.from([...entry.subarray(0, HEAD_BYTES), ...bytes]);
+  };
+  const uint32 = (n: number) => [n >>> 24, n >>> 16 & 255, n >>> 8 & 255, n & 255];
+  const json = (text: string) => body([0x20], encoder.encode(text));
+  const tree = (text: string) => body([2], uint32(text.length), encoder.encode(text));
+  const packed = (bytes: Uint8Array, claims = bytes.length) => body([3], uint32(claims), deflateRawSync(bytes));
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+
+  for (const text of ["", "0", "123", "18446744073709551616", "null", "OK", '{"value":1}', 'O:8:"stdClass":0:{}']) {
+    yield [`the text ${text}`, encoder.encode(text)];
+  }
+  for (let n = 0; n < 200; n++) yield ["random bytes", Uint8Array.from({ length: below(400) }, () => below(256))];
+  for (let n = 0; n < 100; n++) {
+    const noise = Uint8Array.from({ length: below(200) }, () => below(256));
+    yield ["an entry's first bytes, and random ones", Uint8Array.from([...entry.subarray(0, below(10)), ...noise])];
+  }
+  for (let length = 0; length < entry.length; length++) yield ["a truncated entry", entry.slice(0, length)];
+  for (const version of [0, 2, 3, 255]) yield [`an entry of format version ${version}`, withByte(2, version)];
+  for (const kind of [3, 255]) yield [`an entry of the kind ${kind}`, withByte(3, kind)];
+  yield ["an entry of 65,535 groups", withByte(4, 255)];
+  yield ["an entry whose full key would have 4 GiB", withByte(6, 0xfe)];
+  yield ["a value without a form", body()];
+  yield ["a value of an unknown form", body([77], encoder.encode("1"))];
+  yield ["a value nested 100,000 deep", json(deep)];
+  yield ["a tree nested 100,000 deep", tree(deep)];
+  yield ["a value nested 100,000 deep, compressed", packed(encoder.encode(" " + deep))];
+  yield ["a Map that claims to be long", tree('{"$":["Map",{"length":4294967295}]}')];
+  yield ["bytes that claim to be many", tree('{"$":["Uint8Array",4294967295]}')];
+  yield ["an object of a kind that is none of ours", tree('{"$":["constructor",["return process"]]}')];
+  yield ["a RegExp that is none", tree('{"$":["RegExp","(","",0]}')];
+  yield ["a stream that is none", body([3], uint32(9), [1, 2, 3])];
+  const zeros = new Uint8Array(100_000_000);
+  yield ["a stream of 100 MB that says so", packed(zeros)];
+  yield ["a stream of 100 MB that says it has 1 KiB", packed(zeros, 1024)];
+  yield ["a stream of 100 MB that says it has nothing", packed(zeros, 0)];
+  yield ["a stream of 100 MB that says it has 64 MiB", packed(zeros, 64 * 1024 * 1024)];
+  yield ["a stream that says it has 4 GiB", packed(new Uint8Array(100), 0xffffffff)];
+  yield [
+    "a stream in a stream",
+    packed(Uint8Array.from([3, ...uint32(5), ...deflateRawSync(encoder.encode(" true"))])),
+  ];
+}
+
+for (const protocol of ["binary", "meta"] as const) {
+  test(`${protocol}: whatever lies under our keys, the function's value is returned, and replaces it`, {
+    timeout: 60_000,
+  }, async () => {
+    await using server = await freshServer();
+    await using stranger = new Memcached(server.address, { protocol, timeout: "20s" });
+    const store = new MemcachedStore(server.address, { protocol, timeout: "20s" });
+    await using backend = new GroupBackend({ store, project: "garbage", storeTimeout: "20s" });
+    const errors: unknown[] = [];
+    backend.on("storeError", ({ error }) => errors.push(error));
+    const before = prototypes();
+    let computations = 0;
+    const plain = cached((n: number) => (computations++, { n }), { name: "plain", backend });
+    await plain(-1);
+    const entry = (await stranger.get(plain.key(-1)))!.bytes;
+    let count = 0;
+    for (const [what, bytes] of garbage(entry, new SeededRandom(3))) {
+      const n = count++, key = plain.key(n);
+      // Some with the flags of other clients, which mean "compressed" or "serialized" to them.
+      await stranger.set(key, bytes, { flags: n % 3 });
+      const answers = await Promise.all([plain.peek(n), backend.get(`plain(${n})`), backend.getMany([`plain(${n})`])]);
+      assertEquals(answers as unknown[], [undefined, undefined, new Map()], what);
+      computations = 0;
+      assertEquals([await plain(n), await plain(n)], [{ n }, { n }], what);
+      assertEquals(computations, 1, `${what}: a miss, then a hit`);
+    }
+    assert(count > 360, `${count} kinds`);
+    assertEquals(errors, []);
+    assertEquals(prototypes(), before);
+  });
+
+  test(`${protocol}: a value with __proto__ that a stranger wrote is read as data`, async () => {
+    await using server = await freshServer();
+    await using stranger = new Memcached(server.address, { protocol });
+    const store = new MemcachedStore(server.address, { protocol });
+    await using backend = new GroupBackend({ store });
+    const before = prototypes();
+    const plain = cached((_: string) => ({ mine: true } as Record<string, unknown>), { name: "plain", backend });
+    await plain("whole");
+    const head = (await stranger.get(plain.key("whole")))!.bytes.subarray(0, HEAD_BYTES);
+    const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
+    const trees = ['{"$":["plain",{"__proto__":{"polluted":1}}]}', '{"$":["bare",{"__proto__":{"polluted":1}}]}'];
+    const text = (json: string) => [...new TextEncoder().encode(json)];
+    const bodies = [[0x20, ...text(bomb)], ...trees.map((tree) => [2, 0, 0, 0, tree.length, ...text(tree)])];
+    for (const [n, body] of bodies.entries()) {
+      await stranger.set(plain.key(`${n}`), Uint8Array.from([...head, ...body]));
+      const value = await plain(`${n}`);
+      assert(Object.hasOwn(value, "__proto__") && value.mine === undefined, `body ${n} is a hit`);
+      assertEquals([value.polluted, ({} as { polluted?: 1 }).polluted], [undefined, undefined]);
+    }
+    assertEquals(prototypes(), before);
+  });
+
+  test(`${protocol}: garbage in the place of a counter or a mint lock hangs nobody and keeps nothing old`, {
+    timeout: 30_000,
+  }, async () => {
+    await using server = await freshServer();
+    await using stranger = new Memcached(server.address, { protocol });
+    const store = new MemcachedStore(server.address, { protocol });
+    await using backend = new GroupBackend({ store, project: "garbage" });
+    let computations = 0;
+    const grouped = cached(() => ++computations, { name: "grouped", group: "g", backend });
+    const bytes = [
+      Uint8Array.of(),
+      Uint8Array.of(0xc1, 0x75, 1),
+      new Uint8Array(1000),
+      new TextEncoder().encode("-1e9"),
+    ];
+    for (const [n, one] of bytes.entries()) {
+      await grouped();
+      await stranger.set("garbage:%group:g", one);
+      assertEquals(await grouped(), computations);
+      assertEquals(computations, 2 * n + 2, "other generations: a miss");
+      assertEquals(await grouped(), computations);
+      await stranger.set("garbage:%group:g", one);
+      await backend.invalidateGroup("g");
+      assertEquals(await grouped.peek(), undefined);
+    }
+    const stale = cached(() => "new", { name: "stale", backend });
+    await stranger.set("garbage:%mint::stale()", "not a lock", { ttl: 2 });
+    await backend.set("stale()", "old", { ttl: "1ms", stale: "1m" });
+    assertEquals(await stale(), "old", "served while the refresh waits for the lock to go");
+  });
+}
