@@ -201,7 +201,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #open(connect: Connect): void {
     if (this.#state === "ended") return;
     // Told before `connect` returns, `opened` would find no socket: sockets tell later.
-    this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+    try {
+      this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+    } catch (error) {
+      // Bun and Node throw at once for a key or a certificate that they cannot read. Its server may not know it yet.
+      return queueMicrotask(() => this.closed(error as Error));
+    }
     if (!this.#referenced) this.#socket.unref();
   }
 
