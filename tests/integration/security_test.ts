@@ -1,22 +1,30 @@
 /** What a stranger may try, by arguments, by what lies under our keys, by what answers; and what must not be told. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import {
   cached,
   CacheKeyError,
   CacheValueError,
+  configure,
   type Entry,
   GroupBackend,
   MemcachedStore,
   MemoryStore,
   type Store,
 } from "@x/cache-utils";
-import { Memcached } from "@x/cache-utils/memcached";
+import { Memcached, type MemcachedOptions } from "@x/cache-utils/memcached";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { warnings } from "../cached/_fake_backend.ts";
 import { freshServer, type Server } from "../_memcached.ts";
+import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../memcached/_certificates.ts";
+import { hostile } from "../memcached/_hostile.ts";
+import { LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
+import { Evidence } from "./_evidence.ts";
 import { type Pair, Pairs, tagOf } from "./_pairs.ts";
 
 const PAIRS = 10_000;
@@ -306,3 +314,233 @@ for (const protocol of ["binary", "meta"] as const) {
     assertEquals(await stale(), "old", "served while the refresh waits for the lock to go");
   });
 }
+
+// ──────────────── secrets ────────────────
+
+const PLANTED = { username: "planted-user-5d2", password: "planted/pass?word#9f3" } as const;
+const BRIEF: MemcachedOptions = { timeout: "150ms", connectTimeout: "150ms" };
+
+/** As it stands, and as it may be dressed. */
+function assertAbsent(evidence: Evidence, secrets: readonly string[]): void {
+  const { text } = evidence;
+  for (const secret of secrets) {
+    const bytes = new TextEncoder().encode(secret);
+    const dressed = [
+      secret,
+      encodeURIComponent(secret),
+      btoa(secret),
+      JSON.stringify(secret).slice(1, -1),
+      [...bytes].join(),
+      [...bytes].join(", "),
+      [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+      [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" "),
+    ];
+    for (const form of dressed) {
+      const at = text.indexOf(form);
+      assert(at === -1, `told: ${text.slice(Math.max(at - 200, 0), at + 200)}`);
+    }
+  }
+}
+
+/** Every verb of every layer, whatever becomes of it, and the layers themselves. */
+async function session(evidence: Evidence, backend: GroupBackend, client?: Memcached, midway?: () => unknown) {
+  if (client !== undefined) evidence.listen(backend, client);
+  const weather = cached((city: string) => `rain in ${city}`, { name: "weather", group: "cities", backend });
+  for (const break_ of [midway, undefined]) {
+    for (let n = 0; n < 2; n++) {
+      await Promise.all([
+        () => weather("oslo"),
+        () => weather.refresh("oslo"),
+        () => weather.peek("oslo"),
+        () => weather.set(["oslo"], "sun"),
+        () => weather.invalidate("oslo"),
+        () => backend.invalidateGroup("cities"),
+        () => backend.getMany(["a", "b"]),
+        () => client?.get("k"),
+        () => client?.set("k", "v"),
+        () => client?.incr("n", 1, { initial: 1 }),
+        () => client?.getMulti(["a", "b", "c"]),
+        () => client?.stats(),
+        () => client?.version(),
+      ].map((work) => evidence.settle(work)));
+    }
+    await break_?.();
+  }
+  for (const thing of [backend, client, weather, weather.key("oslo"), backend.stats]) evidence.add(thing);
+  await evidence.settle(() => backend.close());
+  await evidence.settle(() => client?.close());
+  await evidence.settle(() => client?.get("closed"));
+}
+
+async function onClient(
+  evidence: Evidence,
+  server: string,
+  options: MemcachedOptions,
+  midway?: () => unknown,
+): Promise<void> {
+  const client = new Memcached(server, { ...BRIEF, ...options });
+  const store = new MemcachedStore(client);
+  evidence.add(store);
+  await session(evidence, new GroupBackend({ store }), client, midway);
+}
+
+const withLogin = Object.values(PLANTED);
+
+test(
+  "a login in a URL is in no error, no event and no object, whatever the server makes of it",
+  { timeout: 60_000 },
+  async () => {
+    using evidence = new Evidence();
+    await using plain = await freshServer();
+    const [username, password] = withLogin.map(encodeURIComponent);
+    const login = `${username}:${password}`;
+    try {
+      for (const protocol of ["binary", "meta", "auto"]) {
+        for (const where of [`memcached://${login}@${plain.address}`, `memcacheds://${login}@${plain.address}`]) {
+          await session(evidence, configure(`${where}/?protocol=${protocol}&timeout=150ms&connectTimeout=150ms`));
+        }
+      }
+      // Nobody else's machine is sent a password in plain text.
+      await session(evidence, configure(`memcached://${login}@192.0.2.1/?timeout=150ms&connectTimeout=150ms`));
+    } finally {
+      configure({});
+    }
+    assert(evidence.errors > 100, `${evidence.errors} errors`);
+    assertEquals(
+      ["cache-utils:call", "cache-utils:store-error", "memcached:dead", "memcached:operation"]
+        .filter((name) => !evidence.channels.includes(name)),
+      [],
+    );
+    assertAbsent(evidence, [...withLogin, password!]);
+  },
+);
+
+test("a login that stands where it should not is not repeated by the error", () => {
+  using evidence = new Evidence();
+  const { username, password } = PLANTED;
+  const attempts: (() => unknown)[] = [
+    ...[
+      `memcached://${username}:${password}@127.0.0.1/`,
+      `memcached://${username}:%zz${password}@127.0.0.1/`,
+      `memcached://${username}@127.0.0.1/?password=${encodeURIComponent(password)}`,
+      `memcached://127.0.0.1/?ttl=${username}:x@y`,
+      `memcached://${username}:x@/`,
+      `memcached://:${username}@127.0.0.1/`,
+      `memcached://${username}:1:127.0.0.1:11211/`,
+      `memory://${username}:x@/`,
+      `redis://${username}:x@127.0.0.1/`,
+      `${username}:x@127.0.0.1:11211`,
+      `memcached//${username}:x@127.0.0.1`,
+    ].map((url) => () => configure(url)),
+    ...[
+      `memcached://${username}:x@127.0.0.1/`,
+      `${username}:x@127.0.0.1:11211`,
+      `127.0.0.1:11211,${username}:x@127.0.0.1:11212`,
+    ].flatMap((server) => [() => new Memcached(server), () => new MemcachedStore([server])]),
+    () => new Memcached("127.0.0.1", { username }),
+    () => new Memcached("127.0.0.1", { password }),
+    () => new Memcached("127.0.0.1", { username, password: `${password}\r\n` }),
+    () => new Memcached("127.0.0.1", { username: `${username} x`, password }),
+    () => new Memcached("127.0.0.1", { username, password: { password } as never }),
+    () => new Memcached("127.0.0.1", { tls: { key: password } }),
+    () => new Memcached("127.0.0.1", { tls: { cert: password, key: `-----BEGIN ${password}` } }),
+    () => new Memcached("127.0.0.1", { tls: password as never }),
+  ];
+  for (const attempt of attempts) evidence.add(assertThrows(attempt, TypeError));
+  assertEquals(evidence.errors, attempts.length);
+  assertAbsent(evidence, withLogin);
+});
+
+for (const protocol of ["binary", "meta", "auto"] as const) {
+  test(`${protocol}: a server that repeats what it was told does not make us repeat the password`, {
+    timeout: 60_000,
+  }, async () => {
+    using evidence = new Evidence();
+    const readable = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes).replace(/[^ -~]+/g, " ");
+    const answers: ((bytes: Uint8Array) => string | Uint8Array)[] = [
+      (bytes) => bytes,
+      (bytes) => `ERROR ${readable(bytes)}\r\n`,
+      (bytes) => `CLIENT_ERROR unknown command: ${readable(bytes)}\r\n`,
+      (bytes) => `SERVER_ERROR ${readable(bytes)}\r\n`,
+      (bytes) => `HTTP/1.1 400 ${readable(bytes)}\r\n\r\n`,
+      (bytes) => readable(bytes),
+      // The frame that it got, as a refusal whose text is that frame.
+      (bytes) => {
+        const text = new TextEncoder().encode(readable(bytes));
+        const head = new Uint8Array(24);
+        head.set(bytes.subarray(0, 24));
+        head.set([0x81, bytes[1]!, 0, 0, 0, 0, 0, 0x20], 0);
+        new DataView(head.buffer).setUint32(8, text.length);
+        return Uint8Array.from([...head, ...text]);
+      },
+    ];
+    for (const answer of answers) {
+      await using server = await hostile((socket) =>
+        socket.on("data", (bytes: Uint8Array) => void socket.write(answer(new Uint8Array(bytes))))
+      );
+      await onClient(evidence, server.address, { ...PLANTED, protocol });
+    }
+    assert(evidence.errors > 100, `${evidence.errors} errors`);
+    assertAbsent(evidence, withLogin);
+  });
+}
+
+test("a TLS key and a login through TLS are in no error, no event and no object", { timeout: 60_000 }, async () => {
+  using evidence = new Evidence();
+  await using strict = await freshServer(tlsArguments("server", onlyKnownClients()));
+  await using plain = await freshServer();
+  const [ca, stranger, cert, key] = await Promise.all([
+    certificate("authority"),
+    certificate("stranger"),
+    certificate("client"),
+    keyOf("client"),
+  ]);
+  const lines = key.split("\n").filter((line) => line.length > 20 && !line.startsWith("-----"));
+  const broken = key.replace(lines[1]!, lines[1]!.slice(0, -8));
+  await onClient(evidence, plain.address, { tls: { ca, cert, key } });
+  await onClient(evidence, strict.address, { tls: { ca: stranger, cert, key } });
+  await onClient(evidence, strict.address, { tls: { ca, cert, key: broken } });
+  await onClient(evidence, strict.address, { tls: { ca, cert, key }, ...PLANTED });
+  await onClient(evidence, strict.address, { tls: { ca, cert, key }, ...PLANTED, protocol: "meta" });
+  await onClient(evidence, strict.address, { tls: { ca, cert, key } }, () => strict.kill());
+  assert(evidence.errors > 100, `${evidence.errors} errors`);
+  assertAbsent(evidence, [...withLogin, ...lines]);
+});
+
+const noSasl = await withoutSasl();
+test(
+  "SASL: passwords, right and wrong, are in no error, no event and no object",
+  { skip: noSasl, timeout: 60_000 },
+  async () => {
+    using evidence = new Evidence();
+    await using server = await saslServer();
+    for (const protocol of ["binary", "meta", "auto"] as const) {
+      await onClient(evidence, server.address, { ...LOGIN, ...BRIEF, password: PLANTED.password, protocol });
+      await onClient(evidence, server.address, { ...PLANTED, protocol });
+    }
+    await onClient(evidence, server.address, LOGIN, () => server.stop());
+    server.resume();
+    await onClient(evidence, server.address, LOGIN, () => server.kill());
+    assert(evidence.errors > 100, `${evidence.errors} errors`);
+    assertAbsent(evidence, [...withLogin, ...Object.values(LOGIN)]);
+  },
+);
+
+test("authfile: passwords, right and wrong, are in no error, no event and no object", { timeout: 60_000 }, async () => {
+  using evidence = new Evidence();
+  const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
+  try {
+    await writeFile(join(folder, "users"), `${PLANTED.username}:${PLANTED.password}\n`);
+    await using server = await freshServer(["-Y", join(folder, "users")]);
+    for (const protocol of ["binary", "meta", "auto"] as const) {
+      await onClient(evidence, server.address, { ...PLANTED, password: LOGIN.password, protocol });
+    }
+    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.stop());
+    server.resume();
+    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.kill());
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  assert(evidence.errors > 100, `${evidence.errors} errors`);
+  assertAbsent(evidence, [...withLogin, LOGIN.password]);
+});
