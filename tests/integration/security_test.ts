@@ -1,10 +1,14 @@
 /** What a stranger may try, by arguments, by what lies under our keys, by what answers; and what must not be told. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import process from "node:process";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { deflateRawSync } from "node:zlib";
 import {
   cached,
@@ -24,6 +28,7 @@ import { freshServer, type Server } from "../_memcached.ts";
 import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../memcached/_certificates.ts";
 import { hostile } from "../memcached/_hostile.ts";
 import { LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
+import { commandOf } from "./_processes.ts";
 import { Evidence } from "./_evidence.ts";
 import { type Pair, Pairs, tagOf } from "./_pairs.ts";
 
@@ -543,4 +548,59 @@ test("authfile: passwords, right and wrong, are in no error, no event and no obj
   }
   assert(evidence.errors > 100, `${evidence.errors} errors`);
   assertAbsent(evidence, [...withLogin, LOGIN.password]);
+});
+
+// ──────────────── permissions ────────────────
+
+const LEAST = fileURLToPath(new URL("./_least.ts", import.meta.url));
+/** Its path goes by the environment: where Deno's node:child_process sees it among the arguments, it adds `-A`. */
+const runDeno = (args: readonly string[]) =>
+  promisify(execFile)("sh", ["-c", 'exec "$DENO" "$@"', "sh", ...args], {
+    env: { ...process.env, DENO: commandOf("deno", LEAST).path },
+    timeout: 30_000,
+  });
+const noDeno = await runDeno(["--version"]).then(
+  () => false as const,
+  () => "there is no deno to run",
+);
+
+/** Runs the program in Deno with these permissions and no others; nobody is asked for more. */
+async function least(permissions: readonly string[], ...args: string[]) {
+  const { stdout, stderr } = await runDeno(["run", "--no-prompt", "--no-check", ...permissions, LEAST, ...args]);
+  return { ...JSON.parse(stdout), stderr };
+}
+
+const WHOLE = {
+  lengths: [50_000, 50_000, 50_000],
+  promises: ["kept", "kept"],
+  computations: 2,
+  errors: [],
+  stderr: "",
+};
+
+test("in memory no permission is needed", { skip: noDeno, timeout: 60_000 }, async () => {
+  assertEquals(await least([]), WHOLE);
+});
+
+test(
+  "on memcached --allow-net=host:port is all that is needed, on both wires",
+  { skip: noDeno, timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    for (const protocol of ["binary", "meta", "auto"]) {
+      assertEquals(await least([`--allow-net=${server.address}`], server.address, protocol), WHOLE, protocol);
+    }
+  },
+);
+
+test("without that permission calls are answered all the same, and the store errors say what is missing", {
+  skip: noDeno,
+  timeout: 60_000,
+}, async () => {
+  await using server = await freshServer();
+  for (const permissions of [[], [`--allow-net=127.0.0.1:${server.port === 1 ? 2 : 1}`]]) {
+    const { lengths, promises, computations, errors } = await least(permissions, server.address);
+    assertEquals([lengths, promises, computations], [[50_000, 50_000, 50_000], ["rejected", "rejected"], 3]);
+    assert(errors.length > 0 && errors.every((error: string) => error.includes("--allow-net")), errors[0]);
+  }
 });
