@@ -18,6 +18,8 @@ export type WriteResult = Stored | {
 /** Who answers: the connection, which items and writes remember as the one that gave their cas. */
 export interface Answerer {
   readonly server: string;
+  /** What the server says as it may stand in an error. */
+  shown(text: string): string;
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -70,7 +72,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
       if (status === STATUS.ok) return operation.succeed(undefined, "ok");
       break;
   }
-  operation.fail(refused(operation, from.server, status, textOf(reply)));
+  operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
 }
 
 /** A fenced operation whose connection is gone: certainly not done. */
@@ -87,7 +89,9 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
 function gather(operation: Operation, reply: Reply, from: Answerer): void {
   const items = (operation.gathered ??= new Map()) as Map<string, Item>;
   if (reply.last) return operation.succeed(items, "ok");
-  if (reply.status !== STATUS.ok) return operation.fail(refused(operation, from.server, reply.status, textOf(reply)));
+  if (reply.status !== STATUS.ok) {
+    return operation.fail(refused(operation, from.server, reply.status, from.shown(textOf(reply))));
+  }
   const key = operation.details!.keys![reply.index]!;
   items.set(key, new ReceivedItem(key, reply, from));
 }

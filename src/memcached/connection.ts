@@ -10,7 +10,7 @@ import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
 import type { ConnectionListener, ConnectionSettings } from "./contract.ts";
 import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
-import { exposes, Handshake } from "./handshake.ts";
+import { exposes, Handshake, withoutLogin } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
 import type { Carrier, Operation } from "./operation.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -145,6 +145,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#end(cause, "broken");
   }
 
+  shown(text: string): string {
+    return withoutLogin(text, this.#settings.login);
+  }
+
   // ── the socket tells ──
 
   opened(): void {
@@ -201,7 +205,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #open(connect: Connect): void {
     if (this.#state === "ended") return;
     // Told before `connect` returns, `opened` would find no socket: sockets tell later.
-    this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+    try {
+      this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+    } catch (error) {
+      // Bun and Node throw at once for a key or a certificate that they cannot read. Its server may not know it yet.
+      return queueMicrotask(() => this.closed(error as Error));
+    }
     if (!this.#referenced) this.#socket.unref();
   }
 
@@ -245,7 +254,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       }
       wires.doubt();
     }
-    this.#end(unreadable(found, this.server), "broken");
+    const isTold = this.#settings.login === undefined || tooManyConnections(found.text ?? "");
+    this.#end(unreadable(isTold ? found : found.unquoted(), this.server), "broken");
   }
 
   #reopen(): void {

@@ -101,9 +101,8 @@ export const tooManyConnections = (text: string): boolean => TOO_MANY_CONNECTION
 
 /** The bytes make no sense: why the connection is given up. */
 export function unreadable(found: Unreadable, server: string): MemcachedError {
-  const { text } = found;
-  if (text !== undefined && tooManyConnections(text)) {
-    return new ConnectionError(`${server} refused the connection: "${text}"`, server, { cause: found });
+  if (found.text !== undefined && tooManyConnections(found.text)) {
+    return new ConnectionError(`${server} refused the connection: "Too many open connections"`, server);
   }
   return new ProtocolError(`${server} sent ${found.message}`, server, { cause: found });
 }

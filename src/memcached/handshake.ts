@@ -72,6 +72,13 @@ export class Handshake {
   }
 }
 
+/** What a server says, without the login that it was sent and may repeat. */
+export function withoutLogin(text: string, login: Login | undefined): string {
+  if (login === undefined) return text;
+  const secrets = [login.password, login.username].filter((secret) => secret !== "");
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, "…"), text);
+}
+
 /** This machine. A name that only resolves to it does not count: another name server may think otherwise. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 

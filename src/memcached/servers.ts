@@ -63,5 +63,8 @@ function parseServer(text: string): ServerPlace {
   };
 }
 
+/** What has an @ may have a login before it, which no error repeats. */
 const unreadable = (text: string, remedy: string): TypeError =>
-  new TypeError(`Cannot use ${quote(text)} in \`servers\`: ${remedy}`);
+  text.includes("@")
+    ? new TypeError("Cannot use a text with an @ in `servers`: a login goes into the options `username` and `password`")
+    : new TypeError(`Cannot use ${quote(text)} in \`servers\`: ${remedy}`);

@@ -19,7 +19,7 @@ export function readText(bytes: Uint8Array, expected: Request | undefined, cure 
   if (!line.every(isText)) {
     throw new Unreadable(`byte 0x${bytes[0]!.toString(16).padStart(2, "0")} where a reply was due`);
   }
-  if (line.length > LONGEST_LINE) throw new Unreadable(`a line of text over ${LONGEST_LINE} bytes: ${quoted(line)}`);
+  if (line.length > LONGEST_LINE) throw new Unreadable(`a line of text over ${LONGEST_LINE} bytes`);
   if (end !== -1) throw asked(quoted(line), expected, cure);
   return undefined;
 }

@@ -74,6 +74,14 @@ export class Unreadable extends Error {
     this.text = text;
   }
 
+  /** The same without the text: a server may repeat what it was sent. */
+  unquoted(): Unreadable {
+    const { message, text } = this;
+    return text === undefined
+      ? this
+      : new Unreadable(message.replace(`"${text}"`, () => "(not shown: it may repeat the login)"));
+  }
+
   static {
     this.prototype.name = "Unreadable";
   }

@@ -110,3 +110,13 @@ test("TLS terms that cannot work are TypeErrors that name the term and repeat no
   const secret = assertThrows(make({ cert: ca, key: "planted" }), TypeError, "`tls.key`");
   assertEquals(secret.message.includes("planted"), false);
 });
+
+test("a key that cannot be read is a clear error, at once, and nothing is unhandled", async () => {
+  const [cert, key] = [await certificate("client"), await keyOf("client")];
+  const lines = key.split("\n");
+  lines[1] = lines[1]!.slice(0, -8);
+  const began = performance.now();
+  const error = await failure(server.address, { tls: { ca, cert, key: lines.join("\n") }, connectTimeout: "20s" });
+  assert(performance.now() - began < 5000, "not by its timeout");
+  assertMatch(error.message, /cannot be reached/);
+});
