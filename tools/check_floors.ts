@@ -24,6 +24,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/memcached/chunks.ts",
     "src/memcached/decimal.ts",
     "src/memcached/limits.ts",
+    "src/memcached/numbered.ts",
     "src/memcached/meta/*",
     "src/memcached/request.ts",
     "src/memcached/ring.ts",

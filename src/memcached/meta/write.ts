@@ -47,11 +47,6 @@ export function room({ keyBytes, details }: Request): number {
   return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
 }
 
-/** How many opaques a request takes: a multi-get one for each key, and one more for its `mn`, which shows none. */
-export function opaques({ verb, details }: Request): number {
-  return verb === VERB.getMulti ? details!.keys!.length + 1 : 1;
-}
-
 /** Writes a request at `at`, under its opaque; returns where it ends. */
 export function write(request: Request, into: Uint8Array, at: number): number {
   const { verb, key, details } = request;
