@@ -31,6 +31,12 @@ export abstract class Chunks {
     this.#join(bytes, left);
   }
 
+  /** Lets go of what was not read. */
+  release(): void {
+    this.#after = undefined;
+    this.#start(NOTHING);
+  }
+
   /** How many bytes there are to read from `at` on. */
   protected available(): number {
     const left = this.filled - this.at;

@@ -32,7 +32,7 @@ import {
   type Settings,
   type WriteOptions,
 } from "./options.ts";
-import { checkKey, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
+import { checkKey, checkSignal, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
 import { runsOf } from "./runs.ts";
 import { Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
@@ -131,7 +131,11 @@ export class Memcached implements AsyncDisposable {
    */
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
-    if (this.#unlisted) return await this.#whenListed(options?.signal, () => this.getMulti([...keys], options));
+    if (this.#closing !== undefined) throw clientClosed("get many");
+    if (this.#unlisted) {
+      const copied = [...keys];
+      return await this.#whenListed(options?.signal, () => this.getMulti(copied, options));
+    }
     const runs = runsOf(keys as readonly string[], (key) => this.#cluster.serverOf(key));
     const failed = new Map<string, Error>();
     const signal = options?.signal;
@@ -329,7 +333,8 @@ export class Memcached implements AsyncDisposable {
     if (this.#unlisted) {
       const { details } = operation;
       // The caller may change its bytes from now on.
-      if (typeof details?.value === "object") details.value = details.value.slice();
+      if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
+      operation.deadline = ticks(this.#clock) + this.#settings.timeoutMs;
       return this.#whenListed(options?.signal, () => this.#ask(operation, options, token));
     }
     const server = this.#cluster.serverOf(operation.key);
@@ -346,6 +351,7 @@ export class Memcached implements AsyncDisposable {
   ): Promise<unknown> {
     const signal = options?.signal;
     if (signal !== undefined) {
+      checkSignal(signal);
       if (signal.aborted) return Promise.reject(signal.reason);
       operation.heed(signal);
     }

@@ -4,7 +4,7 @@
  */
 
 import { ticks } from "../clock.ts";
-import { ConnectionError, type MemcachedError } from "../errors.ts";
+import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
@@ -98,6 +98,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #write(operation: Operation, maxBytesInFlight: number): boolean {
     const outgoing = this.#outgoing;
     const { frame } = operation;
+    if (frame !== undefined && (this.#finds || operation.frameFor !== this.#wire.constructor)) {
+      // Its value is gone, and another kind of server may stand there now.
+      const cause = new ConnectionError(`${this.server} may speak another protocol now`, this.server);
+      operation.fail(lost(operation, this.server, cause, false));
+      return false;
+    }
     const room = frame === undefined ? this.#wire.room(operation) : frame.length;
     outgoing.reserve(room);
     const start = outgoing.end;
@@ -124,7 +130,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #release({ details }: Operation): void {
     if (details?.value === undefined) return;
     if (!this.#finds) details.value = undefined;
-    else if (typeof details.value !== "string") details.value = details.value.slice();
+    else if (typeof details.value !== "string") details.value = new Uint8Array(details.value);
   }
 
   /** Its caller has left: a tombstone if it was sent, else it is not sent. */
@@ -252,7 +258,6 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
         wires.found("meta");
         return this.#reopen();
       }
-      wires.doubt();
     }
     const isTold = this.#settings.login === undefined || tooManyConnections(found.text ?? "");
     this.#end(unreadable(isTold ? found : found.unquoted(), this.server), "broken");
@@ -342,6 +347,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #end(cause: MemcachedError, how: "broken" | "hung" | "drained" | "reopen"): void {
     if (this.#state === "ended") return;
     const wasReady = this.#state === "ready";
+    // Silence, or an error, where a server spoke this wire before: the next connection finds out.
+    const doubtful = this.#state === "probing" && how === "broken" && !(cause instanceof AuthError);
+    if (doubtful && !this.#finds) this.#settings.wires.doubt();
     this.#state = "ended";
     this.#settings.clock.clearTimeout(this.#connectTimer);
     this.#socket?.close();
@@ -369,6 +377,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       if (operation.bound) answerConnectionLost(operation);
       else operation.fail(lost(operation, this.server, cause, false));
     }
+    // Items remember their connection, which need not keep its buffers for them.
+    this.#outgoing.release();
+    this.#wire.release();
   }
 
   /** The caller may have changed the value since. What has none, or a copy, is written anew. */
@@ -376,5 +387,6 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const { start, bytes, details } = operation;
     if (details === undefined || details.keys !== undefined || this.#finds) return;
     operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
+    operation.frameFor = this.#wire.constructor;
   }
 }

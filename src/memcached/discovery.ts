@@ -8,7 +8,7 @@
  */
 
 import { type Clock, ticks } from "../clock.ts";
-import { ConnectionError, type MemcachedError, ProtocolError, TimeoutError } from "../errors.ts";
+import { ConnectionError, type MemcachedError, ProtocolError, QueueFullError, TimeoutError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import { asError, type Connect, type Socket, type SocketListener, type TlsTerms } from "../socket/socket.ts";
 import { quote } from "./request.ts";
@@ -25,6 +25,7 @@ export interface ServerList {
 export interface AskSettings {
   readonly tls: TlsTerms | undefined;
   readonly connectTimeoutMs: number;
+  readonly maxInFlight: number;
   readonly clock: Clock;
   /** Default: the runtime's. */
   readonly connect: Connect | undefined;
@@ -164,6 +165,10 @@ export class Discovery {
   /** Calls `ask` once there is a list. Rejects when there is none in time, or the signal fires. */
   async whenListed<T>(signal: AbortSignal | undefined, ask: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
+    if (this.#waiting.size >= this.#settings.maxInFlight) {
+      const name = this.#endpoints[0]!.name;
+      throw new QueueFullError(`Cannot ask: ${this.#waiting.size} calls wait for the list of servers`, name);
+    }
     const asked = this.#list(signal).then(() => ({ answer: ask() }));
     this.#waiting.add(asked);
     try {

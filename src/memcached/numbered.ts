@@ -11,7 +11,7 @@ export interface Writer {
 }
 
 /** How a wire reads. */
-export type Reader = Pick<Wire, "push" | "next" | "end">;
+export type Reader = Pick<Wire, "push" | "next" | "release" | "end">;
 
 /** One connection's wire. */
 export abstract class NumberedWire implements Wire {
@@ -53,6 +53,10 @@ export abstract class NumberedWire implements Wire {
 
   next(expected: Request | undefined): Reply | undefined {
     return this.#reader.next(expected);
+  }
+
+  release(): void {
+    this.#reader.release();
   }
 
   end(): Unreadable | undefined {

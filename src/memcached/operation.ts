@@ -30,8 +30,8 @@ const capture = (resolve: Resolve, reject: Reject): void => {
 /** Of those that are told instead. */
 const NO_PROMISE: Promise<never> = new Promise(() => {});
 
-/** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them. */
-const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.stats, VERB.version]);
+/** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them, nor is stats: "reset" is a topic. */
+const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
 export class Operation extends Request implements Heeding {
@@ -54,6 +54,8 @@ export class Operation extends Request implements Heeding {
   bound = false;
   /** What was written for a connection that never sent it. */
   frame: Uint8Array | undefined = undefined;
+  /** Which wire it was written for. */
+  frameFor: object | undefined = undefined;
   /** Items or statistics that have come so far. */
   gathered: Map<string, Item> | Map<string, string> | undefined = undefined;
   carrier: Carrier | undefined = undefined;

@@ -200,7 +200,7 @@ function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
 }
 
 /** No error here repeats either: what stands in the place of one may be the other. */
-function checkLogin({ username, password }: MemcachedOptions): Login | undefined {
+function checkLogin({ username, password, protocol }: MemcachedOptions): Login | undefined {
   if (username === undefined && password === undefined) return undefined;
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
     throw new TypeError("Cannot log in: `username` and `password` come together, as strings");
@@ -208,6 +208,9 @@ function checkLogin({ username, password }: MemcachedOptions): Login | undefined
   // Each wire has a character that would end one of them; no server can be told such a login.
   if (/[\0\r\n]/.test(username + password) || username.includes(" ")) {
     throw new TypeError("Cannot log in: a login has no line breaks and no NUL, a username no spaces");
+  }
+  if (protocol === "meta" && password.includes(" ")) {
+    throw new TypeError("Cannot log in: memcached's authfile takes no password with a space");
   }
   return { username, password };
 }

@@ -46,6 +46,13 @@ export class Outgoing {
     return taken;
   }
 
+  /** Nothing will be written any more. */
+  release(): void {
+    this.bytes = new Uint8Array(0);
+    this.end = 0;
+    this.#spare = this.#written = undefined;
+  }
+
   /** What was taken has been written. */
   written(): void {
     if (this.#written !== undefined && this.#written.length <= MOST_KEPT) this.#spare = this.#written;

@@ -105,6 +105,12 @@ export function checkTopic(topic: string): number {
   }
 }
 
+/** Throws a TypeError for what is no signal: an AbortController, say. */
+export function checkSignal(signal: AbortSignal): void {
+  if (typeof signal?.addEventListener === "function" && typeof signal.aborted === "boolean") return;
+  throw new TypeError(`Cannot use ${kindOf(signal)} as \`signal\`: it must be an AbortSignal`);
+}
+
 /** A text in an error: quoted, and not longer than a line. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);

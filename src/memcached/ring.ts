@@ -3,7 +3,8 @@
  * servers agree.
  *
  * Each server puts points on a circle of 2^32 places, about 160 at equal weights; a key belongs to the first point at or
- * after its own place. When a server comes or goes, only the keys of its own points move.
+ * after its own place. When a server comes or goes, the keys of its own points
+ * move, and a few more where the number of points a server changes.
  *
  * libmemcached counts the points in single precision, so equal weights give 156 of them, not 160, for 25, 47, 50, 55 ...
  * servers. Every step is rounded here as it is there; a shorter formula puts keys on other servers.

@@ -156,10 +156,10 @@ export class Server implements ConnectionListener {
     const down: Down = { cause, failedTries: 0, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
     this.#down = down;
     this.#failures = 0;
-    // Its other connections are of no use either. Their ends find it dead already.
+    if (!this.#closed) this.#pause(down, retryMs);
+    // Its other connections are of no use either. Their ends find it dead already, and its next try due.
     for (const connection of [...this.#slots]) connection?.destroy(cause);
     if (this.#closed) return;
-    this.#pause(down, retryMs);
     this.#listener.died(this, cause, retryMs);
   }
 
@@ -173,13 +173,14 @@ export class Server implements ConnectionListener {
   }
 
   #pause(down: Down, ms: number): void {
+    this.#clock.clearTimeout(down.timer);
     down.retryAt = ticks(this.#clock) + ms;
     down.timer = this.#clock.setTimeout(() => this.#try(down), ms);
     this.#clock.unref?.(down.timer);
   }
 
   #try(down: Down): void {
-    if (down.trial !== undefined) return;
+    if (down.trial !== undefined || this.#closed) return;
     this.#clock.clearTimeout(down.timer);
     down.trial = this.#connect();
   }

@@ -34,6 +34,8 @@ export interface Wire {
    * object is the wire's own and good until the next call. Throws Unreadable.
    */
   next(expected: Request | undefined): Reply | undefined;
+  /** Lets go of what was not read. */
+  release(): void;
   /** No more bytes will come: what is wrong with those left over, if anything is. */
   end(): Unreadable | undefined;
 }

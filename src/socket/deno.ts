@@ -69,8 +69,16 @@ class DenoSocket implements Socket {
   async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsTerms): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     const hostname = serverName ?? ("host" in address ? address.host : "localhost");
+    const caCerts = ca === undefined ? [] : [ca];
     this.#conn = undefined;
-    const encrypted = await Deno.startTls(conn, { hostname, caCerts: ca === undefined ? [] : [ca] });
+    const encrypted = await Deno.startTls(conn, { hostname, caCerts }).catch((error) => {
+      try {
+        conn.close();
+      } catch {
+        // It was taken already.
+      }
+      throw error;
+    });
     this.#conn = encrypted;
     if (this.#closed) return encrypted.close();
     await encrypted.handshake();

@@ -98,7 +98,7 @@ test("auto asks with a bare NOOP before any login, goes over to meta on a fresh 
   made.socket.say("ERROR\r\n");
   assertEquals([sockets.length, sockets[0]!.closed], [2, true]);
   made.socket.open();
-  assertEquals(said(made.socket), "set x 0 -1 17\r\nalice planted-7c1\r\nmn\r\n");
+  assertEquals(said(made.socket), "set %login 0 -1 17\r\nalice planted-7c1\r\nmn\r\n");
   made.socket.say("STORED\r\nMN\r\n");
   await clock.settle();
   const [, opaque] = /^ms k 5 .*O(\w+)/m.exec(said(made.socket))!;
@@ -109,7 +109,7 @@ test("auto asks with a bare NOOP before any login, goes over to meta on a fresh 
   made.socket.end();
   const second = fateOf(client.get("k"));
   made.socket.open();
-  assertMatch(said(made.socket), /^set x 0 -1 17\r\n/);
+  assertMatch(said(made.socket), /^set %login 0 -1 17\r\n/);
   assertEquals([sockets.length, second.now], [3, "pending"]);
 });
 

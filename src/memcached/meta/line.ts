@@ -15,7 +15,7 @@ const ERRORS: readonly (readonly [said: RegExp, status: number])[] = [
   [/non-numeric/i, STATUS.notNumeric],
   [/out of memory/i, STATUS.outOfMemory],
   // "flush_all not allowed", under -F, is the same status on the binary wire.
-  [/unauthenticated|authentication failure|not allowed/i, STATUS.auth],
+  [/unauthenticated|authentication failure|flush_all not allowed/i, STATUS.auth],
 ];
 
 /** Begins the line with this word? It ends there, or a space follows. */

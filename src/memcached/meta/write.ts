@@ -182,7 +182,7 @@ function writeMulti(details: Details, first: number, into: Uint8Array, at: numbe
 /** To a server with text logins the first `set` of a connection is one, whatever its key (memcached's -Y). */
 function writeLogin({ username, password }: NonNullable<Details["login"]>, into: Uint8Array, at: number): number {
   const value = encoder.encode(`${username} ${password}`);
-  at = ascii("\r\n", into, writeNumber(value.length, into, ascii("set x 0 -1 ", into, at)));
+  at = ascii("\r\n", into, writeNumber(value.length, into, ascii("set %login 0 -1 ", into, at)));
   into.set(value, at);
   return ascii("\r\n", into, at + value.length);
 }
