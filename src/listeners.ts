@@ -62,8 +62,12 @@ export class Listeners<Events extends object> {
     const open = openChannel()!;
     const channels = {} as { [K in keyof Events]: Channel };
     for (const event of Object.keys(this.#names) as (keyof Events)[]) channels[event] = open(this.#names[event]);
+    // What is told meanwhile, by a subscriber that hears one of these, waits behind them.
+    for (let n = 0; n < this.#waiting.length; n++) {
+      const [event, told] = this.#waiting[n]!;
+      if (channels[event].hasSubscribers) channels[event].publish(told);
+    }
     this.#channels = channels;
-    for (const [event, told] of this.#waiting) this.#publish(event, told);
     this.#waiting = [];
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { CacheValueError } from "../errors.ts";
+import { CacheValueError } from "../errors.ts";
 import { type About, type GuardedStore, UNANSWERED, type Written } from "../store/guarded.ts";
 import type { Entry, LeaseEntry, Token } from "../store/store.ts";
 
@@ -70,7 +70,10 @@ export class Lease {
       taken = entry.kind === "value" ? { ...entry, value: this.#store.copy(entry.value) } : entry;
     } catch (error) {
       this.#store.failed("set", this.#about, error);
-      return Promise.resolve({ kind: "never", error: error as CacheValueError });
+      const never = error instanceof CacheValueError
+        ? error
+        : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
+      return Promise.resolve({ kind: "never", error: never });
     }
     return this.#renewal === undefined ? write(taken) : this.#renewal.then(() => write(taken));
   }

@@ -101,7 +101,11 @@ class Tick {
 
   /** One more answer has come. */
   closed(): void {
-    if (--this.#open === 0) this.#answeredAll?.();
+    if (--this.#open > 0) return;
+    this.#answeredAll?.();
+    // A look lives as long as its call: it must not keep the answers of others.
+    this.#entries.clear();
+    this.#counters = undefined;
   }
 
   #giveUp(): void {
@@ -145,6 +149,7 @@ class Asked<T> implements Told<T> {
     this.given = true;
     this.answer = answer;
     for (const look of this.#looks) look.answered(answer !== UNANSWERED);
+    this.#looks.length = 0;
     this.#tick.closed();
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { assertKnown } from "../known.ts";
+import { assertKnown, assertOptions } from "../known.ts";
 import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
@@ -114,6 +114,7 @@ export class PlainBackend implements Backend {
 }
 
 function neverStale<O extends { group?: Groups | undefined }>(options: O): O & { stale: 0 } {
+  assertOptions(options);
   if (options.group !== undefined && options.group.length > 0) throw noGroups(options.group);
   return { ...options, stale: 0 };
 }

@@ -39,6 +39,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A view is given out only if it keeps at most so many times its own size from being freed. */
 const MOST_HELD = 4;
+const NOTHING = new Uint8Array(0);
 
 /**
  * An item in the chunk it was received in. A view of its bytes is made only when it is asked for, since many items are
@@ -108,6 +109,13 @@ export class ReceivedItem implements Item {
   static countOf(item: Item): bigint | undefined {
     if (#chunk in item && !item.#cut) return countIn(item.#chunk, item.#start, item.#end);
     return countIn(item.bytes, 0, item.bytes.length);
+  }
+
+  /** From now on it is a token alone, and keeps no chunk alive. */
+  static release(item: Item): void {
+    if (!(#chunk in item)) return;
+    item.#cut = true;
+    item.#chunk = NOTHING;
   }
 
   /** The connection that gave it; `undefined`: it is none of ours. */

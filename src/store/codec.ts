@@ -7,7 +7,7 @@ import { assertDepth, MAX_DEPTH } from "./walk.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
 export interface Codec {
-  /** The bytes of a value. Throws CacheValueError for what it cannot keep. */
+  /** The bytes of a value, also of what `decode` gives: both have to be one kind of value to the caller. Throws CacheValueError for what it cannot keep. */
   encode(value: unknown): Uint8Array;
   /** The value of such bytes, new each time. Throws anything for bytes that it cannot read: they count as not kept. */
   decode(bytes: Uint8Array): unknown;

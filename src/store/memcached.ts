@@ -1,5 +1,5 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
-import { quoted } from "../known.ts";
+import { assertKnown, assertOptions, quoted } from "../known.ts";
 import type { WriteResult } from "../memcached/answer.ts";
 import { getFor, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
@@ -23,6 +23,8 @@ export interface MemcachedStoreOptions {
 const START_MASK = (1n << 63n) - 1n;
 /** How often a counter is looked at again because another process was quicker to create or replace it. */
 const MAX_ATTEMPTS = 8;
+/** Whoever replaced it, in a subclass or a proxy, is to be asked. */
+const ownGet = Memcached.prototype.get;
 /** The protocol's "not a number", on both wires. */
 const NOT_A_NUMBER = 6;
 
@@ -64,17 +66,20 @@ export class MemcachedStore implements Store {
     where: string | readonly string[] | Memcached,
     options: MemcachedOptions & MemcachedStoreOptions = {},
   ) {
+    assertOptions(options);
     const { codec, random, ...rest } = options;
     assertCodec(codec);
     this.#ownsClient = typeof where === "string" || Array.isArray(where);
     if (!this.#ownsClient && typeof (where as Partial<Memcached> | undefined)?.get !== "function") {
       throw new TypeError("Cannot keep entries: give the servers as text or an array, or a Memcached client");
     }
+    // A new client names what it does not know.
+    if (!this.#ownsClient) assertKnown(options, { codec: true, random: true });
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
     this.#ownCodec = codec === undefined;
     this.#random = randomOf(random);
-    this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
+    this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
   }
 
   /** The entry under a key. What is no entry, a counter included, or has a value its codec cannot read: unreadable. */
@@ -86,6 +91,9 @@ export class MemcachedStore implements Store {
   /** The same, told. */
   tellEntry(key: string, to: Told<Found | undefined>): void {
     this.#assertOpen("get", key);
+    if (this.get !== MemcachedStore.prototype.get) {
+      return void this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
+    }
     this.#tell(key, new Read(to, (item) => this.#found(key, item)));
   }
 
@@ -94,7 +102,9 @@ export class MemcachedStore implements Store {
     if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
     // The default codec keeps nothing of the bytes; of another one nobody knows.
     const bytes = this.#ownCodec ? ReceivedItem.viewOf(item) : item.bytes;
-    return { entry: decodeEntry(bytes, this.#codec), token: item };
+    const entry = decodeEntry(bytes, this.#codec);
+    ReceivedItem.release(item);
+    return { entry, token: item };
   }
 
   /** Keeps an entry only if nothing is there. */
@@ -150,10 +160,18 @@ export class MemcachedStore implements Store {
   /** The same, told. A counter that is missing, or none, takes more than a look. */
   tellCounter(name: string, to: Told<bigint>): void {
     this.#assertOpen("read the counter", name);
+    if (this.counter !== MemcachedStore.prototype.counter) {
+      return void this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
+    }
     this.#tell(name, {
       answered: (item) => {
-        const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
-        const count = fenced ? ReceivedItem.countOf(item) : undefined;
+        let count: bigint | undefined;
+        try {
+          const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
+          if (fenced) count = ReceivedItem.countOf(item);
+        } catch (error) {
+          return to.failed(error);
+        }
         if (count !== undefined) to.answered(count);
         else this.#counter(name, item).then((count) => to.answered(count), (error) => to.failed(error));
       },
@@ -162,8 +180,9 @@ export class MemcachedStore implements Store {
   }
 
   #tell(key: string, to: Told<Item | undefined>): void {
-    if (this.client instanceof Memcached) getFor(this.client, key, to);
-    else (this.client as Memcached).get(key).then((item) => to.answered(item), (error) => to.failed(error));
+    const { client } = this;
+    if (client.get === ownGet) getFor(client, key, to);
+    else client.get(key).then((item) => to.answered(item ?? undefined), (error) => to.failed(error));
   }
 
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. */

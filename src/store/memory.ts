@@ -123,7 +123,7 @@ export class MemoryStore implements Store {
     this.#random = randomOf(options.random);
     if (copy) {
       this.#hold = codec === undefined ? hold : (value) => holdEncoded(value, codec);
-      this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, encodeWith(codec, value));
+      this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
     }
   }
 

@@ -131,7 +131,12 @@ test("what the classic protocol is asked has no opaque, and stays as it is under
     [VERB.stats, "detail on", undefined, "stats detail on\r\n"],
     [VERB.version, "", undefined, "version\r\n"],
     [VERB.noop, "", undefined, "mn\r\n"],
-    [VERB.login, "", { login: { username: "älice", password: "pass word" } }, "set %login 0 -1 16\r\nälice pass word\r\n"],
+    [
+      VERB.login,
+      "",
+      { login: { username: "älice", password: "pass word" } },
+      "set %login 0 -1 16\r\nälice pass word\r\n",
+    ],
   ];
   for (const [verb, key, details, line] of cases) {
     const request = new Request(verb, key, key.length, details);
