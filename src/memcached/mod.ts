@@ -1,5 +1,6 @@
 /**
- * A memcached driver: binary protocol, pipelined, over several servers, on Deno, Bun and Node, without dependencies.
+ * A memcached driver: binary or meta protocol, pipelined, over several servers, on Deno, Bun and Node, without
+ * dependencies.
  *
  * @module
  */

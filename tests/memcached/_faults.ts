@@ -60,12 +60,11 @@ export async function faultsByChance(asked: FaultOptions): Promise<FaultTally> {
       }
     }));
     const faults = met();
-    await Promise.all(lanes.map(async ({ proxy, client, load }) => {
+    for (const { proxy, client, load } of lanes) {
       proxy.plan = () => ({});
       await proxy.drop();
-      await answers(client);
-      await load.all();
-    }));
+      await load.calmed(() => answers(client));
+    }
     const taken = new Map<string, number>();
     for (const { proxy } of lanes) for (const [how, n] of proxy.taken) taken.set(how, (taken.get(how) ?? 0) + n);
     return { ...sumOf(lanes.map(({ load }) => load.tally)), taken, faults };
