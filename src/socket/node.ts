@@ -1,4 +1,4 @@
-/** Node's sockets, and TLS where a runtime's own cannot do it: `node:net`, whose `data` event is the quickest way to read there [measured]. */
+/** Node's and Bun's sockets, and TLS where Deno's own cannot do it: `node:net`, whose `data` event is the quickest way to read there [measured]. */
 
 import { builtin } from "../builtin.ts";
 import type { Address, Connect, Socket, SocketListener, TlsTerms } from "./socket.ts";

@@ -7,6 +7,5 @@ export async function loadConnect(address: Address, tls: TlsTerms | undefined): 
   if ("Deno" in globalThis && (tls === undefined || tls.cert === undefined && "host" in address)) {
     return (await import("./deno.ts")).connect;
   }
-  if ("Bun" in globalThis && tls === undefined) return (await import("./bun.ts")).connect;
   return (await import("./node.ts")).connect;
 }

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -46,6 +47,25 @@ test("a process with a dead server ends by itself: the pause before the next try
     const client = new Memcached("${server.address}");
     for (let n = 0; n < 3; n++) await client.get("a").catch((error) => console.log(error.name));`);
   assertEquals(out.split("\n"), ["ConnectionError", "ConnectionError", "ConnectionError"]);
+});
+
+test("a process whose connection is never accepted ends by itself once its client is closed", async () => {
+  // Stopped, and with its queue of two full, it answers no more connections: whoever comes waits, as behind a firewall.
+  await using server = await freshServer(["-b", "1"]);
+  await server.stop();
+  const filling = Array.from({ length: 4 }, () => connect(server.port, "127.0.0.1").on("error", () => {}));
+  try {
+    await new Promise((resolve) => filling[0]!.once("connect", resolve));
+    const out = await program(`
+      const client = new Memcached("${server.address}", { connectTimeout: "200ms" });
+      await client.get("a").catch((error) => console.log(error.name));
+      await client.close();
+      console.log("closed");`);
+    assertEquals(out.split("\n"), ["ConnectionError", "closed"]);
+  } finally {
+    for (const socket of filling) socket.destroy();
+    server.resume();
+  }
 });
 
 // On Node the tests run on the packed build, where there are no sources to look at.
