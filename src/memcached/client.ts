@@ -94,11 +94,10 @@ export class Memcached implements AsyncDisposable {
       const wires = new Wires(settings.protocol);
       return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
     }, settings.eject);
-    const { discoveryMs: intervalMs, timeoutMs } = settings;
+    const { discoveryMs: intervalMs } = settings;
     if (intervalMs === undefined) cluster.replace(places);
     else {
-      const times = { intervalMs, timeoutMs };
-      this.#discovery = new Discovery(places, { ...settings, connect }, times, (found) => cluster.replace(found));
+      this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
     }
   }
 
@@ -132,13 +131,14 @@ export class Memcached implements AsyncDisposable {
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
     if (this.#closing !== undefined) throw clientClosed("get many");
+    const signal = options?.signal;
+    if (signal !== undefined) checkSignal(signal);
     if (this.#unlisted) {
       const copied = [...keys];
-      return await this.#whenListed(options?.signal, () => this.getMulti(copied, options));
+      return await this.#whenListed(signal, () => this.getMulti(copied, options));
     }
     const runs = runsOf(keys as readonly string[], (key) => this.#cluster.serverOf(key));
     const failed = new Map<string, Error>();
-    const signal = options?.signal;
     signal?.throwIfAborted();
     const asked = runs.map(([server, details]) => {
       const operation = new Operation(VERB.getMulti, "", 0, details);
@@ -378,6 +378,7 @@ export class Memcached implements AsyncDisposable {
 
   #whenListed<T>(signal: AbortSignal | undefined, ask: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(clientClosed("ask"));
+    if (signal !== undefined) checkSignal(signal);
     return this.#discovery!.whenListed(signal, ask);
   }
 

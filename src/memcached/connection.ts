@@ -252,15 +252,13 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   /** Bytes that are no reply. Where nobody knows yet what the server speaks, a line of text tells: not binary. */
   #misread(found: Unreadable): void {
-    const { wires } = this.#settings;
-    if (this.#state === "probing" && found.text !== undefined && !tooManyConnections(found.text)) {
-      if (this.#finds) {
-        wires.found("meta");
-        return this.#reopen();
-      }
+    const { login, wires } = this.#settings;
+    const crowded = tooManyConnections(found.text ?? "");
+    if (this.#state === "probing" && this.#finds && found.text !== undefined && !crowded) {
+      wires.found("meta");
+      return this.#reopen();
     }
-    const isTold = this.#settings.login === undefined || tooManyConnections(found.text ?? "");
-    this.#end(unreadable(isTold ? found : found.unquoted(), this.server), "broken");
+    this.#end(unreadable(login === undefined || crowded ? found : found.unquoted(), this.server), "broken");
   }
 
   #reopen(): void {

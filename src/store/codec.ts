@@ -109,6 +109,10 @@ export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
   }
 }
 
+/** A copy as the codec gives it, which shares nothing with the value, whatever bytes the codec gives out. */
+export const copyWith = (codec: Codec, value: unknown): unknown =>
+  decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
+
 const UNREADABLE = "Cannot read a kept value: its bytes are not what the codec writes";
 
 function encode(value: unknown): Uint8Array {

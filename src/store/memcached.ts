@@ -6,7 +6,7 @@ import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../random.ts";
 import type { Told } from "../told.ts";
-import { assertCodec, type Codec, decodeWith, defaultCodec, encodeWith } from "./codec.ts";
+import { assertCodec, type Codec, copyWith, defaultCodec } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
@@ -79,7 +79,7 @@ export class MemcachedStore implements Store {
     this.#codec = codec ?? defaultCodec();
     this.#ownCodec = codec === undefined;
     this.#random = randomOf(random);
-    this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
+    this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
   }
 
   /** The entry under a key. What is no entry, a counter included, or has a value its codec cannot read: unreadable. */

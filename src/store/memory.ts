@@ -3,7 +3,7 @@ import { type Clock, clockOf } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
 import { assertKnown, quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
-import { assertCodec, type Codec, decodeWith, encodeWith } from "./codec.ts";
+import { assertCodec, type Codec, copyWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
 import { Lru, LruNode } from "./lru.ts";
@@ -123,7 +123,7 @@ export class MemoryStore implements Store {
     this.#random = randomOf(options.random);
     if (copy) {
       this.#hold = codec === undefined ? hold : (value) => holdEncoded(value, codec);
-      this.copy = codec === undefined ? copyOf : (value) => decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
+      this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     }
   }
 

@@ -2,7 +2,7 @@ import { type Clock, clockOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
-import { assertCodec, type Codec, decodeWith, encodeWith } from "./codec.ts";
+import { assertCodec, type Codec, copyWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { Lru, LruNode } from "./lru.ts";
 import { type PlainText, readText, writeText } from "./plain_text.ts";
@@ -92,7 +92,7 @@ export class PlainStore implements Store {
     assertCodec(options.codec);
     this.#codec = options.codec;
     this.#clock = clockOf(options.clock);
-    this.#ids = (randomOf(options.random)).uint64().toString(36) + ".";
+    this.#ids = randomOf(options.random).uint64().toString(36) + ".";
   }
 
   /** What is held here, else the value in the cache. A string that cannot be read is a miss. */
@@ -148,9 +148,7 @@ export class PlainStore implements Store {
 
   /** A copy as a later get would give it. */
   copy(value: unknown): unknown {
-    return this.#codec === undefined
-      ? copyOf(value)
-      : decodeWith(this.#codec, new Uint8Array(encodeWith(this.#codec, value)));
+    return this.#codec === undefined ? copyOf(value) : copyWith(this.#codec, value);
   }
 
   /** Every verb called from now on rejects with a CacheError. Idempotent. */

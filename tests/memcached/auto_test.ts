@@ -1,14 +1,15 @@
 /** The meta wire by a login of its own, and how "auto" finds out what a server speaks. */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { AuthError, ConnectionError, Memcached, ProtocolError } from "../../src/memcached/mod.ts";
+import { AuthError, ConnectionError, Memcached, ProtocolError, ServerError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { certificate, tlsArguments } from "./_certificates.ts";
-import { fakes, fateOf } from "./_fakes.ts";
+import { fakes, fateOf, replyTo } from "./_fakes.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
 const authfile = join(folder, "users");
@@ -165,4 +166,110 @@ test("a dead server whose trial finds out that it speaks meta is alive again", a
   await made.clock.settle();
   made.socket.say("EN\r\n");
   assertEquals(await asked, undefined);
+});
+
+test("auto takes a Buffer's bytes at the call, as it takes a Uint8Array's", async () => {
+  await using server = await freshServer(["-B", "ascii"]);
+  await using client = new Memcached(server.address, { protocol: "auto" });
+  const value = Buffer.from("precious");
+  const written = client.set("k", value);
+  value.fill("x");
+  await written;
+  assertEquals((await client.get("k"))!.text(), "precious");
+});
+
+test("auto doubts that a server speaks meta once it answers `mn` with an error, as one does that knows none", async () => {
+  await using made = fakes({ protocol: "auto" });
+  const { client, clock, sockets } = made;
+  const first = client.get("k").catch((error) => error);
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say("ERROR\r\n");
+  await clock.settle();
+  sockets[1]!.open();
+  sockets[1]!.say("MN\r\n");
+  await clock.settle();
+  sockets[1]!.end();
+  await clock.settle();
+  made.socket.open();
+  made.socket.say("ERROR\r\n"); // the repeated read's connection
+  await first;
+  const seen: string[] = [];
+  for (let n = sockets.length, tries = 0; tries < 40; tries++) {
+    void client.get("k").catch(() => {});
+    await clock.settle();
+    if (sockets.length === n) await clock.advance(500);
+    for (; n < sockets.length; n++) {
+      const socket = sockets[n]!;
+      if (socket.closed) continue;
+      socket.open();
+      const spoken = socket.writes[0]![0] === 0x80 ? "binary" : "meta";
+      seen.push(spoken);
+      socket.say(spoken === "binary" ? replyTo(socket.requests[0]!) : "ERROR\r\n");
+      await clock.settle();
+    }
+    if (seen.includes("binary")) break;
+  }
+  assertEquals(seen.at(-1), "binary", seen.join());
+});
+
+/**
+ * Two connections, both binary. One breaks while idle, and finds another kind of server where the first was; the other one
+ * still answers, has a `set` waiting, and breaks as well.
+ */
+for (const known of ["is found to speak meta", "is not known yet"] as const) {
+  test(`auto never writes one wire's frame on another: a set that waits is rejected when its server ${known}`, async () => {
+    await using made = fakes({ protocol: "auto", connections: 2, timeout: 5, connectTimeout: 5 });
+    const { client, clock, sockets } = made;
+    const warm = [client.get("a"), client.get("b")];
+    await clock.settle();
+    for (const socket of [...sockets]) socket.ready();
+    await clock.settle();
+    for (const socket of [...sockets]) socket.reply(1, { status: 1 });
+    await Promise.all(warm);
+    const old = sockets[1]!;
+    sockets[0]!.end();
+    const lost = client.get("a2").catch((error) => error);
+    const lives = client.get("b2");
+    await clock.settle();
+    sockets[2]!.open();
+    sockets[2]!.say("ERROR\r\n");
+    assertInstanceOf(await lost, ProtocolError);
+    old.reply(2, { status: 1 });
+    await lives;
+    const others = [client.get("a3").catch(() => {})];
+    old.slow = true;
+    others.push(client.get("b3").catch(() => {}));
+    await clock.settle();
+    others.push(client.get("a4").catch(() => {}));
+    const written = client.set("k", "precious").catch((error) => error);
+    await clock.settle();
+    sockets[3]!.open();
+    if (known === "is found to speak meta") {
+      sockets[3]!.say("ERROR\r\n");
+      await clock.settle();
+    }
+    old.end();
+    assertMatch(String(await written), /may speak another protocol now; nothing was sent/);
+    for (const socket of sockets) assert(!said(socket).includes(" k "), said(socket));
+    for (const socket of sockets) socket.end();
+    await clock.advance(5000);
+  });
+}
+
+test("a login on meta touches no key of a user on a server that asks for none", async () => {
+  await using server = await freshServer();
+  await using plain = new Memcached(server.address);
+  await plain.set("x", "mine");
+  await using client = new Memcached(server.address, { protocol: "meta", username: "u", password: "p" });
+  await client.get("k").catch(() => {});
+  assertEquals((await plain.get("x"))?.text(), "mine");
+});
+
+test("a statistic that a server does not allow is a ServerError, not a login's fault", async () => {
+  await using server = await freshServer(["-X"]);
+  await using client = new Memcached(server.address, { protocol: "meta" });
+  const error = await client.stats("cachedump 1 1").catch((error) => error);
+  assert(!(error instanceof AuthError), String(error));
+  assertInstanceOf(error, ServerError);
 });

@@ -1,9 +1,10 @@
 /** Configuration endpoints, as ElastiCache and Memorystore have them. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { ConnectionError, Memcached, ProtocolError, TimeoutError } from "../../src/memcached/mod.ts";
+import { ConnectionError, Memcached, ProtocolError, QueueFullError, TimeoutError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { fakes, fateOf } from "./_fakes.ts";
 
@@ -158,4 +159,64 @@ test("a call that waits for the list times out, can be aborted, and is settled b
   assertEquals(waits.now, "rejected");
   await assertRejects(() => made.client.setServers("a"), TypeError, "`discovery` finds them");
   assertEquals(made.clock.pending, 0);
+});
+
+test("a call that waits for the list takes a Buffer's bytes at the call", async () => {
+  await using server = await freshServer();
+  const endpoint = createServer((socket) => {
+    socket.on("data", () => socket.write(listOf(1, `127.0.0.1||${server.port}`)));
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = endpoint.address() as { port: number };
+    await using client = new Memcached(`127.0.0.1:${port}`, { discovery: true });
+    const value = Buffer.from("precious");
+    const written = client.set("k", value);
+    value.fill("x");
+    await written;
+    assertEquals((await client.get("k"))!.text(), "precious");
+  } finally {
+    endpoint.close();
+  }
+});
+
+test("a getMulti that waits for the list takes its keys at the call", async () => {
+  await using made = fakes({ servers: "config", discovery: true });
+  const { client, clock, sockets } = made;
+  const keys = ["k"];
+  const asked = client.getMulti(keys);
+  keys[0] = "other";
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  made.socket.ready();
+  await clock.settle();
+  assertEquals(made.socket.requests[1]!.key, "k");
+  made.socket.reply(2, {});
+  assertEquals((await asked).size, 0);
+});
+
+test("a call that waits for the list has one timeout for everything", async () => {
+  await using made = fakes({ servers: "config", discovery: true, timeout: 1, connectTimeout: 10 });
+  const { client, clock, sockets } = made;
+  const asked = fateOf(client.get("k"));
+  await clock.settle();
+  sockets[0]!.open();
+  await clock.advance(900);
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  await clock.advance(200);
+  await clock.settle();
+  assertEquals(asked.now, "rejected"); // 1.1 s after the call; really 1.9 s
+});
+
+test("calls that wait for the list are bounded by maxInFlight", async () => {
+  await using made = fakes({ servers: "config", discovery: true, maxInFlight: 10 });
+  const { client, clock } = made;
+  const fates = Array.from({ length: 1000 }, () => fateOf(client.set("k", new Uint8Array(1000))));
+  await clock.settle();
+  assert(fates.at(-1)!.error instanceof QueueFullError);
+  assertEquals(fates.filter(({ now }) => now === "pending").length, 10);
 });

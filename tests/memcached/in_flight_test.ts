@@ -321,3 +321,13 @@ test("a late reply to a tombstone leaves the count of those who wait alone: clos
   await clock.settle();
   assertEquals(closed.now, "resolved");
 });
+
+test("a signal that is none is a TypeError that names it, of every verb", async () => {
+  await using made = fakes();
+  const options = { signal: new AbortController() as never };
+  for (const ask of [() => made.client.get("k", options), () => made.client.getMulti(["k"], options)]) {
+    await assertRejects(ask, TypeError, "as `signal`: it must be an AbortSignal");
+  }
+  await using waiting = fakes({ servers: "config", discovery: true });
+  await assertRejects(() => waiting.client.get("k", options), TypeError, "as `signal`");
+});

@@ -128,5 +128,7 @@ test("half a login, or one that no server can be told, is a TypeError that repea
     const error = assertThrows(make({ username: "alice", password }), TypeError, "no line breaks and no NUL");
     assert(!error.message.includes("planted"));
   }
+  const spaced = { username: "alice", password: "planted secret", protocol: "meta" };
+  assertThrows(make(spaced), TypeError, "no password with a space");
   assertThrows(make({ allowInsecureAuth: "yes" }), TypeError, "`allowInsecureAuth`: it must be a boolean");
 });

@@ -1,37 +1,12 @@
 /** Real sockets, and servers that misbehave: stopped, killed, hostile, or not memcached at all. */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
-import { createServer, type Server as NetServer, type Socket } from "node:net";
-import { once } from "node:events";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { ConnectionError, Memcached, type MemcachedError, ProtocolError, TimeoutError } from "@x/cache-utils/memcached";
 import { freshServer } from "../_memcached.ts";
 import { framesIn, hit, join, replyTo } from "./_frames.ts";
-
-/** A server on loopback that is played by `serve`, one call a connection. */
-async function hostile(
-  serve: (socket: Socket, n: number) => void,
-): Promise<AsyncDisposable & { address: string; sockets: Socket[] }> {
-  const sockets: Socket[] = [];
-  const server: NetServer = createServer((socket) => {
-    socket.on("error", () => {});
-    sockets.push(socket);
-    serve(socket, sockets.length);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  return {
-    address: `127.0.0.1:${port}`,
-    sockets,
-    [Symbol.asyncDispose]: async () => {
-      const closed = once(server, "close");
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await closed;
-    },
-  };
-}
+import { hostile } from "./_hostile.ts";
 
 /** Answers the probe; tells `then` of everything else. */
 function probed(socket: Socket, then: (bytes: Uint8Array) => void): void {

@@ -614,3 +614,42 @@ test("getMulti() aborted rejects whole, at once, with the reason", async () => {
   await made.clock.settle();
   assertStrictEquals(multi.error, reason);
 });
+
+test("with two connections, a listener that asks again while its server dies is refused at once, and no timer outlives close()", async () => {
+  const made = fakes({ connections: 2, timeout: 1 });
+  const { client, clock, sockets } = made;
+  const warm = [client.get("a"), client.get("b")];
+  await clock.settle();
+  for (const socket of [...sockets]) socket.ready();
+  await clock.settle();
+  for (const socket of [...sockets]) socket.reply(1, { status: 1 });
+  await Promise.all(warm);
+  let armed = false;
+  let again: Promise<unknown> | undefined;
+  client.on("operation", ({ outcome }) => {
+    if (outcome === "error" && armed) again ??= client.get("again").catch((error) => error);
+  });
+  const lost = [client.set("a", "1").catch((error) => error), client.set("b", "2").catch((error) => error)];
+  await clock.settle();
+  sockets[0]!.end();
+  const c = client.set("c", "3").catch((error) => error); // on a new connection in a's place
+  await clock.settle();
+  const before = sockets.length;
+  armed = true;
+  made.socket.end(new Error("refused")); // the second failure: it dies
+  await clock.settle();
+  const opened = sockets.length - before;
+  const problems: string[] = [];
+  if (opened !== 0) problems.push(`${opened} connection at once, not after 1 s`);
+  if (opened > 0) made.socket.end(new Error("refused"));
+  await clock.settle();
+  const closing = client.close();
+  for (const socket of sockets) socket.end();
+  await closing;
+  const afterClose = sockets.length;
+  await clock.advance(10_000);
+  await clock.settle();
+  if (sockets.length > afterClose) problems.push(`${sockets.length - afterClose} connection after close()`);
+  assertEquals(problems, []);
+  await Promise.all([...lost, c]);
+});

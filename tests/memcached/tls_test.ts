@@ -1,6 +1,7 @@
 /** Encryption, against a real memcached that speaks TLS. */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { createServer } from "node:net";
 import { after, test } from "node:test";
 import { AuthError, ConnectionError, Memcached, type MemcachedError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
@@ -119,4 +120,19 @@ test("a key that cannot be read is a clear error, at once, and nothing is unhand
   const error = await failure(server.address, { tls: { ca, cert, key: lines.join("\n") }, connectTimeout: "20s" });
   assert(performance.now() - began < 5000, "not by its timeout");
   assertMatch(error.message, /cannot be reached/);
+});
+
+test("a server name that TLS cannot ask for leaves no socket open", { timeout: 10_000 }, async () => {
+  const closed: Promise<unknown>[] = [];
+  const server = createServer((socket) => {
+    closed.push(new Promise((resolve) => socket.resume().on("error", () => {}).on("close", resolve)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const client = new Memcached(`127.0.0.1:${port}`, { tls: { ca, serverName: "no such name" } });
+  assertInstanceOf(await client.get("k").catch((error) => error), ConnectionError);
+  await client.close();
+  await Promise.all(closed);
+  assertEquals(closed.length, 1);
+  server.close();
 });

@@ -100,7 +100,7 @@ export function rewrite(request: Request, frame: Uint8Array): void {
     case VERB.append:
     case VERB.prepend:
       // Behind the value's length, which has as many digits as it has.
-      while (frame[at++] !== SPACE);
+      while (at < frame.length && frame[at++] !== SPACE);
   }
   writeOpaque(request.opaque, frame, at + 1);
 }
