@@ -10,6 +10,7 @@ import { Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { clientClosed, tooLarge, undiscovered } from "./failure.ts";
+import { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import {
   checkCounter,
@@ -36,7 +37,7 @@ import { checkKey, checkSignal, checkTopic, type Details, kindOf, VERB, type Ver
 import { runsOf } from "./runs.ts";
 import { Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
-import { Wires } from "./wires.ts";
+import { isLoaded, loadWires, Wires } from "./wires.ts";
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -69,6 +70,8 @@ export class Memcached implements AsyncDisposable {
   readonly #cluster: Cluster;
   /** Only where the servers given are configuration endpoints. */
   readonly #discovery: Discovery | undefined;
+  /** Shut until the first list of servers has come, and the code of a wire that it may need. */
+  readonly #gate: Gate;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
 
@@ -94,11 +97,18 @@ export class Memcached implements AsyncDisposable {
       const wires = new Wires(settings.protocol);
       return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
     }, settings.eject);
-    const { discoveryMs: intervalMs } = settings;
+    const { discoveryMs: intervalMs, protocol } = settings;
     if (intervalMs === undefined) cluster.replace(places);
     else {
       this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
     }
+    const lack = intervalMs === undefined ? "the meta protocol has not been loaded" : "no list of servers has come";
+    this.#gate = new Gate(
+      { ...settings, server: places[0]!.name, lack },
+      intervalMs === undefined && isLoaded(protocol)
+        ? undefined
+        : () => Promise.all([loadWires(protocol), this.#discovery?.list()]),
+    );
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -117,7 +127,9 @@ export class Memcached implements AsyncDisposable {
 
   static {
     getFor = (client, key, to) => {
-      if (client.#unlisted) return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
+      if (!client.#gate.open) {
+        return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
+      }
       const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
       client.#askServer(client.#cluster.serverOf(key), operation, undefined);
     };
@@ -133,9 +145,9 @@ export class Memcached implements AsyncDisposable {
     if (this.#closing !== undefined) throw clientClosed("get many");
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    if (this.#unlisted) {
+    if (!this.#gate.open) {
       const copied = [...keys];
-      return await this.#whenListed(signal, () => this.getMulti(copied, options));
+      return await this.#gate.whenOpen(signal, () => this.getMulti(copied, options));
     }
     const runs = runsOf(keys as readonly string[], (key) => this.#cluster.serverOf(key));
     const failed = new Map<string, Error>();
@@ -238,7 +250,7 @@ export class Memcached implements AsyncDisposable {
   /** Which server a key lives on; with `deadServers: "eject"`, as things are now. */
   serverOf(key: string): string {
     checkKey(key);
-    if (this.#unlisted) throw undiscovered(key);
+    if (this.#cluster.servers.length === 0) throw undiscovered(key);
     return this.#cluster.serverOf(key).name;
   }
 
@@ -290,7 +302,7 @@ export class Memcached implements AsyncDisposable {
       const value = checkValue(given, longest);
       const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
       if (value.length > longest) {
-        const name = this.#unlisted ? "a server" : this.#cluster.serverOf(key).name;
+        const name = this.#cluster.servers.length === 0 ? "a server" : this.#cluster.serverOf(key).name;
         return Promise.reject(tooLarge(operation, name, value.length, longest));
       }
       return this.#ask(operation, options, token) as Promise<WriteResult>;
@@ -330,12 +342,12 @@ export class Memcached implements AsyncDisposable {
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
   #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
-    if (this.#unlisted) {
+    if (!this.#gate.open) {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
       operation.deadline = ticks(this.#clock) + this.#settings.timeoutMs;
-      return this.#whenListed(options?.signal, () => this.#ask(operation, options, token));
+      return this.#gate.whenOpen(options?.signal, () => this.#ask(operation, options, token), details?.value?.length);
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
@@ -362,7 +374,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (this.#unlisted) return await this.#whenListed(undefined, () => this.#askAll(make));
+    if (!this.#gate.open) return await this.#gate.whenOpen(undefined, () => this.#askAll(make));
     const answers = await Promise.all(
       this.#cluster.servers.map(async (server) =>
         [server.name, await this.#askServer(server, make(), undefined)] as const
@@ -371,23 +383,10 @@ export class Memcached implements AsyncDisposable {
     return new Map(answers);
   }
 
-  /** There is no server to ask yet. */
-  get #unlisted(): boolean {
-    return this.#discovery?.listed === false;
-  }
-
-  #whenListed<T>(signal: AbortSignal | undefined, ask: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(clientClosed("ask"));
-    if (signal !== undefined) checkSignal(signal);
-    return this.#discovery!.whenListed(signal, ask);
-  }
-
-  #close(): Promise<void> {
-    if (this.#discovery === undefined) return this.#cluster.close();
-    const found = this.#discovery.close();
-    // Calls that wait for the first list are sent on before their servers close.
-    if (this.#unlisted) return found.then(() => this.#cluster.close());
-    return Promise.all([found, this.#cluster.close()]).then(() => {});
+  async #close(): Promise<void> {
+    // Calls that wait are made before their servers close.
+    if (!this.#gate.open) await this.#gate.close();
+    await Promise.all([this.#discovery?.close(), this.#cluster.close()]);
   }
 
   #observer({ verb }: Operation, server: string): Observer {

@@ -1,11 +1,29 @@
 /** Which wire a server speaks: told, or found out by its first connection and kept from then on. */
 
+import { ConnectionError } from "../errors.ts";
+import { asError } from "../socket/socket.ts";
 import { openBinaryWire } from "./binary/wire.ts";
-import { openMetaWire } from "./meta/wire.ts";
-import type { Wire } from "./wire.ts";
+import type { OpenWire, Wire } from "./wire.ts";
 
 /** What a client may ask for. */
 export type Protocol = "binary" | "meta" | "auto";
+
+/** The meta wire is six modules, which a program that speaks binary never loads. */
+let openMetaWire: OpenWire | undefined;
+
+/** What this protocol may need is there. */
+export const isLoaded = (protocol: Protocol): boolean => protocol === "binary" || openMetaWire !== undefined;
+
+/** Loads it. Rejects with a ConnectionError. */
+export async function loadWires(protocol: Protocol): Promise<void> {
+  if (isLoaded(protocol)) return;
+  try {
+    ({ openMetaWire } = await import("./meta/wire.ts"));
+  } catch (error) {
+    const cause = asError(error);
+    throw new ConnectionError(`Cannot load the meta protocol: ${cause.message}; nothing was sent`, "", { cause });
+  }
+}
 
 /** The choice of one server. */
 export class Wires {
@@ -22,9 +40,9 @@ export class Wires {
     return this.#spoken !== undefined;
   }
 
-  /** A wire for a new connection. `maxBodyBytes`: a longer body is unreadable. */
+  /** A wire for a new connection, of a protocol that is loaded. `maxBodyBytes`: a longer body is unreadable. */
   open(maxBodyBytes: number): Wire {
-    return this.#spoken === "meta" ? openMetaWire(maxBodyBytes) : openBinaryWire(maxBodyBytes);
+    return this.#spoken === "meta" ? openMetaWire!(maxBodyBytes) : openBinaryWire(maxBodyBytes);
   }
 
   /** A connection has found out. */

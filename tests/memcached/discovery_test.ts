@@ -220,3 +220,41 @@ test("calls that wait for the list are bounded by maxInFlight", async () => {
   assert(fates.at(-1)!.error instanceof QueueFullError);
   assertEquals(fates.filter(({ now }) => now === "pending").length, 10);
 });
+
+test("calls that wait for the list are bounded by maxBytesInFlight, and those that are made or leave make room", async () => {
+  await using made = fakes({ servers: "config", discovery: true, maxBytesInFlight: 2500 });
+  const { client, clock, sockets } = made;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const fates = [0, 1, 2, 3].map(() => fateOf(client.set("k", new Uint8Array(1000), { signal })));
+  await clock.settle();
+  assertEquals(fates.map(({ now }) => now), ["pending", "pending", "rejected", "rejected"]);
+  assertMatch(String(fates[3]!.error), /QueueFullError: Cannot ask: 2 calls with 2000 bytes wait already/);
+  controller.abort();
+  const later = fateOf(client.set("k", new Uint8Array(2000)));
+  await clock.settle();
+  assertEquals([later.now, fates[0]!.now], ["pending", "rejected"]);
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  made.socket.ready();
+  await clock.settle();
+  assertEquals(made.socket.requests.length, 2);
+});
+
+test("calls that waited for the list are sent before one that is made when it is there", async () => {
+  await using made = fakes({ servers: "config", discovery: true });
+  const { client, clock, sockets } = made;
+  const early = [client.get("a"), client.get("b")].map(fateOf);
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  // Whoever is first to see the list asks at once.
+  while (client.servers.length === 0) await Promise.resolve();
+  const late = fateOf(client.get("c"));
+  await clock.settle();
+  made.socket.ready();
+  await clock.settle();
+  assertEquals(made.socket.requests.slice(1).map(({ key }) => key), ["a", "b", "c"]);
+  assertEquals([...early, late].map(({ now }) => now), ["pending", "pending", "pending"]);
+});

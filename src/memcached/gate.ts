@@ -1,0 +1,106 @@
+/** Calls that come before there is something to ask: they wait, and are made in the order in which they came. */
+
+import type { Clock } from "../clock.ts";
+import { QueueFullError, TimeoutError } from "../errors.ts";
+import { clientClosed } from "./failure.ts";
+import { heed, type Heeding, ignore } from "./heed.ts";
+import { checkSignal } from "./request.ts";
+
+/** For how long, and how many of them. */
+export interface GateSettings {
+  /** Whose name their errors carry. */
+  readonly server: string;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly maxInFlight: number;
+  readonly maxBytesInFlight: number;
+  /** "no list of servers": what there is not yet. */
+  readonly lack: string;
+}
+
+interface Waiting extends Heeding {
+  made(): void;
+}
+
+/** Shut until what it waits for is there. */
+export class Gate {
+  /** Nobody has to wait. */
+  open: boolean;
+  readonly #settings: GateSettings;
+  readonly #prepare: (() => Promise<unknown>) | undefined;
+  readonly #waiting = new Set<Waiting>();
+  /** Of the values that wait. */
+  #bytes = 0;
+  #preparing = false;
+  #closed = false;
+  #resolveEmpty: (() => void) | undefined;
+
+  /**
+   * `prepare` is called with the first call that waits; if it rejects, so do all that wait, and the next call has it
+   * tried again. Without it the gate is open.
+   */
+  constructor(settings: GateSettings, prepare?: () => Promise<unknown>) {
+    this.#settings = settings;
+    this.#prepare = prepare;
+    this.open = prepare === undefined;
+  }
+
+  /** Makes the call, which holds so many bytes, once the gate is open. Rejects when that takes too long, or the signal fires. */
+  whenOpen<T>(signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
+    const { server, clock, timeoutMs, maxInFlight, maxBytesInFlight, lack } = this.#settings;
+    if (this.#closed) return Promise.reject(clientClosed("ask"));
+    if (signal !== undefined) checkSignal(signal);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { size } = this.#waiting;
+    if (size >= maxInFlight || size > 0 && this.#bytes + bytes > maxBytesInFlight) {
+      const state = `${size} calls with ${this.#bytes} bytes wait already, as there is ${lack}; nothing was sent`;
+      return Promise.reject(new QueueFullError(`Cannot ask: ${state}`, server));
+    }
+    this.#bytes += bytes;
+    const made = new Promise<T>((resolve, reject) => {
+      const end = () => {
+        this.#waiting.delete(waiting);
+        this.#bytes -= bytes;
+        clock.clearTimeout(timer);
+        if (signal !== undefined) ignore(signal, waiting);
+        if (this.#waiting.size === 0) this.#resolveEmpty?.();
+      };
+      const waiting: Waiting = {
+        made: () => {
+          end();
+          resolve(call());
+        },
+        leave: (reason) => {
+          end();
+          reject(reason);
+        },
+      };
+      const state = `Cannot ask: ${lack} within ${timeoutMs} ms; nothing was sent`;
+      const timer = clock.setTimeout(() => waiting.leave(new TimeoutError(state, server)), timeoutMs);
+      if (signal !== undefined) heed(signal, waiting);
+      this.#waiting.add(waiting);
+    });
+    if (!this.#preparing) this.#begin();
+    return made;
+  }
+
+  /** From now on calls reject. Resolves when nobody waits any more. */
+  close(): Promise<void> {
+    this.#closed = true;
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#resolveEmpty = resolve);
+  }
+
+  #begin(): void {
+    this.#preparing = true;
+    this.#prepare!().then(() => {
+      this.#preparing = false;
+      // Those that wait go first: what is asked from now on comes after them.
+      this.open = true;
+      for (const waiting of [...this.#waiting]) waiting.made();
+    }, (error) => {
+      this.#preparing = false;
+      for (const waiting of [...this.#waiting]) waiting.leave(error);
+    });
+  }
+}
