@@ -22,7 +22,7 @@ export function writeNumber(value: number, into: Uint8Array, at: number): number
   const end = at + digitsOf(value);
   for (let place = end; place > at;) {
     const tenth = Math.floor(value / 10);
-    into[--place] = ZERO + value - tenth * 10;
+    into[--place] = ZERO + (value - tenth * 10); // ZERO + value may be more than a safe integer
     value = tenth;
   }
   return end;
