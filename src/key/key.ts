@@ -22,12 +22,16 @@ export interface StoreKey {
 const MAX_BYTES = 250;
 /** "~" and an md5 in hex. */
 const TAIL_BYTES = 33;
+/** So many keys of counters are remembered: two megabytes at most. */
+const MOST_COUNTERS = 10_000;
 
 /** The keys of one project and version. */
 export class Keys {
   readonly #project: string;
   /** `project:version:` */
   readonly #head: string;
+  /** Keys of counters by their groups. The same string each time is scanned, hashed and made flat only once. */
+  readonly #counters = new Map<string, string>();
 
   /** Throws a TypeError for a project or a version that is empty, or no text. */
   constructor(project?: string, version?: string | number) {
@@ -45,8 +49,13 @@ export class Keys {
 
   /** The key of a group's counter. Two groups under one truncated key would share invalidations, and nothing else. */
   counter(group: string): string {
+    const known = this.#counters.get(group);
+    if (known !== undefined) return known;
     assertText(group, "group", "group's name");
-    return bounded(`${this.#project}%group:${isPlain(group) ? group : escaped(group)}`);
+    const key = bounded(`${this.#project}%group:${isPlain(group) ? group : escaped(group)}`);
+    if (this.#counters.size === MOST_COUNTERS) this.#counters.clear();
+    if (group.length <= MAX_BYTES) this.#counters.set(group, key);
+    return key;
   }
 
   /** The key of an entry's mint lock. */

@@ -69,9 +69,9 @@ export function decodeEntry(bytes: Uint8Array, codec: Codec): Entry | Unreadable
 
 function read(bytes: Uint8Array, codec: Codec): Entry | undefined {
   if (bytes.length < HEAD_BYTES) return undefined;
+  if (bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff) || bytes[2] !== VERSION) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint16(0) !== MAGIC || view.getUint8(2) !== VERSION) return undefined;
-  const kind = KINDS[view.getUint8(3)];
+  const kind = KINDS[bytes[3]!];
   const count = view.getUint16(4);
   const keyBytes = view.getUint32(6);
   const keyAt = HEAD_BYTES + GENERATION_BYTES * count;

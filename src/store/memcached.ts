@@ -94,8 +94,10 @@ export class MemcachedStore implements Store {
     if (this.get !== MemcachedStore.prototype.get) {
       return void this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
     }
-    this.#tell(key, new Read(to, (item) => this.#found(key, item)));
+    this.#tell(key, new Read(key, to, this.#foundIn, undefined));
   }
+
+  readonly #foundIn = (key: string, item: Item | undefined): Found | undefined => this.#found(key, item);
 
   #found(key: string, item: Item | undefined): Found | undefined {
     if (item === undefined) return undefined;
@@ -163,21 +165,16 @@ export class MemcachedStore implements Store {
     if (this.counter !== MemcachedStore.prototype.counter) {
       return void this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
     }
-    this.#tell(name, {
-      answered: (item) => {
-        let count: bigint | undefined;
-        try {
-          const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
-          if (fenced) count = ReceivedItem.countOf(item);
-        } catch (error) {
-          return to.failed(error);
-        }
-        if (count !== undefined) to.answered(count);
-        else this.#counter(name, item).then((count) => to.answered(count), (error) => to.failed(error));
-      },
-      failed: (error) => to.failed(error),
-    });
+    this.#tell(name, new Read<bigint>(name, to, this.#countIn, this.#slowCount));
   }
+
+  /** `undefined`: it takes more than this item. */
+  readonly #countIn = (_name: string, item: Item | undefined): bigint | undefined => {
+    const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
+    return fenced ? ReceivedItem.countOf(item) : undefined;
+  };
+
+  readonly #slowCount = (name: string, item: Item | undefined): Promise<bigint> => this.#counter(name, item);
 
   #tell(key: string, to: Told<Item | undefined>): void {
     const { client } = this;
@@ -266,24 +263,35 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** An answer that is made of another one, and may turn out to be none. */
+/** An answer that is made of an item, which may fail, or take more requests. A class: no closures for each answer. */
 class Read<T> implements Told<Item | undefined> {
+  readonly #key: string;
   readonly #to: Told<T>;
-  readonly #made: (item: Item | undefined) => T;
+  readonly #made: (key: string, item: Item | undefined) => T | undefined;
+  readonly #slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined;
 
-  constructor(to: Told<T>, made: (item: Item | undefined) => T) {
+  /** `slowly`: asked where `made` gives `undefined`. */
+  constructor(
+    key: string,
+    to: Told<T>,
+    made: (key: string, item: Item | undefined) => T | undefined,
+    slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined,
+  ) {
+    this.#key = key;
     this.#to = to;
     this.#made = made;
+    this.#slowly = slowly;
   }
 
   answered(item: Item | undefined): void {
-    let made: T;
+    let made: T | undefined;
     try {
-      made = this.#made(item);
+      made = this.#made(this.#key, item);
     } catch (error) {
       return this.#to.failed(error);
     }
-    this.#to.answered(made);
+    if (made !== undefined || this.#slowly === undefined) return this.#to.answered(made as T);
+    this.#slowly(this.#key, item).then((slow) => this.#to.answered(slow), (error) => this.#to.failed(error));
   }
 
   failed(error: unknown): void {
