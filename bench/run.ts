@@ -1,5 +1,6 @@
 /**
- * Measures, side by side in one run, on each runtime that is there, and keeps the numbers in bench/results:
+ * Measures, side by side in one run, on each runtime that is there, and keeps the numbers in bench/results; the run of
+ * all of it writes docs/BENCHMARKS.md as well:
  *
  *     deno task bench                     all of it, in less than ten minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
@@ -18,6 +19,7 @@ import { IMPORT_TIME, importTime } from "./imports.ts";
 import type { Missing, Table } from "./measure.ts";
 import { fetchPackages, packages, versionOf } from "./packages.ts";
 import { print } from "./print.ts";
+import { report } from "./report.ts";
 import type { Measured, Result } from "./result.ts";
 import { names, pack, root, type Runtime, runtimeOf } from "./runtimes.ts";
 import { judge } from "./targets.ts";
@@ -167,6 +169,7 @@ async function main(): Promise<void> {
     await Deno.mkdir(`${root}bench/results`, { recursive: true });
     await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
     console.log(`${seconds} s; kept in ${file}`);
+    if (!quick && only === undefined && wanted === undefined) await report(`${root}${file}`);
     const all = [...measured, everywhere];
     if (all.every(({ tables, failed }) => tables.length + failed.length === 0)) {
       throw new Error(`No table has "${only}" in its title`);
