@@ -17,6 +17,12 @@ interface Point {
   readonly amount: number;
 }
 
+/** Lines at the powers of ten only. */
+const LOG = {
+  scale: { type: "log", nice: false, padding: 10 },
+  axis: { values: Array.from({ length: 9 }, (_, power) => 10 ** power), format: "~s" },
+};
+
 export function plotsOf(result: Result): Plot[] {
   const gets = points(result, /^get 100 bytes, (\d+) in flight$/);
   const copies = points(result, /^a hit in memory, 1 KB object, (?:a fresh copy|no copies)/);
@@ -60,7 +66,7 @@ export function plotsOf(result: Result): Plot[] {
         ...head("A hit in memory, an object of 1 KB: less is better", copies),
         width: 520,
         height: { step: 20 },
-        ...dots("ns a call (log)", { scale: { type: "log" } }),
+        ...dots("ns a call (log)", LOG),
       },
     },
     {
@@ -109,7 +115,7 @@ function field(name: string, type: string, title: string) {
 }
 
 function log(name: string, title: string) {
-  return { ...field(name, "quantitative", `${title} (log)`), scale: { type: "log" } };
+  return { ...field(name, "quantitative", `${title} (log)`), ...LOG };
 }
 
 /** The rows of the tables with such a title; the title may tell how much there is. */
