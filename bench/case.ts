@@ -1,4 +1,4 @@
-import type { Pace, Table } from "./measure.ts";
+import type { Contender, Missing, Pace, Table } from "./measure.ts";
 
 /** What a case is given. */
 export interface Setting {
@@ -9,8 +9,25 @@ export interface Setting {
   readonly pace: Pace;
   /** Leave out what takes long. */
   readonly quick: boolean;
-  /** Told of each table when it is measured. */
-  readonly tell: (table: Table) => void;
+  /** Only the tables that have this in their title. */
+  readonly only?: string;
 }
 
-export type Case = (setting: Setting) => Promise<void>;
+/** The setting, and where a case puts its tables. */
+export interface Bench extends Setting {
+  /** Whether a table of this title is asked for: what it needs is prepared only then. */
+  wants(title: string): boolean;
+  /** Lets the contenders race, and keeps their table if it is asked for. */
+  race(
+    title: string,
+    unit: "per second" | "ns",
+    contenders: readonly Contender[],
+    missing?: readonly Missing[],
+  ): Promise<
+    void
+  >;
+  /** Keeps a table that was measured in another way. */
+  tell(table: Table): void;
+}
+
+export type Case = (bench: Bench) => Promise<void>;

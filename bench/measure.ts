@@ -3,35 +3,59 @@
  * on all of them. Only the ratios travel to other machines.
  */
 
+/**
+ * What a row stands for. `floor`: what the runtime allows; `ours`: the one that the others are compared with; `variant`:
+ * ours in another way; `peer`: another library; `bare`: one that does less than ours, and shows a limit.
+ */
+export type Kind = "floor" | "ours" | "variant" | "peer" | "bare";
+
 /** One who does the same work as the others. `run` does it `count` times; the promise settles when all is done. */
 export interface Contender {
   readonly name: string;
+  readonly kind: Kind;
+  /** What its caller gets beside the value. */
+  readonly gives?: string;
+  /** So many times in each turn, however long it takes. */
+  readonly turn?: number;
   run(count: number): Promise<unknown>;
 }
 
 export interface Pace {
+  /** How long each contender works before anything counts: runtimes optimize what has run for a while. */
+  readonly warmMs: number;
   readonly rounds: number;
   /** How long one contender's turn is to last. */
   readonly roundMs: number;
 }
 
-/** `value`: the median of the rounds, in the table's unit; `spread`: half of what lies between the quartiles, as a part of it. */
+/** `value`: the median of the rounds, in the table's unit; a spread: half of what lies between the quartiles, as its part. */
 export interface Row {
   readonly name: string;
+  readonly kind: Kind;
+  readonly gives?: string;
   readonly value: number;
   readonly spread: number;
   /** The median of the rounds' own ratios: this row's speed as a part of the base's. */
   readonly ofBase?: number;
+  readonly ofBaseSpread?: number;
   /** Likewise: how many times as fast our own row is. */
   readonly ours?: number;
+  readonly oursSpread?: number;
+}
+
+/** One that could not be measured. */
+export interface Missing {
+  readonly name: string;
+  readonly why: string;
 }
 
 export interface Table {
   readonly title: string;
-  readonly unit: "per second" | "ns" | "ms";
+  readonly unit: "per second" | "ns" | "ms" | "bytes";
   /** Whose part `ofBase` tells. */
   readonly base?: string;
   readonly rows: readonly Row[];
+  readonly missing?: readonly Missing[];
 }
 
 /** The name of our own row. */
@@ -45,7 +69,7 @@ export async function race(
   pace: Pace,
 ): Promise<Table> {
   const counts: number[] = [];
-  for (const contender of contenders) counts.push(await countFor(contender, pace.roundMs));
+  for (const contender of contenders) counts.push(await countFor(contender, pace));
   const perSecond: number[][] = contenders.map(() => []);
   for (let round = 0; round < pace.rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
@@ -57,29 +81,44 @@ export async function race(
       perSecond[at]!.push(count / (performance.now() - start) * 1000);
     }
   }
-  const ours = contenders.findIndex((contender) => contender.name.startsWith(OURS));
-  const rows = contenders.map(({ name }, at): Row => {
+  const ours = contenders.findIndex(({ kind }) => kind === "ours");
+  const rows = contenders.map(({ name, kind, gives }, at): Row => {
     const own = perSecond[at]!;
     const value = median(own);
-    return {
+    const ofBase = own.map((speed, round) => speed / perSecond[0]![round]!);
+    const row = {
       name,
+      kind,
+      ...(gives === undefined ? {} : { gives }),
       value: unit === "ns" ? 1e9 / value : value,
-      spread: spreadOf(own) / value,
-      ofBase: median(own.map((speed, round) => speed / perSecond[0]![round]!)),
-      ...(ours === at ? {} : { ours: median(own.map((speed, round) => perSecond[ours]![round]! / speed)) }),
+      spread: spreadOf(own),
+      ofBase: median(ofBase),
+      ofBaseSpread: spreadOf(ofBase),
     };
+    if (at === ours) return row;
+    const times = own.map((speed, round) => perSecond[ours]![round]! / speed);
+    return { ...row, ours: median(times), oursSpread: spreadOf(times) };
   });
   return { title, unit, base: rows[0]!.name, rows };
 }
 
 /** How many times fit into one turn, found by doubling; it is the warm-up as well. */
-async function countFor(contender: Contender, roundMs: number): Promise<number> {
-  for (let count = 1;; count *= 2) {
+async function countFor(contender: Contender, { warmMs, roundMs }: Pace): Promise<number> {
+  const began = performance.now();
+  let count = contender.turn ?? 1;
+  // The first time that is long enough may have connected, or loaded something: it takes two.
+  for (let enough = 0; enough < 2 || performance.now() - began < warmMs;) {
     const start = performance.now();
     await contender.run(count);
     const ms = performance.now() - start;
-    if (ms > roundMs / 3) return Math.max(1, Math.round(count * roundMs / ms));
+    if (contender.turn !== undefined) enough = 2;
+    else if (ms <= roundMs / 3) count *= 2;
+    else {
+      enough++;
+      count = Math.max(1, Math.round(count * roundMs / ms));
+    }
   }
+  return count;
 }
 
 /** `operation` `count` times, `lanes` at once: each lane asks again as soon as it was answered. */
@@ -99,9 +138,9 @@ export function median(numbers: readonly number[]): number {
   return quantile(numbers, 0.5);
 }
 
-/** Half of what lies between the quartiles. */
+/** Half of what lies between the quartiles, as a part of the median. */
 export function spreadOf(numbers: readonly number[]): number {
-  return (quantile(numbers, 0.75) - quantile(numbers, 0.25)) / 2;
+  return (quantile(numbers, 0.75) - quantile(numbers, 0.25)) / 2 / Math.abs(median(numbers));
 }
 
 function quantile(numbers: readonly number[], part: number): number {

@@ -1,91 +1,90 @@
 /**
- * Measures, side by side in one run, and keeps the numbers in bench/results:
+ * Measures, side by side in one run, on each runtime that is there, and keeps the numbers in bench/results; the run of
+ * all of it writes docs/BENCHMARKS.md as well:
  *
- *     deno task bench                     all of it: some five minutes
+ *     deno task bench                     all of it, in less than ten minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, scale, import
- *     deno task bench --runtime=bun       the same on Bun (or node)
+ *     deno task bench --only driver       one case: driver, memory, grouped, heap, scale, import
+ *     deno task bench --only "by wire"    the tables that have this in their title
+ *     deno task bench --runtime=bun       on one runtime: deno, bun or node
  */
 
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bun, installPackages, memcached, node, run, startServer } from "../tools/machine.ts";
-import { esbuild, installPacked } from "../tools/node_suite.ts";
+import { memcached, run, startServer } from "../tools/machine.ts";
 import type { Setting } from "./case.ts";
-import type { Table } from "./measure.ts";
-import { packages, versionOf } from "./peers.ts";
+import { importBytes } from "./bytes.ts";
+import { IMPORT_TIME, importTime } from "./imports.ts";
+import type { Missing, Table } from "./measure.ts";
+import { fetchPackages, packages, versionOf } from "./packages.ts";
 import { print } from "./print.ts";
-import { type Program, starts } from "./starts.ts";
+import { report } from "./report.ts";
+import type { Measured, Result } from "./result.ts";
+import { names, pack, root, type Runtime, runtimeOf } from "./runtimes.ts";
+import { judge } from "./targets.ts";
 
-const root = new URL("../", import.meta.url).pathname;
-
-/** How a runtime starts a file of this folder or of another. */
-interface Runtime {
-  readonly name: string;
-  readonly command: string;
-  readonly before: readonly string[];
-  readonly worker: string;
-  /** What to import for the whole library, and for the driver alone. */
-  readonly faces: readonly [all: string, driver: string];
-}
-
-async function runtimeOf(name: string, folder: string): Promise<Runtime> {
-  const faces = [`${root}mod.ts`, `${root}src/memcached/mod.ts`] as const;
-  const worker = `${root}bench/worker.ts`;
-  if (name === "deno") return { name, command: Deno.execPath(), before: ["run", "-A"], worker, faces };
-  if (name !== "bun" && name !== "node") throw new Error(`Cannot measure on "${name}": name deno, bun or node`);
-  const program = name === "bun" ? await bun() : await node();
-  if ("missing" in program) throw new Error(`Cannot measure on ${name}: ${program.missing}`);
-  if (name === "bun") return { name, command: program.path, before: ["run"], worker, faces };
-  await installPacked(folder);
-  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${folder}/worker.mjs`, worker]);
-  const packed = `${folder}/node_modules/@x/cache-utils`;
-  return {
-    name,
-    command: program.path,
-    before: [],
-    worker: `${folder}/worker.mjs`,
-    faces: [`${packed}/mod.js`, `${packed}/src/memcached/mod.js`],
-  };
-}
+const cases = ["driver", "memory", "grouped", "heap", "scale", "import"];
+/** Collecting all garbage again and again takes long. */
+const long = ["heap"];
 
 /** Runs a case in a process of its own, so that the runtime has optimized nothing for another. */
-async function measure(runtime: Runtime, name: string, setting: Omit<Setting, "tell">): Promise<Table[]> {
-  const args = [...runtime.before, runtime.worker, name, JSON.stringify(setting)];
+async function measure(runtime: Runtime, name: string, setting: Setting, keep: (table: Table) => void): Promise<void> {
+  const args = [...runtime.beforeWorker, runtime.worker, name, JSON.stringify(setting)];
   const child = new Deno.Command(runtime.command, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
-  const tables: Table[] = [];
+  // One that hangs must not take the others with it.
+  const overdue = setTimeout(() => child.kill("SIGKILL"), setting.quick ? 60_000 : 240_000);
   let rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) {
-      if (!line.startsWith("{")) continue;
-      const table = JSON.parse(line) as Table;
-      console.log(print(table));
-      tables.push(table);
-    }
+    for (const line of lines) if (line.startsWith("{")) keep(JSON.parse(line) as Table);
   }
+  clearTimeout(overdue);
   const { code } = await child.status;
-  if (code !== 0) throw new Error(`The case "${name}" ended with code ${code} on ${runtime.name}`);
-  return tables;
+  if (code !== 0) throw new Error(`it ended with code ${code}`);
 }
 
-async function imports(runtime: Runtime, peers: string, folder: string, rounds: number): Promise<Table[]> {
-  const program = async (name: string, where: string, code: string): Promise<Program> => {
-    const path = `${where}/import ${name.replaceAll("/", " ")}.mjs`;
-    await Deno.writeTextFile(path, code);
-    return { name, command: runtime.command, args: [...runtime.before, path] };
+/** What is the same on every runtime. */
+async function measureBytes(packed: string, peers: string, only = ""): Promise<Result["everywhere"]> {
+  try {
+    const tables = (await importBytes(packed, peers)).filter(({ title }) => title.includes(only));
+    for (const table of tables) console.log(print(table));
+    return { tables, judged: judge(tables), failed: [] };
+  } catch (error) {
+    const why = (error as Error).message;
+    console.error(`the bytes of an import could not be counted: ${why}\n`);
+    return { tables: [], judged: [], failed: [{ name: "bytes", why }] };
+  }
+}
+
+/** All that is asked for, on one runtime. */
+async function measureAll(
+  runtime: Runtime,
+  asked: readonly string[],
+  setting: Setting,
+  folder: string,
+): Promise<Measured> {
+  const tables: Table[] = [];
+  const failed: Missing[] = [];
+  const keep = (table: Table) => {
+    console.log(print(table));
+    tables.push(table);
   };
-  const [all, driver] = runtime.faces;
-  const table = await starts(await program("nothing", folder, ""), [
-    await program("@x/cache-utils", folder, `import "${all}";\n`),
-    await program("its driver alone", folder, `import "${driver}";\n`),
-    // These lie where their packages are found.
-    ...await Promise.all(Object.keys(packages).map((name) => program(name, peers, `import "${name}";\n`))),
-  ], rounds);
-  console.log(print(table));
-  return [table];
+  for (const name of asked) {
+    try {
+      if (name !== "import") await measure(runtime, name, setting, keep);
+      else if (IMPORT_TIME.includes(setting.only ?? "")) {
+        keep(await importTime(runtime, setting.peers, folder, setting.quick ? 7 : 11));
+      }
+    } catch (error) {
+      const why = (error as Error).message;
+      console.error(`the case "${name}" failed on ${runtime.name}: ${why}\n`);
+      failed.push({ name, why });
+    }
+  }
+  const version = (await firstLine(runtime.command, "--version")).replace(/^(deno |v)/, "").replace(/ .*/, "");
+  return { runtime: runtime.name, version, tables, judged: judge(tables), failed };
 }
 
 async function firstLine(command: string, ...args: string[]): Promise<string> {
@@ -99,57 +98,83 @@ async function main(): Promise<void> {
     options: {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
-      runtime: { type: "string", default: "deno" },
+      runtime: { type: "string" },
     },
   });
-  const names = ["driver", "memory", "grouped", "scale", "import"];
-  if (only !== undefined && !names.includes(only)) {
-    throw new Error(`No case "${only}": name one of ${names.join(", ")}`);
-  }
+  const runtimes = names.filter((name) => wanted === undefined || wanted === name);
+  if (runtimes.length === 0) throw new Error(`Cannot measure on "${wanted}": name ${names.join(", ")}`);
+  const oneCase = only !== undefined && cases.includes(only);
+  const asked = oneCase ? [only] : cases.filter((name) => !quick || only !== undefined || !long.includes(name));
+  const title = oneCase ? undefined : only;
 
   const program = await memcached();
-  const peers = await installPackages("peers", packages);
+  if ("missing" in program) throw new Error(program.missing);
+  const peers = await fetchPackages("bench", packages);
   if ("missing" in peers) throw new Error(peers.missing);
-  const server = await startServer(program);
-  if ("missing" in server) throw new Error(server.missing);
-  await using _running = server;
+  const began = performance.now();
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
   try {
-    const runtime = await runtimeOf(wanted, folder);
-    const versions = {
-      [runtime.name]: (await firstLine(runtime.command, "--version")).replace(/^(deno |v)/, ""),
-      memcached: (await firstLine("memcached", "-V")).replace("memcached ", ""),
-      ...Object.fromEntries(
-        (Object.keys(packages) as (keyof typeof packages)[]).map((name) => [name, versionOf(peers.path, name)]),
-      ),
-    };
+    await pack(folder);
     const machine = {
       cpu: cpus()[0]?.model ?? "unknown",
       cores: cpus().length,
       os: `${process.platform} ${process.arch}`,
     };
+    const versions: Record<string, string> = {
+      "memcached, the server": (await firstLine(program.path, "-V")).replace("memcached ", ""),
+    };
+    for (const name of Object.keys(packages)) versions[name] = await versionOf(peers.path, name);
     console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}; ${JSON.stringify(versions)}`);
-    console.log("of …: this row's speed as a part of that row's. ours is … x: how many times as fast ours is.\n");
+    console.log("of …: this row's speed as a part of that row's. ours is … x: how many times as fast ours is.");
+    console.log("Below a table its targets: met, within its own spread (which counts as met) or missed.\n");
 
-    const pace = quick ? { rounds: 7, roundMs: 60 } : { rounds: 11, roundMs: 250 };
-    const setting = { hostname: "127.0.0.1", port: server.port, peers: peers.path, pace, quick };
-    const tables: Table[] = [];
-    for (const name of names) {
-      if (only !== undefined && only !== name) continue;
-      tables.push(
-        ...name === "import"
-          ? await imports(runtime, peers.path, folder, quick ? 15 : 31)
-          : await measure(runtime, name, setting),
-      );
+    const pace = quick ? { warmMs: 60, rounds: 7, roundMs: 12 } : { warmMs: 100, rounds: 9, roundMs: 60 };
+    const measured: Measured[] = [];
+    const missing: Missing[] = [];
+    for (const name of runtimes) {
+      const runtime = await runtimeOf(name, folder);
+      if ("missing" in runtime) {
+        console.log(`not measured on ${name}: ${runtime.missing}\n`);
+        missing.push({ name, why: runtime.missing });
+        continue;
+      }
+      // One for each: nobody finds it filled by another.
+      const server = await startServer(program);
+      if ("missing" in server) throw new Error(server.missing);
+      await using _running = server;
+      const setting: Setting = {
+        hostname: "127.0.0.1",
+        port: server.port,
+        peers: peers.path,
+        pace,
+        quick,
+        ...(title === undefined ? {} : { only: title }),
+      };
+      console.log(`== ${name}\n`);
+      measured.push(await measureAll(runtime, asked, setting, folder));
     }
+    const everywhere = asked.includes("import")
+      ? await measureBytes(folder, peers.path, title)
+      : { tables: [], judged: [], failed: [] };
+    const seconds = Math.round((performance.now() - began) / 1000);
     const date = new Date().toISOString();
     const commit = await firstLine("git", "describe", "--always", "--dirty") || "unknown";
-    const what = [runtime.name, ...(only === undefined ? [] : [only]), ...(quick ? ["quick"] : [])].join("-");
-    const file = `bench/results/${date.slice(0, 16).replaceAll(":", "-")}-${what}.json`;
-    const kept = { date, commit, machine, versions, pace, tables };
+    const result: Result = { date, commit, seconds, machine, versions, pace, measured, everywhere, missing };
+    const what = [
+      ...(wanted === undefined ? [] : [wanted]),
+      ...(only === undefined ? [] : [only.replaceAll(/[^\w]+/g, "-")]),
+      ...(quick ? ["quick"] : []),
+    ];
+    const file = `bench/results/${[date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
     await Deno.mkdir(`${root}bench/results`, { recursive: true });
-    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(kept, undefined, 2)}\n`);
-    console.log(`kept in ${file}`);
+    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
+    console.log(`${seconds} s; kept in ${file}`);
+    if (!quick && only === undefined && wanted === undefined) await report(`${root}${file}`);
+    const all = [...measured, everywhere];
+    if (all.every(({ tables, failed }) => tables.length + failed.length === 0)) {
+      throw new Error(`No table has "${only}" in its title`);
+    }
+    if (all.some(({ failed }) => failed.length > 0)) Deno.exitCode = 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

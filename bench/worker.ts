@@ -2,16 +2,29 @@
 
 import process from "node:process";
 import type { Case, Setting } from "./case.ts";
+import { race, type Table } from "./measure.ts";
 
 const cases: Record<string, () => Promise<Case>> = {
   driver: async () => (await import("./cases/driver.ts")).driver,
   memory: async () => (await import("./cases/memory.ts")).memory,
-  scale: async () => (await import("./cases/scale.ts")).scale,
   grouped: async () => (await import("./cases/grouped.ts")).grouped,
+  heap: async () => (await import("./cases/heap.ts")).heap,
+  scale: async () => (await import("./cases/scale.ts")).scale,
 };
 
-const [name, setting] = process.argv.slice(2);
+const [name, text] = process.argv.slice(2);
+const setting = JSON.parse(text!) as Setting;
 const run = await cases[name!]!();
-await run({ ...JSON.parse(setting!) as Omit<Setting, "tell">, tell: (table) => console.log(JSON.stringify(table)) });
+const wants = (title: string) => setting.only === undefined || title.includes(setting.only);
+const tell = (table: Table) => console.log(JSON.stringify(table));
+await run({
+  ...setting,
+  wants,
+  tell,
+  async race(title, unit, contenders, missing = []) {
+    if (!wants(title)) return;
+    tell({ ...await race(title, unit, contenders, setting.pace), ...(missing.length === 0 ? {} : { missing }) });
+  },
+});
 // Some of the others keep a timer or a socket for ever.
 process.exit(0);

@@ -1,9 +1,10 @@
 /** A hit in this process: one call of a cached async function, an object of about 1 KB. */
 
 import { cached, GroupBackend, MemoryStore } from "@x/cache-utils";
-import type { Setting } from "../case.ts";
-import { type Contender, OURS, race } from "../measure.ts";
-import { type Cacheable, load, type LruCache } from "../peers.ts";
+import type { Bench } from "../case.ts";
+import { type Contender, OURS } from "../measure.ts";
+import { whoever } from "../packages.ts";
+import { copyingIn, sharingIn, type Wrapper } from "../wrappers.ts";
 
 /** So many different calls, taken in turn. */
 const CALLS = 100;
@@ -25,54 +26,61 @@ function cityOf(id: number): City {
   };
 }
 
-export async function memory({ peers, pace, tell }: Setting): Promise<void> {
+export async function memory(bench: Bench): Promise<void> {
   const read = (id: number): Promise<City> => Promise.resolve(cityOf(id));
   const wrapped = (store: MemoryStore, name: string) =>
     cached(read, { name, ttl: "1h", backend: new GroupBackend({ store }) });
 
   const map = new Map<string, City>();
-  const { LRUCache } = load<LruCache>(peers, "lru-cache");
-  const lru = new LRUCache<City>({ max: 10_000, ttl: 3_600_000 });
-  const fetching = new LRUCache<City>({
-    max: 10_000,
-    ttl: 3_600_000,
-    fetchMethod: (key) => read(Number(key.slice(5))),
+  const floor = contender("floor", {
+    name: "function and Map",
+    gives: "nothing",
+    async call(id) {
+      const key = `city:${id}`;
+      let city = map.get(key);
+      if (city === undefined) map.set(key, city = await read(id));
+      return city;
+    },
   });
-  const { Cacheable } = load<Cacheable>(peers, "cacheable");
-  const viaMap = async (id: number): Promise<City> => {
-    const key = `city:${id}`;
-    let city = map.get(key);
-    if (city === undefined) map.set(key, city = await read(id));
-    return city;
-  };
-  const viaLru = async (id: number): Promise<City> => {
-    const key = `city:${id}`;
-    let city = lru.get(key);
-    if (city === undefined) lru.set(key, city = await read(id));
-    return city;
-  };
 
-  const floor = contender("function and Map", viaMap);
-  tell(
-    await race("a hit in memory, 1 KB object, a fresh copy each time (the floor gives none)", "ns", [
-      floor,
-      contender(OURS, wrapped(new MemoryStore(), "copies")),
-      contender("cacheable wrap", new Cacheable().wrap(read, { ttl: "1h", keyPrefix: "city" })),
-    ], pace),
-  );
-  tell(
-    await race("a hit in memory, 1 KB object, no copies", "ns", [
-      floor,
-      contender(`${OURS}, copy: false`, wrapped(new MemoryStore({ copy: false }), "same")),
-      contender("lru-cache get", viaLru),
-      contender("lru-cache fetch", (id) => fetching.fetch(`city:${id}`)),
-    ], pace),
-  );
+  const gives = "ttl, stale, one call at a time, groups";
+  const ours: Wrapper = { name: OURS, gives: `copies, ${gives}`, call: wrapped(new MemoryStore(), "copies") };
+  await assertHit(ours, "a copy");
+  const copying = await whoever(copyingIn(bench.peers, read), (wrapper) => assertHit(wrapper, "a copy"));
+  await bench.race("a hit in memory, 1 KB object, a fresh copy each time (the floor gives none)", "ns", [
+    floor,
+    contender("ours", ours),
+    ...copying.here.map((wrapper) => contender("peer", wrapper)),
+  ], copying.missing);
+
+  const same: Wrapper = {
+    name: `${OURS}, copy: false`,
+    gives,
+    call: wrapped(new MemoryStore({ copy: false }), "same"),
+  };
+  await assertHit(same, "the same");
+  const sharing = await whoever(sharingIn(bench.peers, read), (wrapper) => assertHit(wrapper, "the same"));
+  await bench.race("a hit in memory, 1 KB object, no copies", "ns", [
+    floor,
+    contender("ours", same),
+    ...sharing.here.map((wrapper) => contender(wrapper.bare ? "bare" : "peer", wrapper)),
+  ], sharing.missing);
 }
 
-function contender(name: string, call: (id: number) => Promise<unknown>): Contender {
+/** Nobody wins by giving something else than the table says. */
+async function assertHit({ name, call }: Wrapper, expected: "a copy" | "the same"): Promise<void> {
+  await call(7);
+  const [first, second] = [await call(7), await call(7)];
+  if (JSON.stringify(second) !== JSON.stringify(cityOf(7))) throw new Error(`${name} answers something else`);
+  const given = first === second ? "the same" : "a copy";
+  if (given !== expected) throw new Error(`${name} gives ${given}, not ${expected}`);
+}
+
+function contender(kind: Contender["kind"], { name, gives, call }: Wrapper): Contender {
   return {
     name,
+    kind,
+    gives,
     async run(count) {
       for (let index = 0; index < count; index++) await call(index % CALLS);
     },
