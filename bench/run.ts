@@ -3,7 +3,7 @@
  *
  *     deno task bench                     all of it: some five minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, scale, import
+ *     deno task bench --only driver       one case: driver, memory, grouped, scale, herd, import
  *     deno task bench --runtime=bun       the same on Bun (or node)
  */
 
@@ -13,6 +13,8 @@ import { parseArgs } from "node:util";
 import { bun, installPackages, memcached, node, run, startServer } from "../tools/machine.ts";
 import { esbuild, installPacked } from "../tools/node_suite.ts";
 import type { Setting } from "./case.ts";
+import type { Grid } from "./grid.ts";
+import { herd } from "./herd/herd.ts";
 import type { Table } from "./measure.ts";
 import { packages, versionOf } from "./peers.ts";
 import { print } from "./print.ts";
@@ -88,6 +90,12 @@ async function imports(runtime: Runtime, peers: string, folder: string, rounds: 
   return [table];
 }
 
+/** Eight processes of source files: on Bun its own, else Deno's, which finds packages only where it is told to. */
+function herdOn({ name, command }: Runtime): { readonly command: string; readonly before: readonly string[] } {
+  if (name === "bun") return { command, before: ["run"] };
+  return { command: Deno.execPath(), before: ["run", "-A", "--node-modules-dir=manual"] };
+}
+
 async function firstLine(command: string, ...args: string[]): Promise<string> {
   const { code, output } = await run(command, args);
   return code === 0 ? output.trim().split("\n")[0]! : "";
@@ -102,7 +110,7 @@ async function main(): Promise<void> {
       runtime: { type: "string", default: "deno" },
     },
   });
-  const names = ["driver", "memory", "grouped", "scale", "import"];
+  const names = ["driver", "memory", "grouped", "scale", "herd", "import"];
   if (only !== undefined && !names.includes(only)) {
     throw new Error(`No case "${only}": name one of ${names.join(", ")}`);
   }
@@ -133,12 +141,14 @@ async function main(): Promise<void> {
 
     const pace = quick ? { rounds: 7, roundMs: 60 } : { rounds: 11, roundMs: 250 };
     const setting = { hostname: "127.0.0.1", port: server.port, peers: peers.path, pace, quick };
-    const tables: Table[] = [];
+    const tables: (Table | Grid)[] = [];
     for (const name of names) {
       if (only !== undefined && only !== name) continue;
       tables.push(
         ...name === "import"
           ? await imports(runtime, peers.path, folder, quick ? 15 : 31)
+          : name === "herd"
+          ? await herd({ server: `127.0.0.1:${server.port}`, ...herdOn(runtime), quick })
           : await measure(runtime, name, setting),
       );
     }
