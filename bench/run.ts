@@ -3,7 +3,7 @@
  *
  *     deno task bench                     all of it: some five minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, scale, herd, import
+ *     deno task bench --only driver       one case: driver, memory, grouped, scale, herd, fleet, import
  *     deno task bench --runtime=bun       the same on Bun (or node)
  */
 
@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { bun, installPackages, memcached, node, run, startServer } from "../tools/machine.ts";
 import { esbuild, installPacked } from "../tools/node_suite.ts";
 import type { Setting } from "./case.ts";
+import { fleet } from "./fleet/fleet.ts";
 import type { Grid } from "./grid.ts";
 import { herd } from "./herd/herd.ts";
 import type { Table } from "./measure.ts";
@@ -110,7 +111,7 @@ async function main(): Promise<void> {
       runtime: { type: "string", default: "deno" },
     },
   });
-  const names = ["driver", "memory", "grouped", "scale", "herd", "import"];
+  const names = ["driver", "memory", "grouped", "scale", "herd", "fleet", "import"];
   if (only !== undefined && !names.includes(only)) {
     throw new Error(`No case "${only}": name one of ${names.join(", ")}`);
   }
@@ -147,6 +148,8 @@ async function main(): Promise<void> {
       tables.push(
         ...name === "import"
           ? await imports(runtime, peers.path, folder, quick ? 15 : 31)
+          : name === "fleet"
+          ? await fleet({ hostname: "127.0.0.1", port: server.port, program, quick })
           : name === "herd"
           ? await herd({ server: `127.0.0.1:${server.port}`, ...herdOn(runtime), quick })
           : await measure(runtime, name, setting),
