@@ -143,7 +143,7 @@ export function spreadOf(numbers: readonly number[]): number {
   return (quantile(numbers, 0.75) - quantile(numbers, 0.25)) / 2 / Math.abs(median(numbers));
 }
 
-function quantile(numbers: readonly number[], part: number): number {
+export function quantile(numbers: readonly number[], part: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * part;
   const low = sorted[Math.floor(at)]!, high = sorted[Math.ceil(at)]!;

@@ -5,6 +5,7 @@
  *     deno task bench                     all of it, in less than ten minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
  *     deno task bench --only driver       one case: driver, memory, grouped, heap, scale, import
+ *     deno task bench --only herd         what one expiry costs a database; and fleet, both left out of the other runs
  *     deno task bench --only "by wire"    the tables that have this in their title
  *     deno task bench --runtime=bun       on one runtime: deno, bun or node
  */
@@ -12,9 +13,11 @@
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { memcached, run, startServer } from "../tools/machine.ts";
+import { bun, memcached, run, startServer } from "../tools/machine.ts";
 import type { Setting } from "./case.ts";
 import { importBytes } from "./bytes.ts";
+import { fleet } from "./fleet/fleet.ts";
+import { herd } from "./herd/herd.ts";
 import { IMPORT_TIME, importTime } from "./imports.ts";
 import type { Missing, Table } from "./measure.ts";
 import { fetchPackages, packages, versionOf } from "./packages.ts";
@@ -25,6 +28,8 @@ import { names, pack, root, type Runtime, runtimeOf } from "./runtimes.ts";
 import { judge } from "./targets.ts";
 
 const cases = ["driver", "memory", "grouped", "heap", "scale", "import"];
+/** Of minutes each, with tables of their own. */
+const apart = ["herd", "fleet"];
 /** Collecting all garbage again and again takes long. */
 const long = ["heap"];
 
@@ -87,6 +92,47 @@ async function measureAll(
   return { runtime: runtime.name, version, tables, judged: judge(tables), failed };
 }
 
+/** The herd, on Bun with processes of Bun, else of Deno, which finds packages only where it is told to; or the fleet. */
+async function measureApart(name: string, runtime: string | undefined, program: string, quick: boolean): Promise<void> {
+  const server = await startServer({ path: program });
+  if ("missing" in server) throw new Error(server.missing);
+  await using _running = server;
+  const { port } = server;
+  const onBun = runtime === "bun" ? await bun() : undefined;
+  if (onBun !== undefined && "missing" in onBun) throw new Error(onBun.missing);
+  const how = onBun === undefined
+    ? { command: Deno.execPath(), before: ["run", "-A", "--node-modules-dir=manual"] }
+    : { command: onBun.path, before: ["run"] };
+  const tables = name === "herd"
+    ? await herd({ server: `127.0.0.1:${port}`, ...how, quick })
+    : await fleet({ hostname: "127.0.0.1", port, program: { path: program }, quick });
+  const what = [name, ...(runtime === undefined ? [] : [runtime]), ...(quick ? ["quick"] : [])];
+  await save(what, { ...await circumstances(program), tables });
+}
+
+/** When, of what and on what it was measured. */
+async function circumstances(program: string) {
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    os: `${process.platform} ${process.arch}`,
+  };
+  const versions: Record<string, string> = {
+    "memcached, the server": (await firstLine(program, "-V")).replace("memcached ", ""),
+  };
+  const commit = await firstLine("git", "describe", "--always", "--dirty") || "unknown";
+  return { date: new Date().toISOString(), commit, machine, versions };
+}
+
+/** Keeps what was found. */
+async function save<R extends { readonly date: string }>(what: readonly string[], result: R): Promise<string> {
+  const file = `bench/results/${[result.date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
+  await Deno.mkdir(`${root}bench/results`, { recursive: true });
+  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
+  console.log(`kept in ${file}`);
+  return file;
+}
+
 async function firstLine(command: string, ...args: string[]): Promise<string> {
   const { code, output } = await run(command, args);
   return code === 0 ? output.trim().split("\n")[0]! : "";
@@ -109,20 +155,14 @@ async function main(): Promise<void> {
 
   const program = await memcached();
   if ("missing" in program) throw new Error(program.missing);
+  if (only !== undefined && apart.includes(only)) return await measureApart(only, wanted, program.path, quick);
   const peers = await fetchPackages("bench", packages);
   if ("missing" in peers) throw new Error(peers.missing);
   const began = performance.now();
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
   try {
     await pack(folder);
-    const machine = {
-      cpu: cpus()[0]?.model ?? "unknown",
-      cores: cpus().length,
-      os: `${process.platform} ${process.arch}`,
-    };
-    const versions: Record<string, string> = {
-      "memcached, the server": (await firstLine(program.path, "-V")).replace("memcached ", ""),
-    };
+    const { date, commit, machine, versions } = await circumstances(program.path);
     for (const name of Object.keys(packages)) versions[name] = await versionOf(peers.path, name);
     console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}; ${JSON.stringify(versions)}`);
     console.log("of …: this row's speed as a part of that row's. ours is … x: how many times as fast ours is.");
@@ -157,18 +197,14 @@ async function main(): Promise<void> {
       ? await measureBytes(folder, peers.path, title)
       : { tables: [], judged: [], failed: [] };
     const seconds = Math.round((performance.now() - began) / 1000);
-    const date = new Date().toISOString();
-    const commit = await firstLine("git", "describe", "--always", "--dirty") || "unknown";
     const result: Result = { date, commit, seconds, machine, versions, pace, measured, everywhere, missing };
     const what = [
       ...(wanted === undefined ? [] : [wanted]),
       ...(only === undefined ? [] : [only.replaceAll(/[^\w]+/g, "-")]),
       ...(quick ? ["quick"] : []),
     ];
-    const file = `bench/results/${[date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
-    await Deno.mkdir(`${root}bench/results`, { recursive: true });
-    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
-    console.log(`${seconds} s; kept in ${file}`);
+    const file = await save(what, result);
+    console.log(`${seconds} s`);
     if (!quick && only === undefined && wanted === undefined) await report(`${root}${file}`);
     const all = [...measured, everywhere];
     if (all.every(({ tables, failed }) => tables.length + failed.length === 0)) {
