@@ -24,10 +24,9 @@ export async function grouped(bench: Bench): Promise<void> {
   const server = `${bench.hostname}:${bench.port}`;
   await using binary = new Memcached(server, { timeout: "30s" });
   await using meta = new Memcached(server, { timeout: "30s", protocol: "meta" });
-  // Far more than are in flight, so that no two calls in flight ask for one key and share its look.
-  const calls = bench.quick ? 1000 : 10_000;
-  for (const groups of GROUPS) await hits(bench, groups, calls, binary, meta);
-  for (const groups of GROUPS) await misses(bench, groups, calls, binary);
+  // More than are in flight, so that no two calls in flight ask for one key and share its look.
+  for (const groups of GROUPS) await hits(bench, groups, 1000, binary, meta);
+  for (const groups of GROUPS) await misses(bench, groups, bench.quick ? 1000 : 10_000, binary);
 }
 
 /** Each on a store that does not own its client, so closing the client is enough. */

@@ -53,8 +53,8 @@ export class Keys {
     if (known !== undefined) return known;
     assertText(group, "group", "group's name");
     const key = bounded(`${this.#project}%group:${isPlain(group) ? group : escaped(group)}`);
-    if (this.#counters.size === MOST_COUNTERS) this.#counters.clear();
-    if (group.length <= MAX_BYTES) this.#counters.set(group, key);
+    // The first ones, for good: to forget and learn again would cost more than it spares.
+    if (group.length <= MAX_BYTES && this.#counters.size < MOST_COUNTERS) this.#counters.set(group, key);
     return key;
   }
 

@@ -3,8 +3,8 @@
  * servers agree.
  *
  * Each server puts points on a circle of 2^32 places, about 160 at equal weights; a key belongs to the first point at or
- * after its own place. When a server comes or goes, the keys of its own points
- * move, and a few more where the number of points a server changes.
+ * after its own place. When a server comes or goes, the keys of its own points move, and a few more where the number of
+ * points a server changes.
  *
  * libmemcached counts the points in single precision, so equal weights give 156 of them, not 160, for 25, 47, 50, 55 ...
  * servers. Every step is rounded here as it is there; a shorter formula puts keys on other servers.
@@ -23,6 +23,8 @@ export interface RingServer {
 const POINTS_PER_SERVER = 160;
 /** Points that one md5 gives: 16 bytes, 4 each. */
 const POINTS_PER_HASH = 4;
+/** A point's value, of 32 bits, times this is a safe integer, with its server beside it. */
+const MOST_SERVERS = 2 ** 21;
 /** libmemcached's guard against a product just below a whole number. */
 const EPSILON = 1e-10;
 
@@ -44,20 +46,20 @@ export class Ring {
   readonly #servers: Uint32Array;
 
   constructor(servers: readonly RingServer[]) {
-    const points: { readonly value: number; readonly server: number }[] = [];
-    if (servers.length > 1) {
-      const total = servers.reduce((sum, { weight }) => sum + weight, 0);
-      servers.forEach(({ name, weight }, server) => {
-        const hashes = pointsOf(weight, total, servers.length) / POINTS_PER_HASH;
-        for (let n = 0; n < hashes; n++) {
-          const hash = md5(`${name}-${n}`);
-          for (let at = 0; at < 16; at += 4) points.push({ value: word(hash, at), server });
-        }
-      });
-      points.sort((a, b) => a.value - b.value || a.server - b.server);
+    const total = servers.reduce((sum, { weight }) => sum + weight, 0);
+    const hashes = servers.map(({ weight }) => pointsOf(weight, total, servers.length) / POINTS_PER_HASH);
+    const count = servers.length > 1 ? hashes.reduce((sum, own) => sum + own, 0) * POINTS_PER_HASH : 0;
+    // Sorted as numbers, by value, then by server: an object and a comparison for each would take ten times as long.
+    const points = new Float64Array(count);
+    for (let server = 0, at = 0; at < count; server++) {
+      for (let n = 0; n < hashes[server]!; n++) {
+        const hash = md5(`${servers[server]!.name}-${n}`);
+        for (let byte = 0; byte < 16; byte += 4) points[at++] = word(hash, byte) * MOST_SERVERS + server;
+      }
     }
-    this.#values = Uint32Array.from(points, ({ value }) => value);
-    this.#servers = Uint32Array.from(points, ({ server }) => server);
+    points.sort();
+    this.#values = Uint32Array.from(points, (point) => Math.floor(point / MOST_SERVERS));
+    this.#servers = Uint32Array.from(points, (point) => point % MOST_SERVERS);
   }
 
   /** How many points there are; 0 for a single server, which needs none. */
