@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, deadline } from "../clock.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
@@ -89,10 +89,7 @@ class Tick {
   /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
   send(clock: Clock | undefined, timeoutMs: number): void {
     this.#open = this.#entries.size + (this.#counters?.size ?? 0);
-    if (clock !== undefined) {
-      const timer = clock.setTimeout(() => this.#giveUp(), timeoutMs);
-      this.#answeredAll = () => clock.clearTimeout(timer);
-    }
+    if (clock !== undefined) this.#answeredAll = deadline(clock, timeoutMs, () => this.#giveUp());
     for (const [key, asked] of this.#entries) this.store.entry(key, asked);
     if (this.#counters !== undefined) {
       for (const [key, asked] of this.#counters) this.store.generation(key, asked);

@@ -1,5 +1,5 @@
 import { CacheError, CacheValueError } from "../errors.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, deadline } from "../clock.ts";
 import type { Told } from "../told.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
@@ -114,14 +114,14 @@ export class GuardedStore {
       ? this.#written("add", about, () => this.#store.add(about.key, lease, ttlMs), awaited)
       : this.#written("set", about, () => this.#store.set(about.key, lease, ttlMs, over), awaited);
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimeout(() => {
+      const answered = deadline(this.#clock, this.#timeoutMs, () => {
         late = true;
         const error = this.tooLate(`take the lease of ${about.key}`);
         this.failed(over === undefined ? "add" : "set", about, error);
         resolve({ kind: "unknown", error });
-      }, this.#timeoutMs);
+      });
       asked.then((written) => {
-        this.#clock.clearTimeout(timer);
+        answered();
         if (!late) resolve(written);
         else if (written.kind === "stored") void this.delete(about, written.token);
       });

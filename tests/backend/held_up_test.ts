@@ -1,0 +1,89 @@
+/** A function that computes for a second holds up the event loop: what came in time lies unread, behind timers that are due. */
+
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { type Clock, GroupBackend, MemoryStore, type Store } from "@x/cache-utils";
+
+/** A clock whose timers fire when they are told to, however late that is. */
+class HeldUpClock implements Clock {
+  time = 0;
+  readonly timers = new Map<number, { readonly due: number; readonly wake: () => void }>();
+  #last = 0;
+
+  now(): number {
+    return this.time;
+  }
+  setTimeout(wake: () => void, ms: number): unknown {
+    this.timers.set(++this.#last, { due: this.time + ms, wake });
+    return this.#last;
+  }
+  clearTimeout(timer: unknown): void {
+    this.timers.delete(timer as number);
+  }
+
+  /** The event loop goes on after so many ms: first of all come the timers. */
+  heldUp(ms: number): void {
+    this.time += ms;
+    for (const [id, { due, wake }] of [...this.timers]) {
+      if (due > this.time) continue;
+      this.timers.delete(id);
+      wake();
+    }
+  }
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** A store that answers these verbs when it is told to. */
+function slow(inner: MemoryStore, held: readonly string[]): { store: Store; answer: () => void } {
+  const waiting: (() => void)[] = [];
+  const verb = (name: "get" | "add") => (...args: unknown[]) =>
+    held.includes(name)
+      ? new Promise((resolve) => waiting.push(resolve as () => void)).then(() =>
+        Reflect.apply(inner[name], inner, args)
+      )
+      : Reflect.apply(inner[name], inner, args);
+  const store = {
+    get: verb("get"),
+    add: verb("add"),
+    set: inner.set.bind(inner),
+    delete: inner.delete.bind(inner),
+    counter: inner.counter.bind(inner),
+    increment: inner.increment.bind(inner),
+    close: inner.close.bind(inner),
+  } as Store;
+  return { store, answer: () => waiting.splice(0).forEach((wake) => wake()) };
+}
+
+for (const [verb, what] of [["get", "a look"], ["add", "a lease"]] as const) {
+  test(`${what} that was answered while the event loop was held up counts as answered`, async () => {
+    const clock = new HeldUpClock();
+    const { store, answer } = slow(new MemoryStore({ clock }), [verb]);
+    const backend = new GroupBackend({ store, clock, storeTimeout: "250ms" });
+    const told: unknown[] = [];
+    backend.on("storeError", ({ error }) => told.push(error));
+    const call = backend.fetch("k", () => Promise.resolve("v"), { ttl: "1h" });
+    await settle();
+    clock.heldUp(1000);
+    answer();
+    for (let n = 0; n < 5; n++) await settle();
+    answer();
+    assertEquals(await call, "v");
+    assertEquals(told.map(String), []);
+  });
+
+  test(`${what} that is not answered after one turn more is given up all the same`, async () => {
+    const clock = new HeldUpClock();
+    const { store } = slow(new MemoryStore({ clock }), [verb]);
+    const backend = new GroupBackend({ store, clock, storeTimeout: "250ms" });
+    const told: unknown[] = [];
+    backend.on("storeError", ({ error }) => told.push(error));
+    const call = backend.fetch("k", () => Promise.resolve("v"), { ttl: "1h" });
+    await settle();
+    clock.heldUp(1000);
+    await settle();
+    clock.heldUp(5);
+    assertEquals(await call, "v");
+    assertEquals(told.length, 1);
+  });
+}
