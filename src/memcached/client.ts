@@ -35,7 +35,7 @@ import {
 } from "./options.ts";
 import { checkKey, checkSignal, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
 import { runsOf } from "./runs.ts";
-import { Server, type ServerListener } from "./server.ts";
+import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { isLoaded, loadWires, Wires } from "./wires.ts";
 
@@ -70,7 +70,7 @@ export class Memcached implements AsyncDisposable {
   readonly #cluster: Cluster;
   /** Only where the servers given are configuration endpoints. */
   readonly #discovery: Discovery | undefined;
-  /** Shut until the first list of servers has come, and the code of a wire that it may need. */
+  /** Shut until the first list of servers has come, and what connections are made of. */
   readonly #gate: Gate;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
@@ -102,12 +102,13 @@ export class Memcached implements AsyncDisposable {
     else {
       this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
     }
-    const lack = intervalMs === undefined ? "the meta protocol has not been loaded" : "no list of servers has come";
+    const lack = intervalMs === undefined ? "the driver has not been loaded" : "no list of servers has come";
+    const lanes = intervalMs === undefined ? places.length * settings.connections : 1;
     this.#gate = new Gate(
-      { ...settings, server: places[0]!.name, lack },
-      intervalMs === undefined && isLoaded(protocol)
+      { ...settings, lanes, server: places[0]!.name, lack },
+      intervalMs === undefined && canConnect() && isLoaded(protocol)
         ? undefined
-        : () => Promise.all([loadWires(protocol), this.#discovery?.list()]),
+        : () => Promise.all([loadWires(protocol), loadConnections(), this.#discovery?.list()]),
     );
   }
 

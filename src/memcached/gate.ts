@@ -1,7 +1,7 @@
 /** Calls that come before there is something to ask: they wait, and are made in the order in which they came. */
 
 import type { Clock } from "../clock.ts";
-import { QueueFullError, TimeoutError } from "../errors.ts";
+import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../errors.ts";
 import { clientClosed } from "./failure.ts";
 import { heed, type Heeding, ignore } from "./heed.ts";
 import { checkSignal } from "./request.ts";
@@ -14,6 +14,8 @@ export interface GateSettings {
   readonly timeoutMs: number;
   readonly maxInFlight: number;
   readonly maxBytesInFlight: number;
+  /** Connections that they are for: so many times the bounds. */
+  readonly lanes: number;
   /** "no list of servers": what there is not yet. */
   readonly lack: string;
 }
@@ -47,12 +49,12 @@ export class Gate {
 
   /** Makes the call, which holds so many bytes, once the gate is open. Rejects when that takes too long, or the signal fires. */
   whenOpen<T>(signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
-    const { server, clock, timeoutMs, maxInFlight, maxBytesInFlight, lack } = this.#settings;
+    const { server, clock, timeoutMs, maxInFlight, maxBytesInFlight, lanes, lack } = this.#settings;
     if (this.#closed) return Promise.reject(clientClosed("ask"));
     if (signal !== undefined) checkSignal(signal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { size } = this.#waiting;
-    if (size >= maxInFlight || size > 0 && this.#bytes + bytes > maxBytesInFlight) {
+    if (size >= lanes * maxInFlight || size > 0 && this.#bytes + bytes > lanes * maxBytesInFlight) {
       const state = `${size} calls with ${this.#bytes} bytes wait already, as there is ${lack}; nothing was sent`;
       return Promise.reject(new QueueFullError(`Cannot ask: ${state}`, server));
     }
@@ -100,7 +102,12 @@ export class Gate {
       for (const waiting of [...this.#waiting]) waiting.made();
     }, (error) => {
       this.#preparing = false;
-      for (const waiting of [...this.#waiting]) waiting.leave(error);
+      const { server } = this.#settings;
+      // What is no error of ours is a module that cannot be loaded.
+      const told = error instanceof MemcachedError
+        ? error
+        : new ConnectionError(`Cannot ask: ${String(error)}; nothing was sent`, server, { cause: error });
+      for (const waiting of [...this.#waiting]) waiting.leave(told);
     });
   }
 }

@@ -5,10 +5,21 @@ import { AuthError, type MemcachedError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { answerConnectionLost } from "./answer.ts";
 import { pauseMs } from "./backoff.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { closed, dead, lost } from "./failure.ts";
 import type { Operation } from "./operation.ts";
+
+/** Loaded with the first call: see `loadConnections`. */
+let Opened: typeof Connection | undefined;
+
+/** Servers can connect. */
+export const canConnect = (): boolean => Opened !== undefined;
+
+/** Loads what connections are made of. No server is asked before. */
+export async function loadConnections(): Promise<void> {
+  Opened = (await import("./connection.ts")).Connection;
+}
 
 /** What a server tells its client. */
 export interface ServerListener {
@@ -135,7 +146,7 @@ export class Server implements ConnectionListener {
   }
 
   #connect(): Connection {
-    return new Connection(this.#settings, this);
+    return new Opened!(this.#settings, this);
   }
 
   /** What was not sent, and reads, once: on a new connection in the same place. Also while closing: they were asked before. */

@@ -1,28 +1,26 @@
 /** Which wire a server speaks: told, or found out by its first connection and kept from then on. */
 
-import { ConnectionError } from "../errors.ts";
-import { asError } from "../socket/socket.ts";
-import { openBinaryWire } from "./binary/wire.ts";
 import type { OpenWire, Wire } from "./wire.ts";
 
 /** What a client may ask for. */
 export type Protocol = "binary" | "meta" | "auto";
 
-/** The meta wire is six modules, which a program that speaks binary never loads. */
+/** What a connection is made of: a dozen modules and more, which a program that asks no server never loads. */
+let openBinaryWire: OpenWire | undefined;
 let openMetaWire: OpenWire | undefined;
 
 /** What this protocol may need is there. */
-export const isLoaded = (protocol: Protocol): boolean => protocol === "binary" || openMetaWire !== undefined;
+export const isLoaded = (protocol: Protocol): boolean =>
+  openBinaryWire !== undefined && (protocol === "binary" || openMetaWire !== undefined);
 
-/** Loads it. Rejects with a ConnectionError. */
+/** Loads it. */
 export async function loadWires(protocol: Protocol): Promise<void> {
-  if (isLoaded(protocol)) return;
-  try {
-    ({ openMetaWire } = await import("./meta/wire.ts"));
-  } catch (error) {
-    const cause = asError(error);
-    throw new ConnectionError(`Cannot load the meta protocol: ${cause.message}; nothing was sent`, "", { cause });
-  }
+  const [binary, meta] = await Promise.all([
+    import("./binary/wire.ts"),
+    protocol === "binary" ? undefined : import("./meta/wire.ts"),
+  ]);
+  openBinaryWire = binary.openBinaryWire;
+  openMetaWire ??= meta?.openMetaWire;
 }
 
 /** The choice of one server. */
@@ -42,7 +40,7 @@ export class Wires {
 
   /** A wire for a new connection, of a protocol that is loaded. `maxBodyBytes`: a longer body is unreadable. */
   open(maxBodyBytes: number): Wire {
-    return this.#spoken === "meta" ? openMetaWire!(maxBodyBytes) : openBinaryWire(maxBodyBytes);
+    return this.#spoken === "meta" ? openMetaWire!(maxBodyBytes) : openBinaryWire!(maxBodyBytes);
   }
 
   /** A connection has found out. */

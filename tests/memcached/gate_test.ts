@@ -16,6 +16,7 @@ function gated(bounds: { maxInFlight?: number; maxBytesInFlight?: number } = {})
       timeoutMs: 1000,
       maxInFlight: 10,
       maxBytesInFlight: 1000,
+      lanes: 1,
       lack: "nothing has come",
       ...bounds,
     },
@@ -41,7 +42,7 @@ test("Gate prepares with the first call, once, and makes all that waited in thei
 test("Gate rejects all that wait when it cannot prepare, and tries again with the next call", async () => {
   const { gate, clock, prepared } = gated();
   const fates = [1, 2].map((n) => fateOf(gate.whenOpen(undefined, () => Promise.resolve(n))));
-  const error = new Error("no such file");
+  const error = new ConnectionError("no such place", "a");
   prepared[0]!.reject(error);
   await clock.settle();
   assertEquals(fates.map((fate) => fate.error), [error, error]);
@@ -98,6 +99,14 @@ test("Gate closes when nobody waits any more, and refuses whoever comes later", 
 test("Gate that has nothing to prepare is open", () => {
   const { gate } = gated();
   assertEquals(gate.open, false);
-  const settings = { server: "a", clock: new FakeClock(), timeoutMs: 1, maxInFlight: 1, maxBytesInFlight: 1, lack: "" };
+  const settings = {
+    server: "a",
+    clock: new FakeClock(),
+    timeoutMs: 1,
+    maxInFlight: 1,
+    maxBytesInFlight: 1,
+    lanes: 1,
+    lack: "",
+  };
   assertEquals(new Gate(settings).open, true);
 });
