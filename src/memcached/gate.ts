@@ -20,6 +20,9 @@ export interface GateSettings {
   readonly lack: string;
 }
 
+/** So many calls are made in one step, so that a hundred thousand do not hold up the event loop. */
+const CALLS_A_STEP = 10_000;
+
 interface Waiting extends Heeding {
   made(): void;
 }
@@ -95,12 +98,7 @@ export class Gate {
 
   #begin(): void {
     this.#preparing = true;
-    this.#prepare!().then(() => {
-      this.#preparing = false;
-      // Those that wait go first: what is asked from now on comes after them.
-      this.open = true;
-      for (const waiting of [...this.#waiting]) waiting.made();
-    }, (error) => {
+    this.#prepare!().then(() => this.#pass(), (error) => {
       this.#preparing = false;
       const { server } = this.#settings;
       // What is no error of ours is a module that cannot be loaded.
@@ -109,5 +107,18 @@ export class Gate {
         : new ConnectionError(`Cannot ask: ${String(error)}; nothing was sent`, server, { cause: error });
       for (const waiting of [...this.#waiting]) waiting.leave(told);
     });
+  }
+
+  /** Those that wait go first, whatever is asked from now on comes after them. */
+  #pass(): void {
+    this.open = true;
+    let left = CALLS_A_STEP;
+    for (const waiting of this.#waiting) {
+      waiting.made();
+      if (--left === 0) break;
+    }
+    if (this.#waiting.size === 0) return;
+    this.open = false;
+    this.#settings.clock.setTimeout(() => this.#pass(), 0);
   }
 }

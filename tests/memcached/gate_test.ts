@@ -110,3 +110,17 @@ test("Gate that has nothing to prepare is open", () => {
   };
   assertEquals(new Gate(settings).open, true);
 });
+
+test("Gate makes very many calls in steps, and one that comes between them after them", async () => {
+  const { gate, clock, prepared } = gated({ maxInFlight: 100_000 });
+  const made: number[] = [];
+  const calls = Array.from({ length: 25_000 }, (_, n) => gate.whenOpen(undefined, () => Promise.resolve(made.push(n))));
+  prepared[0]!.resolve();
+  while (made.length === 0) await Promise.resolve();
+  assertEquals([made.length, gate.open], [10_000, false]);
+  const late = gate.whenOpen(undefined, () => Promise.resolve(made.push(-1)));
+  await clock.advance(0);
+  await Promise.all([...calls, late]);
+  assertEquals([made.length, made.indexOf(-1), made[24_999], gate.open], [25_001, 25_000, 24_999, true]);
+  assertEquals([prepared.length, clock.pending], [1, 0]);
+});
