@@ -9,6 +9,8 @@ export function distinct(group: Groups | undefined, besides: readonly string[] =
     throw new TypeError(`Cannot use ${typeof group} as group: give a name or an array of names`);
   }
   const groups = typeof group === "string" ? [group] : group as readonly string[];
+  // The caller may fill its empty array later, and no array of a caller's is ever kept.
+  if (groups.length === 0) return besides;
   for (const name of groups) assertName(name);
   return sorted(besides.length === 0 ? groups : [...besides, ...groups]);
 }

@@ -52,9 +52,14 @@ export class Keys {
     const known = this.#counters.get(group);
     if (known !== undefined) return known;
     assertText(group, "group", "group's name");
-    const key = bounded(`${this.#project}%group:${isPlain(group) ? group : escaped(group)}`);
-    // The first ones, for good: to forget and learn again would cost more than it spares.
-    if (group.length <= MAX_BYTES && this.#counters.size < MOST_COUNTERS) this.#counters.set(group, key);
+    const head = `${this.#project}%group:`;
+    const plain = isPlain(group);
+    const full = head + (plain ? group : escaped(group));
+    const key = bounded(full);
+    // The first ones, for good: to forget and learn again would cost more than it spares. Under a piece of our own text:
+    // the caller's may be cut out of a large one, and would keep it alive.
+    const short = plain && key === full && this.#counters.size < MOST_COUNTERS;
+    if (short) this.#counters.set(key.slice(head.length), key);
     return key;
   }
 

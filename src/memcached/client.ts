@@ -144,13 +144,15 @@ export class Memcached implements AsyncDisposable {
   async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
     if (this.#closing !== undefined) throw clientClosed("get many");
+    if (this.#gate.open) return await this.#getMulti(keys, options);
+    const copied = [...keys];
+    return await this.#gate.whenOpen(options?.signal, () => this.#getMulti(copied, options));
+  }
+
+  async #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    if (!this.#gate.open) {
-      const copied = [...keys];
-      return await this.#gate.whenOpen(signal, () => this.getMulti(copied, options));
-    }
-    const runs = runsOf(keys as readonly string[], (key) => this.#cluster.serverOf(key));
+    const runs = runsOf(keys, (key) => this.#cluster.serverOf(key));
     const failed = new Map<string, Error>();
     signal?.throwIfAborted();
     const asked = runs.map(([server, details]) => {
@@ -352,8 +354,7 @@ export class Memcached implements AsyncDisposable {
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
-    const origin = originOf(token)!;
-    return this.#askServer(server, operation, options, origin);
+    return this.#askServer(server, operation, options, originOf(token)!);
   }
 
   #askServer(
@@ -385,8 +386,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    // Calls that wait are made before their servers close.
-    if (!this.#gate.open) await this.#gate.close();
+    if (!this.#gate.open) await this.#gate.close(); // calls that wait are made before their servers close
     await Promise.all([this.#discovery?.close(), this.#cluster.close()]);
   }
 

@@ -38,6 +38,7 @@ export class Discovery {
 
   /** Resolves once there is a list, which is kept up from then on. */
   async list(): Promise<void> {
+    if (this.#listed) return;
     if (this.#failed !== undefined && ticks(this.#settings.clock) < this.#failed.until) throw this.#failed.error;
     await (this.#asking ??= this.#ask());
     if (!this.#listed) throw this.#failed!.error;

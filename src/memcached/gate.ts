@@ -73,7 +73,11 @@ export class Gate {
       const waiting: Waiting = {
         made: () => {
           end();
-          resolve(call());
+          try {
+            resolve(call());
+          } catch (error) {
+            reject(error);
+          }
         },
         leave: (reason) => {
           end();
@@ -111,6 +115,7 @@ export class Gate {
 
   /** Those that wait go first, whatever is asked from now on comes after them. */
   #pass(): void {
+    if (this.#closed && this.#waiting.size === 0) return; // whoever comes later is refused
     this.open = true;
     let left = CALLS_A_STEP;
     for (const waiting of this.#waiting) {

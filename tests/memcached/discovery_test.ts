@@ -258,3 +258,19 @@ test("calls that waited for the list are sent before one that is made when it is
   assertEquals(made.socket.requests.slice(1).map(({ key }) => key), ["a", "b", "c"]);
   assertEquals([...early, late].map(({ now }) => now), ["pending", "pending", "pending"]);
 });
+
+test("a getMulti that waits for the list is answered when the client is closed meanwhile", async () => {
+  const made = fakes({ servers: "config", discovery: true });
+  const { client, clock, sockets } = made;
+  const asked = client.getMulti(["k"]);
+  const closed = client.close();
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  made.socket.ready();
+  await clock.settle();
+  made.socket.reply(2, {});
+  assertEquals((await asked).size, 0);
+  await closed;
+});

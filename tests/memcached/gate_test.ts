@@ -124,3 +124,25 @@ test("Gate makes very many calls in steps, and one that comes between them after
   assertEquals([made.length, made.indexOf(-1), made[24_999], gate.open], [25_001, 25_000, 24_999, true]);
   assertEquals([prepared.length, clock.pending], [1, 0]);
 });
+
+test("Gate that was closed with nobody waiting stays shut, whatever comes then", async () => {
+  const { gate, clock, prepared } = gated();
+  const late = fateOf(gate.whenOpen(undefined, () => Promise.resolve()));
+  await clock.advance(1000);
+  await gate.close();
+  prepared[0]!.resolve();
+  await clock.settle();
+  assertEquals([late.now, gate.open], ["rejected", false]);
+  await assertRejects(() => gate.whenOpen(undefined, () => Promise.resolve()), ConnectionError, "the client is closed");
+});
+
+test("Gate rejects a call that throws, and makes the others", async () => {
+  const { gate, prepared } = gated();
+  const thrown = gate.whenOpen(undefined, () => {
+    throw new TypeError("no");
+  });
+  const other = gate.whenOpen(undefined, () => Promise.resolve(1));
+  prepared[0]!.resolve();
+  await assertRejects(() => thrown, TypeError, "no");
+  assertEquals(await other, 1);
+});

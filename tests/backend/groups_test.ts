@@ -1,0 +1,18 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { targetOf } from "../../src/backend/call.ts";
+import { distinct } from "../../src/backend/groups.ts";
+import { Keys } from "../../src/key/key.ts";
+
+test("an empty array of groups that its caller fills later names no group, and no key of the store", () => {
+  const mine: string[] = [];
+  const target = targetOf("k", { group: mine }, new Keys("shop"), []);
+  mine.push("session:42");
+  assertEquals(target.counters, []);
+});
+
+test("distinct() sorts names, drops double ones, and adds those of every entry", () => {
+  assertEquals(distinct(["b", "a", "b"]), ["a", "b"]);
+  assertEquals(distinct("b", ["a", "b"]), ["a", "b"]);
+  assertEquals([distinct(undefined, ["x"]), distinct([], ["x"])], [["x"], ["x"]]);
+});
