@@ -13,7 +13,7 @@
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bun, memcached, run, startServer } from "../tools/machine.ts";
+import { bun, memcached, type Program, run, startServer } from "../tools/machine.ts";
 import type { Setting } from "./case.ts";
 import { importBytes } from "./bytes.ts";
 import { fleet } from "./fleet/fleet.ts";
@@ -92,9 +92,11 @@ async function measureAll(
   return { runtime: runtime.name, version, tables, judged: judge(tables), failed };
 }
 
+type Found = Exclude<Program, { readonly missing: string }>;
+
 /** The herd, on Bun with processes of Bun, else of Deno, which finds packages only where it is told to; or the fleet. */
-async function measureApart(name: string, runtime: string | undefined, program: string, quick: boolean): Promise<void> {
-  const server = await startServer({ path: program });
+async function measureApart(name: string, runtime: string | undefined, program: Found, quick: boolean): Promise<void> {
+  const server = await startServer(program);
   if ("missing" in server) throw new Error(server.missing);
   await using _running = server;
   const { port } = server;
@@ -105,9 +107,9 @@ async function measureApart(name: string, runtime: string | undefined, program: 
     : { command: onBun.path, before: ["run"] };
   const tables = name === "herd"
     ? await herd({ server: `127.0.0.1:${port}`, ...how, quick })
-    : await fleet({ hostname: "127.0.0.1", port, program: { path: program }, quick });
+    : await fleet({ hostname: "127.0.0.1", port, program, quick });
   const what = [name, ...(runtime === undefined ? [] : [runtime]), ...(quick ? ["quick"] : [])];
-  await save(what, { ...await circumstances(program), tables });
+  await save(what, { ...await circumstances(program.path), tables });
 }
 
 /** When, of what and on what it was measured. */
@@ -155,7 +157,7 @@ async function main(): Promise<void> {
 
   const program = await memcached();
   if ("missing" in program) throw new Error(program.missing);
-  if (only !== undefined && apart.includes(only)) return await measureApart(only, wanted, program.path, quick);
+  if (only !== undefined && apart.includes(only)) return await measureApart(only, wanted, program, quick);
   const peers = await fetchPackages("bench", packages);
   if ("missing" in peers) throw new Error(peers.missing);
   const began = performance.now();

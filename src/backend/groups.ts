@@ -2,17 +2,15 @@ import type { Groups } from "./backend.ts";
 
 const NONE: readonly string[] = [];
 
-/** Groups made distinct and sorted; the very array where it is. Throws a TypeError for what is no group's name. */
+/** Groups made distinct and sorted, in no array of the caller's. Throws a TypeError for what is no group's name. */
 export function distinct(group: Groups | undefined, besides: readonly string[] = NONE): readonly string[] {
   if (group === undefined) return besides;
   if (typeof group !== "string" && !Array.isArray(group)) {
     throw new TypeError(`Cannot use ${typeof group} as group: give a name or an array of names`);
   }
-  const groups = typeof group === "string" ? [group] : group as readonly string[];
-  // The caller may fill its empty array later, and no array of a caller's is ever kept.
-  if (groups.length === 0) return besides;
+  const groups = besides.concat(group);
   for (const name of groups) assertName(name);
-  return sorted(besides.length === 0 ? groups : [...besides, ...groups]);
+  return sorted(groups);
 }
 
 function sorted(groups: readonly string[]): readonly string[] {

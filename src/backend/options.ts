@@ -88,7 +88,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     store,
     project: options.project,
     version: options.version,
-    groups: [...distinct(options.group)],
+    groups: distinct(options.group),
     defaults: {
       ttlMs: toMsFromZero(options.ttl ?? 300, "ttl"),
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),

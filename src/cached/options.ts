@@ -73,7 +73,7 @@ function seconds(
 
 function fixedGroup(group: Groups | undefined): Groups | undefined {
   const groups = distinct(group);
-  return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : [...groups];
+  return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : groups;
 }
 
 function assertFunction(value: unknown, option: string): void {

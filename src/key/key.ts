@@ -22,7 +22,7 @@ export interface StoreKey {
 const MAX_BYTES = 250;
 /** "~" and an md5 in hex. */
 const TAIL_BYTES = 33;
-/** So many keys of counters are remembered: two megabytes at most. */
+/** So many keys of counters are remembered: four megabytes at most. */
 const MOST_COUNTERS = 10_000;
 
 /** The keys of one project and version. */
@@ -58,8 +58,7 @@ export class Keys {
     const key = bounded(full);
     // The first ones, for good: to forget and learn again would cost more than it spares. Under a piece of our own text:
     // the caller's may be cut out of a large one, and would keep it alive.
-    const short = plain && key === full && this.#counters.size < MOST_COUNTERS;
-    if (short) this.#counters.set(key.slice(head.length), key);
+    if (plain && key === full && this.#counters.size < MOST_COUNTERS) this.#counters.set(key.slice(head.length), key);
     return key;
   }
 

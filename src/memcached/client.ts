@@ -9,7 +9,7 @@ import type { WriteResult } from "./answer.ts";
 import { Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
-import { clientClosed, tooLarge, undiscovered } from "./failure.ts";
+import { actionOf, clientClosed, tooLarge, undiscovered } from "./failure.ts";
 import { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import {
@@ -37,7 +37,7 @@ import { checkKey, checkSignal, checkTopic, type Details, kindOf, VERB, type Ver
 import { runsOf } from "./runs.ts";
 import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
-import { isLoaded, loadWires, Wires } from "./wires.ts";
+import { Wires } from "./wires.ts";
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -98,18 +98,17 @@ export class Memcached implements AsyncDisposable {
       return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
     }, settings.eject);
     const { discoveryMs: intervalMs, protocol } = settings;
-    if (intervalMs === undefined) cluster.replace(places);
-    else {
+    const waiting = { ...settings, server: places[0]!.name };
+    if (intervalMs === undefined) {
+      cluster.replace(places);
+      const bounds = { lanes: places.length * settings.connections, lack: "the driver has not been loaded" };
+      const load = canConnect(protocol) ? undefined : () => loadConnections(protocol);
+      this.#gate = new Gate({ ...waiting, ...bounds }, load);
+    } else {
       this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
+      const prepare = () => Promise.all([loadConnections(protocol), this.#discovery!.list()]);
+      this.#gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
     }
-    const lack = intervalMs === undefined ? "the driver has not been loaded" : "no list of servers has come";
-    const lanes = intervalMs === undefined ? places.length * settings.connections : 1;
-    this.#gate = new Gate(
-      { ...settings, lanes, server: places[0]!.name, lack },
-      intervalMs === undefined && canConnect() && isLoaded(protocol)
-        ? undefined
-        : () => Promise.all([loadWires(protocol), loadConnections(), this.#discovery?.list()]),
-    );
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -146,7 +145,7 @@ export class Memcached implements AsyncDisposable {
     if (this.#closing !== undefined) throw clientClosed("get many");
     if (this.#gate.open) return await this.#getMulti(keys, options);
     const copied = [...keys];
-    return await this.#gate.whenOpen(options?.signal, () => this.#getMulti(copied, options));
+    return await this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(copied, options));
   }
 
   async #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
@@ -350,7 +349,8 @@ export class Memcached implements AsyncDisposable {
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
       operation.deadline = ticks(this.#clock) + this.#settings.timeoutMs;
-      return this.#gate.whenOpen(options?.signal, () => this.#ask(operation, options, token), details?.value?.length);
+      const call = () => this.#ask(operation, options, token);
+      return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
@@ -376,7 +376,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (!this.#gate.open) return await this.#gate.whenOpen(undefined, () => this.#askAll(make));
+    if (!this.#gate.open) return await this.#gate.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
     const answers = await Promise.all(
       this.#cluster.servers.map(async (server) =>
         [server.name, await this.#askServer(server, make(), undefined)] as const

@@ -13,12 +13,14 @@ import {
 import { quote, type Request, VERB, VERB_NAMES } from "./request.ts";
 import { STATUS, type Unreadable } from "./wire.ts";
 
-/** `Cannot set "cities"`. */
-function cannot({ verb, key, details }: Request): string {
+/** `set "cities"`. */
+export function actionOf({ verb, key, details }: Request): string {
   const keys = details?.keys;
   const what = keys !== undefined ? ` ${keys.length} keys` : key === "" ? "" : ` ${quote(key)}`;
-  return `Cannot ${VERB_NAMES[verb]}${what}`;
+  return `${VERB_NAMES[verb]}${what}`;
 }
+
+const cannot = (request: Request): string => `Cannot ${actionOf(request)}`;
 
 /** What is behind an error, in half a sentence. */
 const reason = (cause: Error): string => cause.message.replace(/\.$/, "");

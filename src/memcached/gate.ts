@@ -1,6 +1,6 @@
 /** Calls that come before there is something to ask: they wait, and are made in the order in which they came. */
 
-import type { Clock } from "../clock.ts";
+import { type Clock, deadline } from "../clock.ts";
 import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../errors.ts";
 import { clientClosed } from "./failure.ts";
 import { heed, type Heeding, ignore } from "./heed.ts";
@@ -16,7 +16,7 @@ export interface GateSettings {
   readonly maxBytesInFlight: number;
   /** Connections that they are for: so many times the bounds. */
   readonly lanes: number;
-  /** "no list of servers": what there is not yet. */
+  /** "no list of servers has come": what they wait for. */
   readonly lack: string;
 }
 
@@ -50,23 +50,26 @@ export class Gate {
     this.open = prepare === undefined;
   }
 
-  /** Makes the call, which holds so many bytes, once the gate is open. Rejects when that takes too long, or the signal fires. */
-  whenOpen<T>(signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
+  /**
+   * Makes the call once the gate is open; `action` names it in errors, and `bytes` is what it holds meanwhile. Rejects
+   * when that takes too long, or the signal fires.
+   */
+  whenOpen<T>(action: string, signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
     const { server, clock, timeoutMs, maxInFlight, maxBytesInFlight, lanes, lack } = this.#settings;
-    if (this.#closed) return Promise.reject(clientClosed("ask"));
+    if (this.#closed) return Promise.reject(clientClosed(action));
     if (signal !== undefined) checkSignal(signal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { size } = this.#waiting;
     if (size >= lanes * maxInFlight || size > 0 && this.#bytes + bytes > lanes * maxBytesInFlight) {
-      const state = `${size} calls with ${this.#bytes} bytes wait already, as there is ${lack}; nothing was sent`;
-      return Promise.reject(new QueueFullError(`Cannot ask: ${state}`, server));
+      const state = `${size} calls with ${this.#bytes} bytes wait already, and ${lack}; nothing was sent`;
+      return Promise.reject(new QueueFullError(`Cannot ${action}: ${state}`, server));
     }
     this.#bytes += bytes;
     const made = new Promise<T>((resolve, reject) => {
       const end = () => {
         this.#waiting.delete(waiting);
         this.#bytes -= bytes;
-        clock.clearTimeout(timer);
+        cancelTimer();
         if (signal !== undefined) ignore(signal, waiting);
         if (this.#waiting.size === 0) this.#resolveEmpty?.();
       };
@@ -84,8 +87,8 @@ export class Gate {
           reject(reason);
         },
       };
-      const state = `Cannot ask: ${lack} within ${timeoutMs} ms; nothing was sent`;
-      const timer = clock.setTimeout(() => waiting.leave(new TimeoutError(state, server)), timeoutMs);
+      const message = `Cannot ${action}: ${lack} within ${timeoutMs} ms; nothing was sent`;
+      const cancelTimer = deadline(clock, timeoutMs, () => waiting.leave(new TimeoutError(message, server)));
       if (signal !== undefined) heed(signal, waiting);
       this.#waiting.add(waiting);
     });
@@ -108,7 +111,7 @@ export class Gate {
       // What is no error of ours is a module that cannot be loaded.
       const told = error instanceof MemcachedError
         ? error
-        : new ConnectionError(`Cannot ask: ${String(error)}; nothing was sent`, server, { cause: error });
+        : new ConnectionError(`Cannot load the driver: ${String(error)}; nothing was sent`, server, { cause: error });
       for (const waiting of [...this.#waiting]) waiting.leave(told);
     });
   }

@@ -4,7 +4,7 @@
  * next one matches. One timer watches all of them.
  */
 
-import { type Clock, ticks } from "../clock.ts";
+import { type Clock, deadline, ticks } from "../clock.ts";
 import type { Operation } from "./operation.ts";
 
 /** What the timer finds. */
@@ -12,11 +12,6 @@ export interface Watch {
   /** Something may be due at `now`: look with `overdue`, `hung` and `stuck`. */
   due(now: number): void;
 }
-
-/** A timer this late was held up by our own event loop: answers may lie unread in the socket. */
-const LATE_MS = 50;
-/** So they get a turn, and what is due is due only then. */
-const TURN_MS = 5;
 
 /** The queue. */
 export class InFlight {
@@ -34,9 +29,8 @@ export class InFlight {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #watch: Watch;
-  #timer: unknown = undefined;
-  #timerDue = 0;
-  #lateBefore = false;
+  /** Cancels the timer; `undefined`: there is none. */
+  #cancelTimer: (() => void) | undefined = undefined;
 
   constructor(clock: Clock, timeoutMs: number, watch: Watch) {
     this.#clock = clock;
@@ -59,7 +53,7 @@ export class InFlight {
     this.count++;
     this.bytes += operation.bytes;
     // All have the same timeout, and whatever else the timer waits for is due no later.
-    if (this.#timer === undefined) this.#arm(operation.deadline);
+    if (this.#cancelTimer === undefined) this.#arm(operation.deadline);
   }
 
   /** The head is answered. */
@@ -112,8 +106,8 @@ export class InFlight {
 
   /** No timer is left. */
   stopWatching(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   /** Those whose time is up and whose callers still wait. */
@@ -143,25 +137,16 @@ export class InFlight {
   }
 
   #arm(due: number): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    this.#timerDue = due;
+    this.#cancelTimer?.();
     // A runtime's timer may fire a fraction of a millisecond early: no point in that.
     const ms = Math.max(1, Math.ceil(due - ticks(this.#clock)));
-    this.#timer = this.#clock.setTimeout(this.#wake, ms);
     // The socket keeps the process alive while anything is in flight.
-    this.#clock.unref?.(this.#timer);
+    this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
   }
 
-  readonly #wake = (): void => {
-    this.#timer = undefined;
-    const now = ticks(this.#clock);
-    if (now - this.#timerDue > LATE_MS && !this.#lateBefore) {
-      this.#lateBefore = true;
-      this.#arm(now + TURN_MS);
-      return;
-    }
-    this.#lateBefore = false;
-    this.#watch.due(now);
+  readonly #due = (): void => {
+    this.#cancelTimer = undefined;
+    this.#watch.due(ticks(this.#clock));
   };
 
   #grow(): void {

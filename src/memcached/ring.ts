@@ -49,7 +49,7 @@ export class Ring {
     const total = servers.reduce((sum, { weight }) => sum + weight, 0);
     const hashes = servers.map(({ weight }) => pointsOf(weight, total, servers.length) / POINTS_PER_HASH);
     const count = servers.length > 1 ? hashes.reduce((sum, own) => sum + own, 0) * POINTS_PER_HASH : 0;
-    // Sorted as numbers, by value, then by server: an object and a comparison for each would take ten times as long.
+    // Sorted as numbers, by value, then by server: an object and a comparison for each took as long as all the md5.
     const points = new Float64Array(count);
     for (let server = 0, at = 0; at < count; server++) {
       for (let n = 0; n < hashes[server]!; n++) {

@@ -9,16 +9,18 @@ import type { Connection } from "./connection.ts";
 import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { closed, dead, lost } from "./failure.ts";
 import type { Operation } from "./operation.ts";
+import { hasWires, loadWires, type Protocol } from "./wires.ts";
 
-/** Loaded with the first call: see `loadConnections`. */
-let Opened: typeof Connection | undefined;
+/** `undefined` until it is loaded. */
+let LoadedConnection: typeof Connection | undefined;
 
-/** Servers can connect. */
-export const canConnect = (): boolean => Opened !== undefined;
+/** What connections of this protocol are made of is loaded. */
+export const canConnect = (protocol: Protocol): boolean => LoadedConnection !== undefined && hasWires(protocol);
 
-/** Loads what connections are made of. No server is asked before. */
-export async function loadConnections(): Promise<void> {
-  Opened = (await import("./connection.ts")).Connection;
+/** Loads it, which no program pays for that asks no server. Before, no server may be asked. */
+export async function loadConnections(protocol: Protocol): Promise<void> {
+  const [loaded] = await Promise.all([import("./connection.ts"), loadWires(protocol)]);
+  LoadedConnection = loaded.Connection;
 }
 
 /** What a server tells its client. */
@@ -146,7 +148,7 @@ export class Server implements ConnectionListener {
   }
 
   #connect(): Connection {
-    return new Opened!(this.#settings, this);
+    return new LoadedConnection!(this.#settings, this);
   }
 
   /** What was not sent, and reads, once: on a new connection in the same place. Also while closing: they were asked before. */

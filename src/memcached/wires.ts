@@ -5,15 +5,14 @@ import type { OpenWire, Wire } from "./wire.ts";
 /** What a client may ask for. */
 export type Protocol = "binary" | "meta" | "auto";
 
-/** What a connection is made of: a dozen modules and more, which a program that asks no server never loads. */
 let openBinaryWire: OpenWire | undefined;
 let openMetaWire: OpenWire | undefined;
 
-/** What this protocol may need is there. */
-export const isLoaded = (protocol: Protocol): boolean =>
+/** The wires that this protocol may need are loaded. */
+export const hasWires = (protocol: Protocol): boolean =>
   openBinaryWire !== undefined && (protocol === "binary" || openMetaWire !== undefined);
 
-/** Loads it. */
+/** Loads them. */
 export async function loadWires(protocol: Protocol): Promise<void> {
   const [binary, meta] = await Promise.all([
     import("./binary/wire.ts"),

@@ -25,7 +25,7 @@ interface Runtime {
   };
 }
 
-/** A slab's size at first, and at most: it doubles while reads fill the room that is left. */
+/** A slab's size at first, and at most: it doubles while reads fill the room that is left, or one read the whole of it. */
 const FIRST_SLAB = 16 * 1024, LARGEST_SLAB = 1024 * 1024;
 /** With less room than this, or a quarter of it, a new slab is begun. */
 const LEAST_READ = 16 * 1024;
@@ -86,9 +86,13 @@ class DenoSocket implements Socket {
     await encrypted.handshake();
   }
 
+  get #leastRead(): number {
+    return Math.min(LEAST_READ, this.#slabBytes / 4);
+  }
+
   #read(): void {
     if (this.#closed) return;
-    if (this.#slab.length - this.#filled < Math.min(LEAST_READ, this.#slabBytes / 4)) {
+    if (this.#slab.length - this.#filled < this.#leastRead) {
       this.#slab = new Uint8Array(this.#slabBytes);
       this.#filled = 0;
     }
@@ -101,7 +105,10 @@ class DenoSocket implements Socket {
     if (length === null) return this.#end(undefined);
     const start = this.#filled;
     this.#filled += length;
-    if (this.#filled === this.#slab.length) this.#slabBytes = Math.min(2 * this.#slabBytes, LARGEST_SLAB);
+    const left = this.#slab.length - this.#filled;
+    if (left === 0 || start === 0 && left < this.#leastRead) {
+      this.#slabBytes = Math.min(2 * this.#slabBytes, LARGEST_SLAB);
+    }
     this.#listener.received(this.#slab.subarray(start, this.#filled));
     this.#read();
   };

@@ -94,12 +94,11 @@ export class MemcachedStore implements Store {
     if (this.get !== MemcachedStore.prototype.get) {
       return void this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
     }
-    this.#tell(key, new Read(key, to, this.#foundIn, undefined));
+    this.#tell(key, new Read(key, to, this.#found, undefined));
   }
 
-  readonly #foundIn = (key: string, item: Item | undefined): Found | undefined => this.#found(key, item);
-
-  #found(key: string, item: Item | undefined): Found | undefined {
+  // A field, as those below: handed on without a closure for each answer.
+  readonly #found = (key: string, item: Item | undefined): Found | undefined => {
     if (item === undefined) return undefined;
     if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
     // The default codec keeps nothing of the bytes; of another one nobody knows.
@@ -107,7 +106,7 @@ export class MemcachedStore implements Store {
     const entry = decodeEntry(bytes, this.#codec);
     ReceivedItem.release(item);
     return { entry, token: item };
-  }
+  };
 
   /** Keeps an entry only if nothing is there. */
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
@@ -140,7 +139,7 @@ export class MemcachedStore implements Store {
   }
 
   /** What `counter` makes of what a get has found. */
-  async #counter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
+  readonly #counter = async (name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> => {
     const options = signal && { signal };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
@@ -157,7 +156,7 @@ export class MemcachedStore implements Store {
       if (written.stored) return start;
     }
     throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
-  }
+  };
 
   /** The same, told. A counter that is missing, or none, takes more than a look. */
   tellCounter(name: string, to: Told<bigint>): void {
@@ -165,7 +164,7 @@ export class MemcachedStore implements Store {
     if (this.counter !== MemcachedStore.prototype.counter) {
       return void this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
     }
-    this.#tell(name, new Read<bigint>(name, to, this.#countIn, this.#slowCount));
+    this.#tell(name, new Read<bigint>(name, to, this.#countIn, this.#counter));
   }
 
   /** `undefined`: it takes more than this item. */
@@ -173,8 +172,6 @@ export class MemcachedStore implements Store {
     const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
     return fenced ? ReceivedItem.countOf(item) : undefined;
   };
-
-  readonly #slowCount = (name: string, item: Item | undefined): Promise<bigint> => this.#counter(name, item);
 
   #tell(key: string, to: Told<Item | undefined>): void {
     const { client } = this;
@@ -263,7 +260,7 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** An answer that is made of an item, which may fail, or take more requests. A class: no closures for each answer. */
+/** An answer that is made of an item, which may fail, or take more requests. */
 class Read<T> implements Told<Item | undefined> {
   readonly #key: string;
   readonly #to: Told<T>;

@@ -150,3 +150,13 @@ test("an empty or wrong project, version, key or group is a TypeError that names
   assertThrows(() => keys.counter(""), TypeError, 'Cannot use "" as group: a group\'s name is a non-empty string');
   assertThrows(() => keys.counter(wrong(["a"])), TypeError, "object as group");
 });
+
+test("Keys gives a group the same counter each time, whatever its name, and none of another project's", () => {
+  const [shop, other] = [new Keys("shop", 1), new Keys("other", 1)];
+  const names = ["cities", "a b", "50%", "größe", "x".repeat(400), "constructor", "__proto__"];
+  const first = names.map((name) => shop.counter(name));
+  assertEquals(names.map((name) => shop.counter(name)), first);
+  assertEquals(names.map((name) => new Keys("shop", 2).counter(name)), first);
+  for (const [n, name] of names.entries()) assert(other.counter(name) !== first[n], name);
+  assertEquals(shop.counter("cities"), "shop:%group:cities");
+});

@@ -2,14 +2,13 @@
 
 import { Memcached, type MemcachedOptions } from "../../src/memcached/mod.ts";
 import { loadConnections } from "../../src/memcached/server.ts";
-import { loadWires } from "../../src/memcached/wires.ts";
 import type { Address, Socket, SocketListener } from "../../src/socket/socket.ts";
 import "../../src/memcached/endpoint.ts";
 import { type Frame, framesIn, replyTo, type Said } from "./_frames.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 
 // What a client loads when it needs it is there, so that a test need not wait for a file.
-await Promise.all([loadWires("auto"), loadConnections()]);
+await loadConnections("auto");
 
 const encoder = new TextEncoder();
 
@@ -115,6 +114,18 @@ export function fakes(
       await closed;
     },
   };
+}
+
+/** A client with two connections, both ready; each has answered its probe, request 0, and one get. */
+export async function twoReadyFakes(options: Parameters<typeof fakes>[0] = {}): Promise<Fakes> {
+  const made = fakes({ ...options, connections: 2 });
+  const warm = [made.client.get("a"), made.client.get("b")];
+  await made.clock.settle();
+  for (const socket of [...made.sockets]) socket.ready();
+  await made.clock.settle();
+  for (const socket of [...made.sockets]) socket.reply(1, { status: 1 });
+  await Promise.all(warm);
+  return made;
 }
 
 /** A client whose first connection is ready. The probe is request 0, and `socket.requests` goes on from there. */

@@ -9,7 +9,7 @@ import { after, test } from "node:test";
 import { AuthError, ConnectionError, Memcached, ProtocolError, ServerError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { certificate, tlsArguments } from "./_certificates.ts";
-import { fakes, fateOf, replyTo } from "./_fakes.ts";
+import { fakes, fateOf, replyTo, twoReadyFakes } from "./_fakes.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
 const authfile = join(folder, "users");
@@ -219,14 +219,8 @@ test("auto doubts that a server speaks meta once it answers `mn` with an error, 
  */
 for (const known of ["is found to speak meta", "is not known yet"] as const) {
   test(`auto never writes one wire's frame on another: a set that waits is rejected when its server ${known}`, async () => {
-    await using made = fakes({ protocol: "auto", connections: 2, timeout: 5, connectTimeout: 5 });
+    await using made = await twoReadyFakes({ protocol: "auto", timeout: 5, connectTimeout: 5 });
     const { client, clock, sockets } = made;
-    const warm = [client.get("a"), client.get("b")];
-    await clock.settle();
-    for (const socket of [...sockets]) socket.ready();
-    await clock.settle();
-    for (const socket of [...sockets]) socket.reply(1, { status: 1 });
-    await Promise.all(warm);
     const old = sockets[1]!;
     sockets[0]!.end();
     const lost = client.get("a2").catch((error) => error);

@@ -6,12 +6,26 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { ConnectionError, Memcached, ProtocolError, QueueFullError, TimeoutError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
-import { fakes, fateOf } from "./_fakes.ts";
+import { Discovery } from "../../src/memcached/discovery.ts";
+import { parseServers } from "../../src/memcached/servers.ts";
+import type { Address, Socket, SocketListener } from "../../src/socket/socket.ts";
+import { FakeClock } from "../../src/testing/fake_clock.ts";
+import { type Fakes, fakes, FakeSocket, fateOf } from "./_fakes.ts";
 
 const listOf = (version: number, ...servers: string[]): string => {
   const text = `${version}\n${servers.join(" ")}\n`;
   return `CONFIG cluster 0 ${text.length}\r\n${text}\r\nEND\r\n`;
 };
+
+/** The endpoint that is being asked names one server, which is ready. */
+async function toldOne({ clock, sockets }: Fakes): Promise<void> {
+  await clock.settle();
+  sockets[0]!.open();
+  sockets[0]!.say(listOf(1, "one||11211"));
+  await clock.settle();
+  sockets.at(-1)!.ready();
+  await clock.settle();
+}
 
 test("the first operation asks the endpoint, and goes to the servers that it names", async () => {
   await using a = await freshServer();
@@ -107,12 +121,7 @@ test("a client that closes while it asks again takes no more calls, and no new l
   await using made = fakes({ servers: "config", discovery: { interval: "10s" } });
   const { client, clock, sockets } = made;
   const first = client.get("k");
-  await clock.settle();
-  sockets[0]!.open();
-  sockets[0]!.say(listOf(1, "one||11211"));
-  await clock.settle();
-  made.socket.ready();
-  await clock.settle();
+  await toldOne(made);
   made.socket.reply(1, { status: 1 });
   await first;
   await clock.advance(10_000);
@@ -183,16 +192,11 @@ test("a call that waits for the list takes a Buffer's bytes at the call", async 
 
 test("a getMulti that waits for the list takes its keys at the call", async () => {
   await using made = fakes({ servers: "config", discovery: true });
-  const { client, clock, sockets } = made;
+  const { client } = made;
   const keys = ["k"];
   const asked = client.getMulti(keys);
   keys[0] = "other";
-  await clock.settle();
-  sockets[0]!.open();
-  sockets[0]!.say(listOf(1, "one||11211"));
-  await clock.settle();
-  made.socket.ready();
-  await clock.settle();
+  await toldOne(made);
   assertEquals(made.socket.requests[1]!.key, "k");
   made.socket.reply(2, {});
   assertEquals((await asked).size, 0);
@@ -229,7 +233,10 @@ test("calls that wait for the list are bounded by maxBytesInFlight, and those th
   const fates = [0, 1, 2, 3].map(() => fateOf(client.set("k", new Uint8Array(1000), { signal })));
   await clock.settle();
   assertEquals(fates.map(({ now }) => now), ["pending", "pending", "rejected", "rejected"]);
-  assertMatch(String(fates[3]!.error), /QueueFullError: Cannot ask: 2 calls with 2000 bytes wait already/);
+  assertMatch(
+    String(fates[3]!.error),
+    /QueueFullError: Cannot set "k": 2 calls with 2000 bytes wait already, and no list of servers has come; nothing was sent/,
+  );
   controller.abort();
   const later = fateOf(client.set("k", new Uint8Array(2000)));
   await clock.settle();
@@ -261,16 +268,36 @@ test("calls that waited for the list are sent before one that is made when it is
 
 test("a getMulti that waits for the list is answered when the client is closed meanwhile", async () => {
   const made = fakes({ servers: "config", discovery: true });
-  const { client, clock, sockets } = made;
+  const { client } = made;
   const asked = client.getMulti(["k"]);
   const closed = client.close();
-  await clock.settle();
-  sockets[0]!.open();
-  sockets[0]!.say(listOf(1, "one||11211"));
-  await clock.settle();
-  made.socket.ready();
-  await clock.settle();
+  await toldOne(made);
   made.socket.reply(2, {});
   assertEquals((await asked).size, 0);
   await closed;
+});
+
+test("Discovery that has a list does not ask for it again, and leaves no timer when it is closed", async () => {
+  const clock = new FakeClock();
+  const asked: FakeSocket[] = [];
+  const connect = (address: Address, listener: SocketListener): Socket => {
+    asked.push(new FakeSocket(address, listener));
+    return asked.at(-1)!;
+  };
+  const settings = { tls: undefined, connectTimeoutMs: 1000, clock, connect, intervalMs: 10_000 };
+  const used: string[][] = [];
+  const discovery = new Discovery(
+    parseServers("config"),
+    settings,
+    (places) => used.push(places.map(({ name }) => name)),
+  );
+  const both = [discovery.list(), discovery.list()];
+  await clock.settle();
+  asked[0]!.open();
+  asked[0]!.say(listOf(1, "one||11211"));
+  await Promise.all([...both, discovery.list()]);
+  await discovery.list();
+  assertEquals([asked.length, used, clock.pending], [1, [["one:11211"]], 1]);
+  await discovery.close();
+  assertEquals(clock.pending, 0);
 });

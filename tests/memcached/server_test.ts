@@ -11,7 +11,7 @@ import {
 } from "@std/assert";
 import { test } from "node:test";
 import { AuthError, ConnectionError, type Item, TimeoutError } from "../../src/memcached/mod.ts";
-import { type Fakes, fakes, fateOf, hit, readyFakes, replyTo } from "./_fakes.ts";
+import { type Fakes, fakes, fateOf, hit, readyFakes, replyTo, twoReadyFakes } from "./_fakes.ts";
 
 /** Events as they are told, in a word or two. */
 function told({ client }: Fakes): string[] {
@@ -617,14 +617,8 @@ test("getMulti() aborted rejects whole, at once, with the reason", async () => {
 });
 
 test("with two connections, a listener that asks again while its server dies is refused at once, and no timer outlives close()", async () => {
-  const made = fakes({ connections: 2, timeout: 1 });
+  const made = await twoReadyFakes({ timeout: 1 });
   const { client, clock, sockets } = made;
-  const warm = [client.get("a"), client.get("b")];
-  await clock.settle();
-  for (const socket of [...sockets]) socket.ready();
-  await clock.settle();
-  for (const socket of [...sockets]) socket.reply(1, { status: 1 });
-  await Promise.all(warm);
   let armed = false;
   let again: Promise<unknown> | undefined;
   client.on("operation", ({ outcome }) => {

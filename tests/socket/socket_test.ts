@@ -107,6 +107,25 @@ test("bytes that were received are never written again", async () => {
   socket.close();
 });
 
+const notDeno = "Deno" in globalThis ? false : "other runtimes bring their own buffers";
+test(
+  "reads that nearly fill a slab make the next one larger, so that it serves several",
+  { skip: notDeno },
+  async () => {
+    await using server = await peer();
+    const { socket, told } = await connected(server.address);
+    const other = await server.socket;
+    const size = 13_000, replies = 12;
+    for (let n = 1; n <= replies; n++) {
+      other.write(new Uint8Array(size));
+      await told.until(() => told.bytes === n * size);
+    }
+    const slabs = new Set(told.chunks.map(({ buffer }) => buffer)).size;
+    assert(slabs <= 8, `${slabs} slabs for ${replies} replies`);
+    socket.close();
+  },
+);
+
 test("a write larger than the socket's buffers is sent whole, and told once", async () => {
   await using server = await peer();
   const { socket, told } = await connected(server.address);
