@@ -7,7 +7,9 @@ import type { FetchOptions, Groups } from "./backend.ts";
 import type { Outcome } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
 import { distinct } from "./groups.ts";
-import type { Patience } from "./patience.ts";
+import type { Settings } from "./options.ts";
+import { Patience } from "./patience.ts";
+import { checkTerms } from "./terms.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
 export interface Target {
@@ -45,6 +47,32 @@ export interface Call extends Target {
   /** When it has waited long enough for others (epoch ms); set by its first wait. */
   waitsUntil: number | undefined;
   outcome: Outcome;
+}
+
+/** Throws a TypeError or RangeError for options that can never be right. Its patience begins now. */
+export function callOf<T>(
+  { about, fullKey, counters }: Target,
+  compute: Call["compute"],
+  options: FetchOptions<T>,
+  { defaults, clock }: Settings,
+): Call {
+  const { timeoutMs, mintDelayMs, kept } = checkTerms(options, defaults);
+  const patience = timeoutMs === Infinity && options.signal === undefined
+    ? undefined
+    : new Patience(clock, about.key, timeoutMs, options.signal);
+  // Written out: a spread costs more than all of the rest.
+  return {
+    about,
+    fullKey,
+    counters,
+    compute,
+    options,
+    patience,
+    kept,
+    mintDelayMs,
+    waitsUntil: undefined,
+    outcome: "miss",
+  };
 }
 
 /** As the promise settles, unless the caller leaves first. */

@@ -15,10 +15,10 @@ import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
 import { GuardedStore, type StoreFailure, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
-import type { LeaseEntry, Owned } from "../store/store.ts";
+import type { Found, LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
-import { type Call, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
+import { type Call, callOf, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, judge, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
@@ -26,7 +26,7 @@ import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
 import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
-import { LATE, Patience, within } from "./patience.ts";
+import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
 
@@ -106,7 +106,8 @@ export class GroupBackend implements Backend {
     const call = this.#call(key, compute, options);
     try {
       options.signal?.throwIfAborted();
-      const value = await this.#answer(call);
+      const found = this.#atOnce(call);
+      const value = found === undefined ? await this.#answer(call) : valueIn(found);
       this.#events.called(call.outcome, call.about.key, options.name, begun);
       return value as T;
     } catch (error) {
@@ -115,6 +116,18 @@ export class GroupBackend implements Backend {
     } finally {
       call.patience?.end();
     }
+  }
+
+  /** Steps 1 and 2 of what follows, from a store that tells at once: there is no look to wait for. */
+  #atOnce(call: Call): Found | undefined {
+    if (!call.kept || call.options.force === true) return undefined;
+    const look = this.#looks.atOnce(call.about, call.counters);
+    if (look === undefined) return undefined;
+    const seen = judge(call, look, this.#clock.now());
+    if (seen !== "fresh" && seen !== "stale") return undefined;
+    call.outcome = seen === "fresh" ? "hit" : "stale";
+    if (seen === "stale") this.#fills.refreshBehind(call);
+    return look.found;
   }
 
   async #answer(call: Call): Promise<unknown> {
@@ -326,25 +339,7 @@ export class GroupBackend implements Backend {
 
   #call<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options: FetchOptions<T>): Call {
     if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
-    const target = this.#target(key, options);
-    const { timeoutMs, mintDelayMs, kept } = checkTerms(options, this.#settings.defaults);
-    const patience = timeoutMs === Infinity && options.signal === undefined
-      ? undefined
-      : new Patience(this.#clock, target.about.key, timeoutMs, options.signal);
-    const { about, fullKey, counters } = target;
-    // Written out: a spread costs more than all of the rest.
-    return {
-      about,
-      fullKey,
-      counters,
-      compute,
-      options,
-      patience,
-      kept,
-      mintDelayMs,
-      waitsUntil: undefined,
-      outcome: "miss",
-    };
+    return callOf(this.#target(key, options), compute, options, this.#settings);
   }
 
   /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
@@ -382,7 +377,8 @@ export class GroupBackend implements Backend {
   }
 
   async #peek(target: Target): Promise<unknown> {
-    const look = await this.#looks.look(target.about, target.counters);
+    const { about, counters } = target;
+    const look = this.#looks.atOnce(about, counters) ?? await this.#looks.look(about, counters);
     if (look === undefined) return undefined;
     const seen = judge(target, look, this.#clock.now());
     return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;

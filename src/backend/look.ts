@@ -43,6 +43,28 @@ export class Looks {
     return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about, counters), resolve));
   }
 
+  /**
+   * The same from a store that tells at once; `undefined` from any other, and where not all of it came. Shared with
+   * nobody, so no miss begins with it: those who share a look share the flight that it begins.
+   */
+  atOnce({ key }: About, counters: readonly string[]): Look | undefined {
+    const store = this.#store;
+    if (!store.tellsAtOnce) return undefined;
+    const entry = new Caught<Found | undefined>();
+    store.entry(key, entry);
+    if (!entry.given) return undefined;
+    const found = entry.answer;
+    if (counters.length === 0) return new OwnLook(found, NO_GENERATIONS);
+    const generations: bigint[] = [];
+    for (const counter of counters) {
+      const caught = new Caught<bigint>();
+      store.generation(counter, caught);
+      if (!caught.given) return undefined;
+      generations.push(caught.answer!);
+    }
+    return new OwnLook(found, generations);
+  }
+
   #open(): Tick {
     if (this.#tick === undefined) {
       const tick = this.#tick = new Tick(this.#store);
@@ -52,6 +74,38 @@ export class Looks {
       });
     }
     return this.#tick;
+  }
+}
+
+/** An answer that was told at once, if it was. A failure is told of by whoever asks again. */
+class Caught<T> implements Told<T> {
+  answer: T | undefined = undefined;
+  given = false;
+
+  answered(answer: T): void {
+    this.answer = answer;
+    this.given = true;
+  }
+
+  failed(): void {}
+}
+
+/** A look that nobody shares. */
+class OwnLook implements Look {
+  readonly found: Found | undefined;
+  readonly generations: readonly bigint[];
+
+  constructor(found: Found | undefined, generations: readonly bigint[]) {
+    this.found = found;
+    this.generations = generations;
+  }
+
+  get asked(): object {
+    return this;
+  }
+
+  hand(value: unknown): unknown {
+    return value;
   }
 }
 

@@ -56,6 +56,12 @@ export class GuardedStore {
     return this.#store.immediate === true;
   }
 
+  /** Does it also tell its answers before it returns? */
+  get tellsAtOnce(): boolean {
+    const store = this.#store;
+    return store.immediate === true && store.tellEntry !== undefined && store.tellCounter !== undefined;
+  }
+
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
   entry(key: string, to: Told<Found | undefined>): void {
     const store = this.#store;

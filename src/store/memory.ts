@@ -3,6 +3,7 @@ import { type Clock, clockOf } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
 import { assertKnown, quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
+import type { Told } from "../told.ts";
 import { assertCodec, type Codec, copyWith } from "./codec.ts";
 import { copyOf } from "./copy.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
@@ -129,8 +130,18 @@ export class MemoryStore implements Store {
 
   /** The entry under a key, with a copy of its value. A counter's key, or a value its codec cannot read: unreadable. */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
-    this.#assertOpen("get", key);
     signal?.throwIfAborted();
+    return this.#get(key);
+  }
+
+  /** The same, told before it returns. */
+  tellEntry(key: string, to: Told<Found | undefined>): void {
+    if (this.get === ownGet) return to.answered(this.#get(key));
+    this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
+  }
+
+  #get(key: string): Found | undefined {
+    this.#assertOpen("get", key);
     const kept = this.#live(key, "use");
     if (kept === undefined) return undefined;
     return kept.found ?? { entry: give(kept.entry as ValueEntry, kept.held!), token: kept };
@@ -165,8 +176,18 @@ export class MemoryStore implements Store {
 
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
-    this.#assertOpen("read the counter", name);
     signal?.throwIfAborted();
+    return this.#counter(name);
+  }
+
+  /** The same, told before it returns. */
+  tellCounter(name: string, to: Told<bigint>): void {
+    if (this.counter === ownCounter) return to.answered(this.#counter(name));
+    this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
+  }
+
+  #counter(name: string): bigint {
+    this.#assertOpen("read the counter", name);
     const counter = this.#live(name, "use")?.counter;
     return counter ?? this.#count(name, this.#random.uint64() & START_MASK);
   }
@@ -221,6 +242,9 @@ export class MemoryStore implements Store {
     if (this.#closed) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
   }
 }
+
+/** Whoever replaced them, in a subclass or a proxy, is to be asked. */
+const { get: ownGet, counter: ownCounter } = MemoryStore.prototype;
 
 /** An entry of the store's own, which nobody can change. */
 function own(entry: Entry, withValue: boolean): Entry {

@@ -93,7 +93,10 @@ export interface Store extends AsyncDisposable {
    * CacheValueError for what can never be kept here. Absent (as with `copy: false`): values are handed out as they are.
    */
   copy?(value: unknown): unknown;
-  /** `get` for a look, which asks so much that a promise for each would lead its costs. Absent: `get` is asked. */
+  /**
+   * `get` for a look, which asks so much that a promise for each would lead its costs. Absent: `get` is asked. A store
+   * that is `immediate` tells before it returns.
+   */
   tellEntry?(key: string, to: Told<Found | undefined>): void;
   /** `counter` for a look, likewise. */
   tellCounter?(name: string, to: Told<bigint>): void;

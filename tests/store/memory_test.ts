@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { CacheError, CacheValueError } from "../../src/errors.ts";
 import { type Codec, defaultCodec } from "../../src/store/codec.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../src/store/memory.ts";
-import type { ValueEntry } from "../../src/store/store.ts";
+import type { Found, ValueEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
 
 const LONG_MS = 600_000;
@@ -183,4 +183,53 @@ test("MemoryStore refuses an option that nobody knows, and what is no codec", ()
   const make = (options: any) => () => new MemoryStore(options);
   assertThrows(make({ maxByte: 5 }), TypeError, '"maxByte"');
   assertThrows(make({ codec: {} }), TypeError, "codec");
+});
+
+/** Keeps what it is told. */
+class Listener<T> {
+  readonly told: ({ readonly answer: T } | { readonly error: unknown })[] = [];
+  answered(answer: T): void {
+    this.told.push({ answer });
+  }
+  failed(error: unknown): void {
+    this.told.push({ error });
+  }
+}
+
+test("MemoryStore tells an entry and a counter before it returns", async () => {
+  const store = new MemoryStore();
+  await store.set("key", valued({ n: 1 }), LONG_MS, "anything");
+  const entry = new Listener<Found | undefined>(), none = new Listener<Found | undefined>();
+  const counter = new Listener<bigint>();
+  store.tellEntry("key", entry);
+  store.tellEntry("nothing", none);
+  store.tellCounter("counter", counter);
+  assertEquals(entry.told, [{ answer: await store.get("key") }]);
+  assertEquals(none.told, [{ answer: undefined }]);
+  assertEquals(counter.told, [{ answer: await store.counter("counter") }]);
+});
+
+test("MemoryStore that is closed throws where it would tell", async () => {
+  const store = new MemoryStore();
+  await store.close();
+  assertThrows(() => store.tellEntry("key", new Listener()), CacheError, "closed");
+  assertThrows(() => store.tellCounter("counter", new Listener()), CacheError, "closed");
+});
+
+test("MemoryStore tells what a subclass's get() and counter() answer", async () => {
+  class Odd extends MemoryStore {
+    override get(): Promise<Found | undefined> {
+      return Promise.resolve({ entry: valued("odd"), token: this });
+    }
+    override counter(): Promise<bigint> {
+      return Promise.reject(new CacheError("no counters today"));
+    }
+  }
+  const store = new Odd();
+  const entry = new Listener<Found | undefined>(), counter = new Listener<bigint>();
+  store.tellEntry("key", entry);
+  store.tellCounter("counter", counter);
+  await Promise.resolve();
+  assertEquals(entry.told, [{ answer: { entry: valued("odd"), token: store } }]);
+  assertEquals(counter.told, [{ error: new CacheError("no counters today") }]);
 });
