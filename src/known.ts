@@ -19,3 +19,9 @@ export function assertKnown(options: object, known: Readonly<Record<string, true
 
 /** A key for an error's text. Keys may be long. */
 export const quoted = (key: string): string => JSON.stringify(key.length > 300 ? `${key.slice(0, 300)}…` : key);
+
+/** What a value is, for errors. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object" ? `an object (${value.constructor?.name ?? "without prototype"})` : typeof value;
+}

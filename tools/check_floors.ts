@@ -26,6 +26,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/memcached/limits.ts",
     "src/memcached/numbered.ts",
     "src/memcached/meta/*",
+    "src/memcached/keys.ts",
     "src/memcached/request.ts",
     "src/memcached/ring.ts",
     "src/memcached/text.ts",

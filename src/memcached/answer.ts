@@ -87,13 +87,12 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
 
 /** Hits come one by one; the NOOP's answer ends the run. */
 function gather(operation: Operation, reply: Reply, from: Answerer): void {
-  const items = (operation.gathered ??= new Map()) as Map<string, Item>;
-  if (reply.last) return operation.succeed(items, "ok");
+  if (reply.last) return operation.succeed(undefined, "ok");
   if (reply.status !== STATUS.ok) {
     return operation.fail(refused(operation, from.server, reply.status, from.shown(textOf(reply))));
   }
-  const key = operation.details!.keys![reply.index]!;
-  items.set(key, new ReceivedItem(key, reply, from));
+  const key = operation.details!.list!.keys[reply.index]!;
+  (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
 }
 
 function gatherStatistic(operation: Operation, reply: Reply): void {

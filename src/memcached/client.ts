@@ -2,6 +2,7 @@
 
 import { type Clock, ticks } from "../clock.ts";
 import type { Duration } from "../duration.ts";
+import { kindOf } from "../known.ts";
 import type { Listeners } from "../listeners.ts";
 import { systemRandom } from "../random.ts";
 import type { Told } from "../told.ts";
@@ -12,6 +13,7 @@ import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, tooLarge, undiscovered } from "./failure.ts";
 import { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
+import { checkKey } from "./keys.ts";
 import {
   checkCounter,
   checkFlags,
@@ -33,8 +35,8 @@ import {
   type Settings,
   type WriteOptions,
 } from "./options.ts";
-import { checkKey, checkSignal, checkTopic, type Details, kindOf, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import { runsOf } from "./runs.ts";
+import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./request.ts";
+import { Gathering, type Places, runsOf } from "./multi_get.ts";
 import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { Wires } from "./wires.ts";
@@ -140,35 +142,32 @@ export class Memcached implements AsyncDisposable {
    * be asked, with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
    * abort rejects all of it.
    */
-  async getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
-    if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
-    if (this.#closing !== undefined) throw clientClosed("get many");
-    if (this.#gate.open) return await this.#getMulti(keys, options);
-    const copied = [...keys];
-    return await this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(copied, options));
+  getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
+    try {
+      if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
+      if (this.#closing !== undefined) throw clientClosed("get many");
+      if (this.#gate.open) return this.#getMulti(keys, options);
+      const copied = [...keys];
+      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(copied, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
+  #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    const runs = runsOf(keys, (key) => this.#cluster.serverOf(key));
-    const failed = new Map<string, Error>();
+    const places: Places = new Map();
+    const runs = runsOf(keys, places, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
-    const asked = runs.map(([server, details]) => {
-      const operation = new Operation(VERB.getMulti, "", 0, details);
-      return (this.#askServer(server, operation, options) as Promise<Map<string, Item>>).catch((error) => {
-        if (signal?.aborted) throw signal.reason;
-        failed.set(server.name, error);
-        return undefined;
-      });
+    return new Promise((resolve, reject) => {
+      const gathering = new Gathering(places, runs.length, signal, resolve, reject);
+      for (const [server, list] of runs) {
+        const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name));
+        operation.gathered = places;
+        this.#askServer(server, operation, options);
+      }
     });
-    const found = await Promise.all(asked);
-    const items = found[0] ?? new Map<string, Item>();
-    for (const others of found.slice(1)) {
-      for (const [key, item] of others ?? []) items.set(key, item);
-    }
-    // Not enumerable: compared with another Map, the items are what counts.
-    return Object.defineProperty(items, "failed", { value: failed }) as MultiResult;
   }
 
   /** Writes a value, whatever is there; with `cas`, only over that. */

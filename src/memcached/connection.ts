@@ -383,7 +383,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   /** The caller may have changed the value since. What has none, or a copy, is written anew. */
   #keepFrame(operation: Operation): void {
     const { start, bytes, details } = operation;
-    if (details === undefined || details.keys !== undefined || this.#finds) return;
+    if (details === undefined || details.list !== undefined || this.#finds) return;
     operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
     operation.frameFor = this.#wire.constructor;
   }

@@ -11,7 +11,7 @@ import type { Clock } from "../clock.ts";
 import { ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener, TlsTerms } from "../socket/socket.ts";
-import { quote } from "./request.ts";
+import { quote } from "./keys.ts";
 import { parseServers, type ServerPlace } from "./servers.ts";
 
 /** What an endpoint says. */

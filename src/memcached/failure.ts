@@ -10,12 +10,13 @@ import {
   TimeoutError,
   ValueTooLargeError,
 } from "../errors.ts";
-import { quote, type Request, VERB, VERB_NAMES } from "./request.ts";
+import { quote } from "./keys.ts";
+import { type Request, VERB, VERB_NAMES } from "./request.ts";
 import { STATUS, type Unreadable } from "./wire.ts";
 
 /** `set "cities"`. */
 export function actionOf({ verb, key, details }: Request): string {
-  const keys = details?.keys;
+  const keys = details?.list?.keys;
   const what = keys !== undefined ? ` ${keys.length} keys` : key === "" ? "" : ` ${quote(key)}`;
   return `${VERB_NAMES[verb]}${what}`;
 }

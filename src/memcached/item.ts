@@ -2,7 +2,7 @@
 
 import { countIn } from "./decimal.ts";
 import { checkCas } from "./limits.ts";
-import { kindOf } from "./request.ts";
+import { kindOf } from "../known.ts";
 import { type Reply, uint64 } from "./wire.ts";
 
 /** Something found. */

@@ -4,7 +4,7 @@
  */
 
 import { type Duration, toMsFromZero } from "../duration.ts";
-import { kindOf } from "./request.ts";
+import { kindOf } from "../known.ts";
 
 /** memcached's REALTIME_MAXDELTA: a larger exptime is read as an epoch second. */
 const LONGEST_RELATIVE = 60 * 60 * 24 * 30;

@@ -44,7 +44,7 @@ export abstract class NumberedWire implements Wire {
   #number(request: Request): void {
     const { verb, details } = request;
     request.opaque = this.#next;
-    this.#next = (this.#next + (verb === VERB.getMulti ? details!.keys!.length + 1 : 1)) >>> 0;
+    this.#next = (this.#next + (verb === VERB.getMulti ? details!.list!.keys.length + 1 : 1)) >>> 0;
   }
 
   push(bytes: Uint8Array): void {

@@ -56,8 +56,8 @@ export class Operation extends Request implements Heeding {
   frame: Uint8Array | undefined = undefined;
   /** Which wire it was written for. */
   frameFor: object | undefined = undefined;
-  /** Items or statistics that have come so far. */
-  gathered: Map<string, Item> | Map<string, string> | undefined = undefined;
+  /** Where items go; or statistics that have come so far. */
+  gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;

@@ -1,14 +1,14 @@
 /** What a client may be told, and what that means where nothing is said. */
 
-import { assertKnown } from "../known.ts";
+import { assertKnown, kindOf } from "../known.ts";
 import { type Clock, clockOf } from "../clock.ts";
 import { type Duration, toMs } from "../duration.ts";
 import type { Random } from "../random.ts";
 import type { Connect, TlsTerms } from "../socket/socket.ts";
 import type { Login } from "./handshake.ts";
 import type { Item, Stored } from "./item.ts";
+import { quote } from "./keys.ts";
 import { checkCount, longestBody } from "./limits.ts";
-import { kindOf, quote } from "./request.ts";
 import type { Protocol } from "./wires.ts";
 
 /** Options of a client; each has a default. */

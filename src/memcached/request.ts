@@ -2,6 +2,9 @@
  * A verb's arguments, checked: what a wire needs to write it and to read its answer.
  */
 
+import { kindOf } from "../known.ts";
+import { checkKey, type KeyList, quote } from "./keys.ts";
+
 /** What a server can be asked. */
 export const VERB = {
   get: 0,
@@ -43,9 +46,7 @@ export interface Details {
   /** Of a login. */
   readonly login?: { readonly username: string; readonly password: string } | undefined;
   /** Of a multi-get. */
-  readonly keys?: readonly string[] | undefined;
-  /** UTF-8 lengths of `keys`. */
-  readonly keysBytes?: readonly number[] | undefined;
+  readonly list?: KeyList | undefined;
 }
 
 /** One request. Keys are checked before it is made. */
@@ -67,34 +68,7 @@ export class Request {
   }
 }
 
-/** memcached's KEY_MAX_LENGTH. */
-const MAX_KEY_BYTES = 250;
-
-/** How long a key is in UTF-8. Throws a TypeError for what is no key on either wire. */
-export function checkKey(key: string): number {
-  if (typeof key !== "string") throw new TypeError(`Cannot use ${kindOf(key)} as \`key\`: it must be a string`);
-  const length = key.length;
-  let bytes = length;
-  for (let at = 0; at < length; at++) {
-    const code = key.charCodeAt(at);
-    if (code <= 0x20 || code === 0x7f) {
-      throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it has a space or a control character at ${at}`);
-    }
-    // Each half of a surrogate pair counts 2: a pair is 4 bytes.
-    if (code >= 0x80) bytes += code < 0x800 || (code >= 0xd800 && code <= 0xdfff) ? 1 : 2;
-  }
-  if (bytes === 0) throw new TypeError('Cannot use "" as `key`: it must not be empty');
-  if (bytes > MAX_KEY_BYTES) {
-    throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it is ${bytes} bytes of UTF-8, at most 250 are allowed`);
-  }
-  // UTF-8 turns every lone surrogate into the same three bytes, so two keys would be one.
-  if (bytes !== length && !key.isWellFormed()) {
-    throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it has a lone surrogate, which UTF-8 cannot carry`);
-  }
-  return bytes;
-}
-
-/** The same for a topic of `stats`, which may be empty or hold a space ("detail on"). */
+/** How long a topic of `stats`, which may be empty or hold a space ("detail on"). */
 export function checkTopic(topic: string): number {
   if (typeof topic !== "string") throw new TypeError(`Cannot use ${kindOf(topic)} as \`topic\`: it must be a string`);
   if (topic === "") return 0;
@@ -109,15 +83,4 @@ export function checkTopic(topic: string): number {
 export function checkSignal(signal: AbortSignal): void {
   if (typeof signal?.addEventListener === "function" && typeof signal.aborted === "boolean") return;
   throw new TypeError(`Cannot use ${kindOf(signal)} as \`signal\`: it must be an AbortSignal`);
-}
-
-/** A text in an error: quoted, and not longer than a line. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
-}
-
-/** What a value is, for errors. */
-export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return typeof value === "object" ? `an object (${value.constructor?.name ?? "without prototype"})` : typeof value;
 }

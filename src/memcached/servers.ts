@@ -1,7 +1,8 @@
 /** The servers that a client is given, as text, and what they are called. */
 
 import type { RingServer } from "./ring.ts";
-import { kindOf, quote } from "./request.ts";
+import { kindOf } from "../known.ts";
+import { quote } from "./keys.ts";
 import type { Address } from "../socket/socket.ts";
 
 /** A server as it was given. */

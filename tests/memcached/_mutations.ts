@@ -1,6 +1,7 @@
 /** Real replies, recorded once, changed by chance, and fed to a wire alone and to a whole client. No protocol is known here. */
 
 import { Memcached, MemcachedError, type MemcachedOptions } from "../../src/memcached/mod.ts";
+import { KeyList } from "../../src/memcached/keys.ts";
 import { Request, VERB, type Verb } from "../../src/memcached/request.ts";
 import { type OpenWire, type Reply, Unreadable, type Wire } from "../../src/memcached/wire.ts";
 import type { Random } from "../../src/random.ts";
@@ -38,7 +39,7 @@ const script: readonly Line[] = [
   line((client) => client.incr("n", 0, { initial: 5n }), VERB.incr, "n", { ...count, delta: 0n }),
   {
     ask: async (client) => [...await client.getMulti(MULTI)].map(([key, item]) => `${key}: ${item.text()}`),
-    request: () => new Request(VERB.getMulti, "", 0, { keys: MULTI, keysBytes: MULTI.map(({ length }) => length) }),
+    request: () => new Request(VERB.getMulti, "", 0, { list: new KeyList(MULTI) }),
   },
   line((client) => client.delete("missing"), VERB.delete, "missing"),
   line((client) => client.incr("a", 1).catch((error) => error.status), VERB.incr, "a", {

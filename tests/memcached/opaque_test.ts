@@ -7,7 +7,8 @@ import { Connection } from "../../src/memcached/connection.ts";
 import type { Item } from "../../src/memcached/mod.ts";
 import { Operation } from "../../src/memcached/operation.ts";
 import { checkOptions } from "../../src/memcached/options.ts";
-import { checkKey, VERB } from "../../src/memcached/request.ts";
+import { checkKey, KeyList } from "../../src/memcached/keys.ts";
+import { VERB } from "../../src/memcached/request.ts";
 import { Wires } from "../../src/memcached/wires.ts";
 import { freshServer } from "../_memcached.ts";
 
@@ -36,8 +37,14 @@ for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
       connection.send(operation);
       return operation.promise as Promise<T>;
     };
+    const many = async (keys: readonly string[]): Promise<Map<string, Item>> => {
+      const operation = new Operation(VERB.getMulti, "", 0, { list: new KeyList(keys) });
+      const items = operation.gathered = new Map<string, Item>();
+      connection.send(operation);
+      await operation.promise;
+      return items;
+    };
     const keys = Array.from({ length: 100 }, (_, n) => `key:${n}`);
-    const keysBytes = keys.map(checkKey);
     await Promise.all(
       keys.map((key) => ask(VERB.set, key, checkKey(key), { value: `of ${key}`, flags: 0, exptime: 0, cas: 0n })),
     );
@@ -45,7 +52,7 @@ for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
     for (let round = 0; round < 12; round++) {
       const [one, several] = await Promise.all([
         ask<Item>(VERB.get, "key:7", 5),
-        ask<Map<string, Item>>(VERB.getMulti, "", 0, { keys, keysBytes }),
+        many(keys),
       ]);
       assertEquals(one.text(), "of key:7");
       assertEquals([...several].map(([key, item]) => [key, item.text()]), keys.map((key) => [key, `of ${key}`]));

@@ -6,10 +6,11 @@
  *     magic | opcode | key length | extras length | datatype | status | body length | opaque | cas | extras | key | value
  */
 
-import { quote, type Request, VERB } from "../request.ts";
+import { quote } from "../keys.ts";
+import { type Request, VERB, type Verb } from "../request.ts";
 import { Chunks } from "../chunks.ts";
 import { endedText, readText } from "../text.ts";
-import { type Reply, uint64, Unreadable } from "../wire.ts";
+import { type Reply, STATUS, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
 
 /** A counter is 64 bits, without extras and key. */
@@ -17,8 +18,6 @@ const COUNTER_BYTES = 8;
 
 /** What helps against text where a frame should be. */
 const CURE = '. A server that speaks only text needs `protocol: "meta"` or `protocol: "auto"`';
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The replies of one connection. */
 export class FrameReader extends Chunks implements Reply {
@@ -51,7 +50,10 @@ export class FrameReader extends Chunks implements Reply {
 
     const opaque = this.#uint32(at + 12);
     const index = (opaque - expected.opaque) >>> 0;
-    this.#check(expected, chunk[at + 1]!, index, opaque);
+    const list = expected.verb === VERB.getMulti ? expected.details!.list! : undefined;
+    const keys = list === undefined ? 0 : list.keys.length;
+    if (list === undefined) this.#check(expected.verb, chunk[at + 1]!, index, opaque, expected.opaque);
+    else this.#checkOneOf(keys, chunk[at + 1]!, index, opaque);
     const body = this.#uint32(at + 8);
     const extras = chunk[at + 4]!;
     const keyBytes = chunk[at + 2]! << 8 | chunk[at + 3]!;
@@ -65,13 +67,15 @@ export class FrameReader extends Chunks implements Reply {
       this.wanted = HEADER + body;
       return undefined;
     }
-    const hit = expected.verb === VERB.getMulti && index < expected.details!.keys!.length;
-    if (hit && chunk[at + 6] === 0 && chunk[at + 7] === 0) {
-      this.#checkKey(expected, index, at + HEADER + extras, keyBytes);
+    const status = chunk[at + 6]! << 8 | chunk[at + 7]!;
+    // A hit under a neighbour's opaque would be in its place, and in order: only its key tells.
+    const isHit = list !== undefined && index < keys && status === STATUS.ok;
+    if (isHit && !list.isAt(index, chunk, at + HEADER + extras, keyBytes)) {
+      throw new Unreadable(`a hit of another key where one of ${quote(list.keys[index]!)} was due`);
     }
 
     this.index = index;
-    this.status = chunk[at + 6]! << 8 | chunk[at + 7]!;
+    this.status = status;
     this.casHigh = this.#uint32(at + 16);
     this.casLow = this.#uint32(at + 20);
     const start = at + HEADER;
@@ -80,48 +84,33 @@ export class FrameReader extends Chunks implements Reply {
     this.valueStart = start + extras + keyBytes;
     this.valueEnd = start + body;
     this.take(start + body);
-    this.last = this.#isLast(expected, keyBytes, body);
+    if (list === undefined) this.last = this.#isLast(expected.verb, keyBytes, body);
+    else {
+      this.last = index === keys;
+      this.#nextIndex = this.last ? 0 : index + 1;
+    }
     return this;
   }
 
   /** Is this the answer to that? Replies come in the order of their requests, so anything else is out of step. */
-  #check(expected: Request, opcode: number, index: number, opaque: number): void {
-    if (expected.verb === VERB.getMulti) {
-      const keys = expected.details!.keys!.length;
-      const wanted = index === keys ? OPCODE.noop : OPCODE.getKeyQuietly;
-      // Hits come in the order of their keys: a key that was answered is not answered again.
-      if (index <= keys && opcode === wanted && index >= this.#nextIndex) {
-        return;
-      }
-      throw new Unreadable(`opaque ${opaque} and opcode ${hex(opcode)} where another was due`);
-    }
-    const due = OPCODE_OF_VERB[expected.verb]!;
+  #check(verb: Verb, opcode: number, index: number, opaque: number, dueOpaque: number): void {
+    const due = OPCODE_OF_VERB[verb]!;
     if (opcode !== due) throw new Unreadable(`opcode ${hex(opcode)} where ${hex(due)} was due`);
-    if (index !== 0) throw new Unreadable(`opaque ${opaque} where ${expected.opaque} was due`);
-  }
-
-  /** A hit under a neighbour's opaque would be in its place, and in order: only its key tells. */
-  #checkKey({ details }: Request, index: number, start: number, keyBytes: number): void {
-    const key = details!.keys![index]!;
-    const chunk = this.chunk;
-    let same = keyBytes === details!.keysBytes![index];
-    if (same && keyBytes === key.length) {
-      for (let n = 0; n < keyBytes; n++) same &&= chunk[start + n] === key.charCodeAt(n);
-    } else if (same) same = decoder.decode(chunk.subarray(start, start + keyBytes)) === key;
-    if (!same) throw new Unreadable(`a hit of another key where one of ${quote(key)} was due`);
+    if (index !== 0) throw new Unreadable(`opaque ${opaque} where ${dueOpaque} was due`);
   }
 
   /** Of the multi-get that is being answered: the first key that has not been passed. */
   #nextIndex = 0;
 
-  #isLast(expected: Request, keyBytes: number, body: number): boolean {
-    if (expected.verb === VERB.getMulti) {
-      const last = this.index === expected.details!.keys!.length;
-      this.#nextIndex = last ? 0 : this.index + 1;
-      return last;
-    }
+  /** Hits come in the order of their keys: a key that was answered is not answered again. */
+  #checkOneOf(keys: number, opcode: number, index: number, opaque: number): void {
+    const due = index === keys ? OPCODE.noop : OPCODE.getKeyQuietly;
+    if (opcode === due && index <= keys && index >= this.#nextIndex) return;
+    throw new Unreadable(`opaque ${opaque} and opcode ${hex(opcode)} where another was due`);
+  }
+
+  #isLast(verb: Verb, keyBytes: number, body: number): boolean {
     // One packet a statistic, then one without key and body; an unknown topic is one error and no such packet.
-    const { verb } = expected;
     if (verb === VERB.stats) return this.#isLastStatistic(keyBytes, body);
     if ((verb === VERB.incr || verb === VERB.decr) && this.status === 0 && body !== COUNTER_BYTES) {
       throw new Unreadable(`a counter of ${body} bytes where ${COUNTER_BYTES} were due`);

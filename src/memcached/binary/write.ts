@@ -7,6 +7,7 @@
  * All numbers are big endian. Datatype and vbucket are 0.
  */
 
+import type { KeyList } from "../keys.ts";
 import { type Details, type Request, VERB } from "../request.ts";
 import { halves } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
@@ -24,12 +25,8 @@ export function room(request: Request): number {
   const { details } = request;
   const own = HEADER + MOST_EXTRAS + request.keyBytes;
   if (details === undefined) return own;
-  const { value, keysBytes } = details;
-  if (keysBytes !== undefined) {
-    let bytes = HEADER;
-    for (const length of keysBytes) bytes += HEADER + length;
-    return bytes;
-  }
+  const { value, list } = details;
+  if (list !== undefined) return list.bytes.length + HEADER * (list.keys.length + 1);
   if (details.login !== undefined) return own + loginBytes(details.login);
   if (value === undefined) return own;
   return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
@@ -38,7 +35,7 @@ export function room(request: Request): number {
 /** Writes a request at `at`, under its opaque; returns where it ends. */
 export function write(request: Request, into: Uint8Array, at: number): number {
   const { verb, key, keyBytes, details, opaque } = request;
-  if (verb === VERB.getMulti) return writeMulti(details!, opaque, into, at);
+  if (verb === VERB.getMulti) return writeMulti(details!.list!, opaque, into, at);
   if (verb === VERB.login) return writeLogin(details!.login!, opaque, into, at);
   const opcode = OPCODE_OF_VERB[verb]!;
   if (details === undefined) {
@@ -103,16 +100,14 @@ function writeLogin({ username, password }: Login, opaque: number, into: Uint8Ar
 }
 
 /** GETKQ for each key, then a NOOP, whose answer says that no more hits follow. */
-function writeMulti(details: Details, first: number, into: Uint8Array, at: number): number {
-  const keys = details.keys!;
-  const lengths = details.keysBytes!;
-  let opaque = first;
-  for (let n = 0; n < keys.length; n++) {
-    header(into, at, OPCODE.getKeyQuietly, lengths[n]!, 0, lengths[n]!, opaque);
-    at = writeKey(keys[n]!, lengths[n]!, into, at + HEADER);
-    opaque = (opaque + 1) >>> 0;
+function writeMulti(list: KeyList, first: number, into: Uint8Array, at: number): number {
+  const { length } = list.keys;
+  for (let n = 0; n < length; n++) {
+    const keyBytes = list.lengthOf(n);
+    header(into, at, OPCODE.getKeyQuietly, keyBytes, 0, keyBytes, (first + n) >>> 0);
+    at = list.write(n, into, at + HEADER);
   }
-  header(into, at, OPCODE.noop, 0, 0, 0, opaque);
+  header(into, at, OPCODE.noop, 0, 0, 0, (first + length) >>> 0);
   return at + HEADER;
 }
 

@@ -24,8 +24,6 @@ const NONE = -1;
 const FOREIGN = -2;
 
 /** Of a key that is not ASCII, to compare it. */
-const scratch = new Uint8Array(256);
-const encoder = new TextEncoder();
 
 /** The replies of one connection. */
 export class ReplyReader extends Chunks implements Reply {
@@ -212,24 +210,14 @@ export class ReplyReader extends Chunks implements Reply {
       return;
     }
     // Hits come in the order of their keys: a key that was answered is not answered again.
-    const { keys, keysBytes } = expected.details!;
-    if (index >= keys!.length || index < this.#nextIndex) {
+    const list = expected.details!.list!;
+    if (index >= list.keys.length || index < this.#nextIndex) {
       throw new Unreadable(`opaque ${opaque} where another was due`);
     }
-    if (!this.#isKey(keys![index]!, keysBytes![index]!)) throw new Unreadable("another key than the opaque's");
-    this.index = index;
-  }
-
-  #isKey(key: string, keyBytes: number): boolean {
-    const { chunk, keyStart } = this;
-    if (this.keyEnd - keyStart !== keyBytes) return false;
-    if (keyBytes === key.length) {
-      for (let n = 0; n < keyBytes; n++) if (chunk[keyStart + n] !== key.charCodeAt(n)) return false;
-      return true;
+    if (!list.isAt(index, this.chunk, this.keyStart, this.keyEnd - this.keyStart)) {
+      throw new Unreadable("another key than the opaque's");
     }
-    encoder.encodeInto(key, scratch);
-    for (let n = 0; n < keyBytes; n++) if (chunk[keyStart + n] !== scratch[n]) return false;
-    return true;
+    this.index = index;
   }
 
   /** Whether another reply follows, and what a counter says. */
@@ -237,7 +225,7 @@ export class ReplyReader extends Chunks implements Reply {
     this.last = true;
     if (verb === VERB.getMulti) {
       this.last = code === CODE.MN;
-      if (this.last) this.index = details!.keys!.length;
+      if (this.last) this.index = details!.list!.keys.length;
       this.#nextIndex = this.last ? 0 : this.index + 1;
     } else if (code === CODE.VA && (verb === VERB.incr || verb === VERB.decr)) {
       const decimal = this.#decimal;

@@ -11,6 +11,7 @@
  * None that memcached 1.6.18 lacks: `C` of mg, `E` of ms, `x` of md.
  */
 
+import type { KeyList } from "../keys.ts";
 import { type Details, type Request, VERB, type Verb } from "../request.ts";
 import { DO_NOT_CREATE } from "../limits.ts";
 import { SPACE } from "./codes.ts";
@@ -36,11 +37,9 @@ const NOOP = "mn\r\n";
 export function room({ keyBytes, details }: Request): number {
   const own = COMMAND_BYTES + keyBytes + OPAQUE_BYTES + MOST_FLAGS;
   if (details === undefined) return own;
-  const { value, keysBytes, login } = details;
-  if (keysBytes !== undefined) {
-    let bytes = NOOP.length;
-    for (const length of keysBytes) bytes += COMMAND_BYTES + length + OPAQUE_BYTES + QUIET_FLAGS.length;
-    return bytes;
+  const { value, list, login } = details;
+  if (list !== undefined) {
+    return list.bytes.length + list.keys.length * (COMMAND_BYTES + OPAQUE_BYTES + QUIET_FLAGS.length) + NOOP.length;
   }
   if (login !== undefined) return own + (login.username.length + login.password.length) * BYTES_PER_UNIT;
   if (value === undefined) return own;
@@ -54,7 +53,7 @@ export function write(request: Request, into: Uint8Array, at: number): number {
     case VERB.get:
       return ascii(" f c v\r\n", into, head("mg ", request, into, at));
     case VERB.getMulti:
-      return writeMulti(details!, request.opaque, into, at);
+      return writeMulti(details!.list!, request.opaque, into, at);
     case VERB.touch:
     case VERB.getAndTouch:
       at = writeNumber(details!.exptime!, into, ascii(" T", into, head("mg ", request, into, at)));
@@ -167,14 +166,11 @@ function writeCas(cas: bigint | undefined, into: Uint8Array, at: number): number
 }
 
 /** A quiet `mg` for each key, then `mn`, whose answer says that no more hits follow. */
-function writeMulti(details: Details, first: number, into: Uint8Array, at: number): number {
-  const keys = details.keys!;
-  const lengths = details.keysBytes!;
-  let opaque = first;
-  for (let n = 0; n < keys.length; n++) {
-    at = writeKey(keys[n]!, lengths[n]!, into, ascii("mg ", into, at));
-    at = ascii(QUIET_FLAGS, into, writeFlagO(opaque, into, at));
-    opaque = (opaque + 1) >>> 0;
+function writeMulti(list: KeyList, first: number, into: Uint8Array, at: number): number {
+  const { length } = list.keys;
+  for (let n = 0; n < length; n++) {
+    at = list.write(n, into, ascii("mg ", into, at));
+    at = ascii(QUIET_FLAGS, into, writeFlagO((first + n) >>> 0, into, at));
   }
   return ascii(NOOP, into, at);
 }

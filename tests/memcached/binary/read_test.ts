@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { FrameReader } from "../../../src/memcached/binary/read.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { Request, VERB } from "../../../src/memcached/request.ts";
 import { Unreadable } from "../../../src/memcached/wire.ts";
 import { join, replyTo } from "../_frames.ts";
@@ -15,7 +16,7 @@ function asked(verb: Request["verb"] = VERB.get, opaque = 7): Request {
 }
 
 const multi = (keys: readonly string[], opaque: number): Request => {
-  const request = new Request(VERB.getMulti, "", 0, { keys, keysBytes: keys.map(() => 1) });
+  const request = new Request(VERB.getMulti, "", 0, { list: new KeyList(keys) });
   request.opaque = opaque;
   return request;
 };
@@ -169,11 +170,7 @@ test("FrameReader refuses a multi-get's hit that comes twice, backwards, or from
 test("FrameReader refuses a multi-get's hit that comes under another key's opaque", () => {
   for (const [keys, key] of [["ab", "b"], ["ab", ""], ["ab", "aa"], ["æb", "ø"]] as const) {
     const reader = new FrameReader(MOST);
-    const names = [...keys];
-    const request = new Request(VERB.getMulti, "", 0, {
-      keys: names,
-      keysBytes: names.map((name) => encoder.encode(name).length),
-    });
+    const request = new Request(VERB.getMulti, "", 0, { list: new KeyList([...keys]) });
     request.opaque = 7;
     // In order, and the opaque of a key that was asked for: only the key tells.
     reader.push(replyTo({ opcode: 0x0d, opaque: 7 }, { flags: 0, key, value: "1" }));

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { BinaryWire } from "../../../src/memcached/binary/wire.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { Request, VERB } from "../../../src/memcached/request.ts";
 import { halves, uint64 } from "../../../src/memcached/wire.ts";
 import { framesIn, replyTo } from "../_frames.ts";
@@ -23,7 +24,7 @@ test("BinaryWire counts opaques across 2^31 and wraps at 2^32", () => {
 
 test("BinaryWire gives a multi-get one opaque for each key and one for the NOOP, across the wrap", () => {
   const wire = new BinaryWire(1000, 2 ** 32 - 2);
-  const multi = new Request(VERB.getMulti, "", 0, { keys: ["a", "b", "c"], keysBytes: [1, 1, 1] });
+  const multi = new Request(VERB.getMulti, "", 0, { list: new KeyList(["a", "b", "c"]) });
   const into = new Uint8Array(wire.room(multi));
   const end = wire.write(multi, into, 0);
   assertEquals(end, into.length);

@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { test } from "node:test";
 import { ReplyReader } from "../../../src/memcached/meta/read.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { Request, VERB } from "../../../src/memcached/request.ts";
 import { type Reply, uint64, Unreadable } from "../../../src/memcached/wire.ts";
 import { join } from "../_frames.ts";
@@ -25,8 +26,7 @@ function asked(verb: Request["verb"] = VERB.get, opaque = 7): Request {
 }
 
 function multi(keys: readonly string[], opaque: number): Request {
-  const keysBytes = keys.map((key) => encoder.encode(key).length);
-  const request = new Request(VERB.getMulti, "", 0, { keys, keysBytes });
+  const request = new Request(VERB.getMulti, "", 0, { list: new KeyList(keys) });
   request.opaque = opaque;
   return request;
 }

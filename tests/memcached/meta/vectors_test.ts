@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { MetaWire } from "../../../src/memcached/meta/wire.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { type Details, Request, VERB, type Verb, VERB_NAMES } from "../../../src/memcached/request.ts";
 import { type Reply, uint64, Unreadable } from "../../../src/memcached/wire.ts";
 import file from "../../vectors/meta_vectors.json" with { type: "json" };
@@ -168,7 +169,7 @@ function requestsOf(commands: readonly Command[]): { readonly request: Request; 
     while (commands[end]?.name === "mg" && commands[end]!.flags.includes("q")) end++;
     if (end > at && commands[end]?.name === "mn") {
       const keys = commands.slice(at, end).map(({ key }) => key);
-      const request = new Request(VERB.getMulti, "", 0, { keys, keysBytes: keys.map(keyBytesOf) });
+      const request = new Request(VERB.getMulti, "", 0, { list: new KeyList(keys) });
       requests.push({ request, commands: commands.slice(at, end + 1) });
       at = end + 1;
     } else {
@@ -292,7 +293,7 @@ function check(reply: Reply, due: Due): void {
   assertEquals(uint64(reply.casHigh, reply.casLow), BigInt(flagOf(flags, "c") ?? 0));
   assertEquals(decoder.decode(reply.chunk.slice(reply.keyStart, reply.keyEnd)), flagOf(flags, "k") ?? "");
   assertEquals(reply.last, verb !== VERB.getMulti || line === "MN");
-  if (verb === VERB.getMulti && !reply.last) assertEquals(details!.keys![reply.index], flagOf(flags, "k"));
+  if (verb === VERB.getMulti && !reply.last) assertEquals(details!.list!.keys[reply.index], flagOf(flags, "k"));
   if (value !== undefined && (verb === VERB.incr || verb === VERB.decr)) assertEquals(reply.counter(), BigInt(value));
 }
 

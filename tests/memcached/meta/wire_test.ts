@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { MetaWire } from "../../../src/memcached/meta/wire.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { type Details, Request, VERB, type Verb } from "../../../src/memcached/request.ts";
 import { Unreadable } from "../../../src/memcached/wire.ts";
 import { freshServer } from "../../_memcached.ts";
@@ -42,7 +43,7 @@ test("MetaWire asks a real memcached and reads its answers, whole and byte by by
     [asked(VERB.set, "no", value("x", { cas: 99n })), "1 "],
     [asked(VERB.set, "é", value("")), "0 "],
     [
-      asked(VERB.getMulti, "", { keys: ["no", "é", "a"], keysBytes: [2, 2, 1] }),
+      asked(VERB.getMulti, "", { list: new KeyList(["no", "é", "a"]) }),
       "0 ",
       "0 <é\r\n日本🙂! 4294967295",
       "0 ",

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { MetaWire } from "../../../src/memcached/meta/wire.ts";
+import { KeyList } from "../../../src/memcached/keys.ts";
 import { type Details, Request, VERB, type Verb, VERB_NAMES } from "../../../src/memcached/request.ts";
 import { SeededRandom } from "../../../src/testing/seeded_random.ts";
 
@@ -108,10 +109,7 @@ test("5,000 requests by chance are written as they have to be, within their room
 });
 
 test("a multi-get is a quiet mg for each key under opaques that wrap, and an mn", () => {
-  const request = new Request(VERB.getMulti, "", 0, {
-    keys: KEYS,
-    keysBytes: KEYS.map((key) => encoder.encode(key).length),
-  });
+  const request = new Request(VERB.getMulti, "", 0, { list: new KeyList(KEYS) });
   const wire = new MetaWire(1000, 0xfffffffd);
   const lines = KEYS.map((key, n) =>
     `mg ${key} O${((0xfffffffd + n) >>> 0).toString(16).padStart(8, "0")} k q f c v\r\n`

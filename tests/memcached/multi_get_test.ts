@@ -1,0 +1,76 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { test } from "node:test";
+import type { Item, MultiResult } from "../../src/memcached/item.ts";
+import { Gathering, type Places, runsOf } from "../../src/memcached/multi_get.ts";
+
+const even = (key: string): string => Number(key) % 2 === 0 ? "even" : "odd";
+
+test("runsOf() gives each key once to its server, in order, and a place to each", () => {
+  const places: Places = new Map();
+  const runs = runsOf(["1", "2", "1", "10", "é", "2"], places, (key) => key === "é" ? "odd" : even(key));
+  assertEquals(runs.map(([server, { keys }]) => [server, keys]), [["odd", ["1", "é"]], ["even", ["2", "10"]]]);
+  assertEquals([...places], [["1", undefined], ["2", undefined], ["10", undefined], ["é", undefined]]);
+  assertEquals(runsOf([], new Map(), even), []);
+  for (const [bad, text] of [["a b", '"a b"'], [1, "number"], [Symbol("a"), "symbol"], ["", '""']] as const) {
+    assertThrows(() => runsOf(["1", bad as string], new Map(), even), TypeError, text);
+  }
+});
+
+test("runsOf() begins another run after a thousand keys of a server", () => {
+  const runs = runsOf(Array.from({ length: 4100 }, (_, n) => String(n)), new Map(), even);
+  assertEquals(runs.map(([server, { keys }]) => [server, keys.length]), [
+    ["even", 1000],
+    ["odd", 1000],
+    ["even", 1000],
+    ["odd", 1000],
+    ["even", 50],
+    ["odd", 50],
+  ]);
+  assertEquals(runs.flatMap(([, { keys }]) => keys).length, 4100);
+});
+
+const item = (key: string): Item => ({ key }) as Item;
+
+function gathering(places: Places, runs: number, signal?: AbortSignal): [Gathering, Promise<MultiResult>] {
+  let made!: Gathering;
+  const result = new Promise<MultiResult>((resolve, reject) => {
+    made = new Gathering(places, runs, signal, resolve, reject);
+  });
+  return [made, result];
+}
+
+test("Gathering gives what came, in the order of the keys, once all runs have ended", async () => {
+  const places: Places = new Map([["a", undefined], ["b", undefined], ["c", undefined]]);
+  const [gathered, result] = gathering(places, 2);
+  const [first, second] = [gathered.from("first"), gathered.from("second")];
+  places.set("c", item("c"));
+  second.answered(undefined);
+  places.set("a", item("a"));
+  let settled = false;
+  result.then(() => settled = true);
+  await Promise.resolve();
+  assertEquals(settled, false);
+  first.answered(undefined);
+  assertEquals([...(await result).keys()], ["a", "c"]);
+  assertEquals((await result).failed.size, 0);
+});
+
+test("Gathering names the servers that failed, and has nothing to wait for without runs", async () => {
+  const places: Places = new Map([["a", item("a")], ["b", undefined]]);
+  const [gathered, result] = gathering(places, 2);
+  gathered.from("one").answered(undefined);
+  gathered.from("two").failed(new Error("gone"));
+  const found = await result;
+  assertEquals([[...found.keys()], [...found.failed]], [["a"], [["two", new Error("gone")]]]);
+  assertEquals((await gathering(new Map(), 0)[1]).size, 0);
+});
+
+test("Gathering rejects all of it when the signal has fired", async () => {
+  const controller = new AbortController();
+  const [gathered, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
+  const [one, two] = [gathered.from("one"), gathered.from("two")];
+  controller.abort(new Error("enough"));
+  one.failed(controller.signal.reason);
+  two.failed(controller.signal.reason);
+  await assertRejects(() => result, Error, "enough");
+});
