@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[
       FILL,
       "await finish.call(this, call, computed.value, owned, lease, flight);",
-      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.look(call.about, call.counters))?.generations ?? []), lease, flight);",
+      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.look(call))?.generations ?? []), lease, flight);",
     ]],
   },
   {
@@ -85,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
       ],
       [
         GROUP,
-        "let refusals = 0, waits = 0;",
-        'let refusals = 0, waits = 0;\n    const last = this.#flights.get("last");\n    if (last !== undefined && !last.answered) return landed(call, await last.board().end, "wait");',
+        "options.signal?.throwIfAborted();",
+        'options.signal?.throwIfAborted();\n      const last = this.#flights.get("last");\n      if (last !== undefined && !last.answered) return landed(call, await last.board().end, "wait") as T;',
       ],
     ],
   },
@@ -294,9 +294,9 @@ export const MUTANTS: readonly Mutant[] = [
       [
         FILL,
         "const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);",
-        "const early = looks.look(call.about, call.counters);\n    const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);",
+        "const early = looks.look(call);\n    const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);",
       ],
-      [FILL, "const look = await looks.look(call.about, call.counters);", "const look = await early;"],
+      [FILL, "const look = await looks.look(call);", "const look = await early;"],
     ],
   },
   {
@@ -304,7 +304,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[
       FILL,
       "const owned = ownedBy(call, look.generations);\n      const written",
-      "const owned = ownedBy(call, (await looks.look(call.about, call.counters))?.generations ?? []);\n      const written",
+      "const owned = ownedBy(call, (await looks.look(call))?.generations ?? []);\n      const written",
     ]],
   },
   {

@@ -6,7 +6,7 @@ import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.
 import type { FetchOptions, Groups } from "./backend.ts";
 import type { Outcome } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
-import { distinct } from "./groups.ts";
+import type { Counter, Counters } from "./groups.ts";
 import type { Settings } from "./options.ts";
 import { Patience } from "./patience.ts";
 import { checkTerms } from "./terms.ts";
@@ -16,8 +16,8 @@ export interface Target {
   readonly about: About;
   /** Only where the store's key is a truncation of it. */
   readonly fullKey: string | undefined;
-  /** The keys of its groups' counters, in the order of its distinct, sorted groups. */
-  readonly counters: readonly string[];
+  /** Its groups' counters, in the order of its distinct, sorted groups. */
+  readonly counters: readonly Counter[];
 }
 
 /** The options that say which entry is meant, and in whose name. */
@@ -26,13 +26,12 @@ export interface TargetOptions {
   readonly name?: string | undefined;
 }
 
-/** `besides`: the groups of every entry. Throws a TypeError for a wrong key, group, or options that are none. */
-export function targetOf(key: string, options: TargetOptions, keys: Keys, besides: readonly string[]): Target {
+/** Throws a TypeError for a wrong key, group, or options that are none. */
+export function targetOf(key: string, options: TargetOptions, keys: Keys, counters: Counters): Target {
   assertOptions(options);
   const entry = keys.entry(key);
-  const groups = distinct(options.group, besides);
-  const counters = groups.length === 0 ? groups : groups.map((group) => keys.counter(group));
-  return { about: { name: options.name, key: entry.key }, fullKey: entry.fullKey, counters };
+  const about = { name: options.name, key: entry.key };
+  return { about, fullKey: entry.fullKey, counters: counters.of(options.group) };
 }
 
 /** One call of `fetch`. */

@@ -153,7 +153,7 @@ export class Fills {
     const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);
     if (taken.kind !== "stored") return;
     const lock = this.#hold(about, entry, taken.token, call.mintDelayMs);
-    const look = await looks.look(call.about, call.counters);
+    const look = await looks.look(call);
     if (look === undefined || judge(call, look, settings.clock.now()) !== "stale") return await lock.release();
     const begun = events.begin("refresh");
     const computed = await unshared().run(call.compute);
@@ -340,7 +340,7 @@ const ownedBy = ({ fullKey }: Target, generations: readonly bigint[]): Owned => 
 /** Two calls of one key may name different groups, or stand for different full keys. */
 const isSameTarget = (one: Target, other: Target): boolean =>
   one.fullKey === other.fullKey && one.counters.length === other.counters.length &&
-  one.counters.every((counter, i) => counter === other.counters[i]);
+  one.counters.every((counter, i) => counter.key === other.counters[i]!.key);
 
 /** A flight that one caller at most boards. */
 const unshared = (): Flight => new Flight((value) => value);

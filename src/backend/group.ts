@@ -15,14 +15,14 @@ import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
 import { GuardedStore, type StoreFailure, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
-import type { Found, LeaseEntry, Owned } from "../store/store.ts";
+import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
 import { type Call, callOf, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, judge, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
-import { distinct } from "./groups.ts";
+import { Counters, distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
 import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
@@ -30,10 +30,12 @@ import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
 
-/** How often a call starts from the top for a refused lease, before it computes alone; and for how many leases it waits. */
+/** How often a call starts over for a refused lease, before it computes alone; and for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3;
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
+/** No value: `undefined` may be one. */
+const NONE: unique symbol = Symbol("none");
 
 /**
  * The group backend: generations, mint locks, leases, projects and versions over any Store.
@@ -52,6 +54,7 @@ export class GroupBackend implements Backend {
   readonly #settings: Settings;
   readonly #clock: Clock;
   readonly #keys: Keys;
+  readonly #counters: Counters;
   readonly #store: GuardedStore;
   readonly #events: Events;
   readonly #looks: Looks;
@@ -66,13 +69,11 @@ export class GroupBackend implements Backend {
     const settings = this.#settings = settingsOf(options);
     const clock = this.#clock = settings.clock;
     const keys = this.#keys = new Keys(settings.project, settings.version);
+    this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
-    const store = this.#store = new GuardedStore(
-      settings.store ?? new MemoryStore({ clock }),
-      clock,
-      settings.storeTimeoutMs,
-      (failure) => this.#told(failure),
-    );
+    const kept = settings.store ?? new MemoryStore({ clock });
+    const told = (failure: StoreFailure) => this.#told(failure);
+    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, told);
     const share = (value: unknown) => store.share(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(share);
@@ -106,8 +107,15 @@ export class GroupBackend implements Backend {
     const call = this.#call(key, compute, options);
     try {
       options.signal?.throwIfAborted();
-      const found = this.#atOnce(call);
-      const value = found === undefined ? await this.#answer(call) : valueIn(found);
+      let value: unknown = NONE, look: Look | undefined;
+      // Most calls are hits: here, so that they wait for one promise and no more.
+      if (call.kept && options.force !== true) {
+        value = this.#served(call, this.#looks.atOnce(call), "hit");
+        if (value === NONE) {
+          value = this.#served(call, look = await wait(call, this.#looks.look(call)), "hit");
+        }
+      }
+      if (value === NONE) value = await this.#answer(call, look);
       this.#events.called(call.outcome, call.about.key, options.name, begun);
       return value as T;
     } catch (error) {
@@ -118,34 +126,26 @@ export class GroupBackend implements Backend {
     }
   }
 
-  /** Steps 1 and 2 of what follows, from a store that tells at once: there is no look to wait for. */
-  #atOnce(call: Call): Found | undefined {
-    if (!call.kept || call.options.force === true) return undefined;
-    const look = this.#looks.atOnce(call.about, call.counters);
-    if (look === undefined) return undefined;
+  /** 1 and 2: the value that a look has found, fresh or stale; NONE: none that may be given. */
+  #served(call: Call, look: Look | undefined, fresh: "hit" | "wait"): unknown {
+    if (look === undefined) return NONE;
     const seen = judge(call, look, this.#clock.now());
-    if (seen !== "fresh" && seen !== "stale") return undefined;
-    call.outcome = seen === "fresh" ? "hit" : "stale";
+    if (seen !== "fresh" && seen !== "stale") return NONE;
+    call.outcome = seen === "fresh" ? fresh : "stale";
     if (seen === "stale") this.#fills.refreshBehind(call);
-    return look.found;
+    return look.hand(valueIn(look.found!));
   }
 
-  async #answer(call: Call): Promise<unknown> {
+  /** What a call does that its first look has not served. */
+  async #answer(call: Call, first: Look | undefined): Promise<unknown> {
     if (!call.kept) return landed(call, await this.#fills.unkept(call), "miss");
     if (call.options.force === true) return await this.#refresh(call);
     let refusals = 0, waits = 0;
-    while (refusals <= MAX_REFUSALS && waits <= MAX_WAITS) {
-      const look = await wait(call, this.#looks.look(call.about, call.counters));
-      if (look === undefined) break; // not every answer came: alone
+    for (let look = first; look !== undefined; look = await this.#lookAgain(call, refusals, waits)) {
+      const value = this.#served(call, look, waits === 0 ? "hit" : "wait");
+      if (value !== NONE) return value;
       const found = look.found;
       switch (judge(call, look, this.#clock.now())) {
-        case "fresh": // 1
-          call.outcome = waits === 0 ? "hit" : "wait";
-          return look.hand(valueIn(found!));
-        case "stale": // 2
-          call.outcome = "stale";
-          this.#fills.refreshBehind(call);
-          return look.hand(valueIn(found!));
         case "lease": { // 3
           const { nonce } = found!.entry as LeaseEntry;
           const flight = this.#flights.get(nonce);
@@ -170,6 +170,12 @@ export class GroupBackend implements Backend {
       refusals++;
     }
     return await this.#computeAlone(call);
+  }
+
+  /** `undefined`: not every answer came, or it was refused, or has waited, often enough. Then it is alone. */
+  async #lookAgain(call: Call, refusals: number, waits: number): Promise<Look | undefined> {
+    if (refusals > MAX_REFUSALS || waits > MAX_WAITS) return undefined;
+    return await wait(call, this.#looks.look(call));
   }
 
   /** Waits for a flight of this process; LATE when the call has waited long enough. */
@@ -215,7 +221,7 @@ export class GroupBackend implements Backend {
   /** Computes whatever is kept. Waits for nobody; what it could not store it deletes, so that no older value stays. */
   async #refresh(call: Call): Promise<unknown> {
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
-      const look = await wait(call, this.#looks.look(call.about, call.counters));
+      const look = await wait(call, this.#looks.look(call));
       if (look === undefined) break;
       const seen = judge(call, look, this.#clock.now());
       const hasValue = seen === "fresh" || seen === "stale";
@@ -260,7 +266,7 @@ export class GroupBackend implements Backend {
   async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
     const { target, taken, ttlMs } = this.#given(key, value, options);
     if (!(ttlMs > 0)) return await this.#invalidate(target);
-    const generations = await Promise.all(target.counters.map((counter) => this.#generation(target, counter)));
+    const generations = await this.#generations(target);
     await this.#fills.put(target, generations, this.#keeping(taken, ttlMs, options), (lease) => {
       return this.#store.set(target.about, lease, LEASE_MS, "anything");
     });
@@ -300,9 +306,9 @@ export class GroupBackend implements Backend {
     const names = distinct(groups);
     const failures = await Promise.all(names.map(async (group) => {
       const about = { key: this.#keys.counter(group) };
-      let done = await this.#store.increment(about);
+      const first = await this.#store.increment(about);
       // Once more: an increment too many costs misses, one too few would break the promise.
-      if (done !== "done") done = await this.#store.increment(about);
+      const done = first === "done" ? first : await this.#store.increment(about);
       return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
     }));
     for (const failure of failures) if (failure !== undefined) throw failure;
@@ -334,7 +340,7 @@ export class GroupBackend implements Backend {
 
   #target(key: string, options: TargetOptions): Target {
     this.#assertOpen();
-    return targetOf(key, options, this.#keys, this.#settings.groups);
+    return targetOf(key, options, this.#keys, this.#counters);
   }
 
   #call<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options: FetchOptions<T>): Call {
@@ -358,17 +364,17 @@ export class GroupBackend implements Backend {
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
   async #ownLook(target: Target): Promise<Look> {
-    const { about, counters } = target;
-    const generations = Promise.all(counters.map((counter) => this.#generation(target, counter)));
-    const [found, read] = await Promise.all([this.#store.get(about), generations]);
-    if (found === UNANSWERED) throw notConfirmed("keep", about.key);
-    return { found, generations: read, asked: target, hand: (value) => value };
+    const [found, generations] = await Promise.all([this.#store.get(target.about), this.#generations(target)]);
+    if (found === UNANSWERED) throw notConfirmed("keep", target.about.key);
+    return { found, generations, asked: target, hand: (value) => value };
   }
 
-  async #generation({ about }: Target, counter: string): Promise<bigint> {
-    const generation = await this.#store.counter({ key: counter });
-    if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
-    return generation;
+  #generations({ about, counters }: Target): Promise<bigint[]> {
+    return Promise.all(counters.map(async ({ key }) => {
+      const generation = await this.#store.counter({ key });
+      if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
+      return generation;
+    }));
   }
 
   #keeping<T>(taken: unknown, ttlMs: number, { stale }: EntryOptions<T>): (owned: Owned) => Keeping {
@@ -377,8 +383,7 @@ export class GroupBackend implements Backend {
   }
 
   async #peek(target: Target): Promise<unknown> {
-    const { about, counters } = target;
-    const look = this.#looks.atOnce(about, counters) ?? await this.#looks.look(about, counters);
+    const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
     if (look === undefined) return undefined;
     const seen = judge(target, look, this.#clock.now());
     return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;

@@ -2,6 +2,13 @@ import { type Clock, deadline } from "../clock.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
+import type { Counter } from "./groups.ts";
+
+/** An entry, and the counters it is judged by. */
+export interface Question {
+  readonly about: About;
+  readonly counters: readonly Counter[];
+}
 
 /** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
 export interface Look {
@@ -14,7 +21,7 @@ export interface Look {
 }
 
 const NO_GENERATIONS: readonly bigint[] = [];
-const NO_COUNTERS: readonly AskedCounter[] = [];
+const NONE_ASKED: readonly AskedCounter[] = [];
 
 /**
  * Looks, shared until sent. All that is asked in one tick is one Tick, and in it each key and each counter is asked
@@ -37,28 +44,28 @@ export class Looks {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Looks at an entry and at counters by their keys. `undefined`: not every answer came, so there is no look. */
-  look(about: About, counters: readonly string[]): Promise<Look | undefined> {
+  /** Looks at an entry and at counters. `undefined`: not every answer came, so there is no look. */
+  look({ about, counters }: Question): Promise<Look | undefined> {
     const tick = this.#open();
-    return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about, counters), resolve));
+    return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about.name, counters), resolve));
   }
 
   /**
    * The same from a store that tells at once; `undefined` from any other, and where not all of it came. Shared with
    * nobody, so no miss begins with it: those who share a look share the flight that it begins.
    */
-  atOnce({ key }: About, counters: readonly string[]): Look | undefined {
+  atOnce({ about, counters }: Question): Look | undefined {
     const store = this.#store;
     if (!store.tellsAtOnce) return undefined;
     const entry = new Caught<Found | undefined>();
-    store.entry(key, entry);
+    store.entry(about.key, entry);
     if (!entry.given) return undefined;
     const found = entry.answer;
     if (counters.length === 0) return new OwnLook(found, NO_GENERATIONS);
     const generations: bigint[] = [];
     for (const counter of counters) {
       const caught = new Caught<bigint>();
-      store.generation(counter, caught);
+      store.generation(counter.key, caught);
       if (!caught.given) return undefined;
       generations.push(caught.answer!);
     }
@@ -113,8 +120,9 @@ class OwnLook implements Look {
 class Tick {
   readonly store: GuardedStore;
   readonly #entries = new Map<string, AskedEntry>();
-  /** Made only for a call with groups. */
-  #counters: Map<string, AskedCounter> | undefined;
+  readonly #counters: AskedCounter[] = [];
+  /** Those whose counter is another object at each call. */
+  #strangers: Map<string, AskedCounter> | undefined;
   #open = 0;
   #answeredAll: (() => void) | undefined;
 
@@ -124,66 +132,77 @@ class Tick {
 
   entry(about: About): AskedEntry {
     let asked = this.#entries.get(about.key);
-    if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry("get", about, this));
+    if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry(about, this));
     return asked;
   }
 
-  generations(about: About, counters: readonly string[]): readonly AskedCounter[] {
-    if (counters.length === 0) return NO_COUNTERS;
-    return counters.map((key) => this.#counter(about.name, key));
+  generations(name: string | undefined, counters: readonly Counter[]): readonly AskedCounter[] {
+    if (counters.length === 0) return NONE_ASKED;
+    return counters.map((counter) => this.#asked(counter) ?? this.#ask(name, counter));
   }
 
-  #counter(name: string | undefined, key: string): AskedCounter {
-    const counters = this.#counters ??= new Map();
-    let asked = counters.get(key);
-    if (asked === undefined) counters.set(key, asked = new Asked("counter", { name, key }, this));
+  #asked(counter: Counter): AskedCounter | undefined {
+    if (!counter.isOnly) return this.#strangers?.get(counter.key);
+    const asked = counter.asked as AskedCounter | undefined;
+    // Another tick's may not have been answered yet.
+    return asked?.tick === this ? asked : undefined;
+  }
+
+  #ask(name: string | undefined, counter: Counter): AskedCounter {
+    const asked = new AskedCounter(name, counter, this);
+    this.#counters.push(asked);
+    if (counter.isOnly) counter.asked = asked;
+    else (this.#strangers ??= new Map()).set(counter.key, asked);
     return asked;
   }
 
   /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
   send(clock: Clock | undefined, timeoutMs: number): void {
-    this.#open = this.#entries.size + (this.#counters?.size ?? 0);
+    this.#open = this.#entries.size + this.#counters.length;
     if (clock !== undefined) this.#answeredAll = deadline(clock, timeoutMs, () => this.#giveUp());
     for (const [key, asked] of this.#entries) this.store.entry(key, asked);
-    if (this.#counters !== undefined) {
-      for (const [key, asked] of this.#counters) this.store.generation(key, asked);
-    }
+    for (const asked of this.#counters) this.store.generation(asked.counter.key, asked);
   }
 
   /** One more answer has come. */
   closed(): void {
     if (--this.#open > 0) return;
     this.#answeredAll?.();
-    // A look lives as long as its call: it must not keep the answers of others.
+    // A look lives as long as its call, a counter as long as its backend: they must not keep the answers of others.
+    for (const asked of this.#counters) if (asked.counter.asked === asked) asked.counter.asked = undefined;
+    this.#counters.length = 0;
     this.#entries.clear();
-    this.#counters = undefined;
+    this.#strangers = undefined;
   }
 
   #giveUp(): void {
-    for (const asked of [...this.#entries.values(), ...this.#counters?.values() ?? []]) {
+    for (const asked of [...this.#entries.values(), ...this.#counters]) {
       if (!asked.given) asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
     }
   }
 }
 
 /** One question of a tick, and its answer for all whose look waits for it. */
-class Asked<T> implements Told<T> {
-  readonly about: About;
+abstract class Asked<T> implements Told<T> {
   answer: T | typeof UNANSWERED | undefined = undefined;
   given = false;
-  readonly #operation: "get" | "counter";
-  readonly #tick: Tick;
-  readonly #looks: OpenLook[] = [];
+  readonly tick: Tick;
+  /** Mostly there is one. */
+  #first: OpenLook | undefined = undefined;
+  #others: OpenLook[] | undefined = undefined;
 
-  constructor(operation: "get" | "counter", about: About, tick: Tick) {
-    this.about = about;
-    this.#operation = operation;
-    this.#tick = tick;
+  constructor(tick: Tick) {
+    this.tick = tick;
   }
+
+  /** For those who are told of a failure. */
+  abstract readonly about: About;
+  protected abstract readonly operation: "get" | "counter";
 
   /** A look waits for the answer. */
   join(look: OpenLook): void {
-    this.#looks.push(look);
+    if (this.#first === undefined) this.#first = look;
+    else (this.#others ??= []).push(look);
   }
 
   answered(answer: T): void {
@@ -192,28 +211,51 @@ class Asked<T> implements Told<T> {
 
   /** Told once, whether it failed or took too long. */
   failed(error: unknown): void {
-    if (!this.given) this.#give(this.#tick.store.failed(this.#operation, this.about, error));
+    if (!this.given) this.#give(this.tick.store.failed(this.operation, this.about, error));
   }
 
   #give(answer: T | typeof UNANSWERED): void {
     if (this.given) return;
     this.given = true;
     this.answer = answer;
-    for (const look of this.#looks) look.answered(answer !== UNANSWERED);
-    this.#looks.length = 0;
-    this.#tick.closed();
+    const really = answer !== UNANSWERED;
+    this.#first?.answered(really);
+    if (this.#others !== undefined) { for (const look of this.#others) look.answered(really); }
+    this.#first = this.#others = undefined;
+    this.tick.closed();
   }
 }
 
-type AskedCounter = Asked<bigint>;
+class AskedCounter extends Asked<bigint> {
+  readonly counter: Counter;
+  readonly #name: string | undefined;
+
+  constructor(name: string | undefined, counter: Counter, tick: Tick) {
+    super(tick);
+    this.#name = name;
+    this.counter = counter;
+  }
+
+  get about(): About {
+    return { name: this.#name, key: this.counter.key };
+  }
+
+  get operation(): "counter" {
+    return "counter";
+  }
+}
 
 class AskedEntry extends Asked<Found | undefined> {
-  readonly #store: GuardedStore;
+  readonly about: About;
   #sharers = 0;
 
-  constructor(operation: "get", about: About, tick: Tick) {
-    super(operation, about, tick);
-    this.#store = tick.store;
+  constructor(about: About, tick: Tick) {
+    super(tick);
+    this.about = about;
+  }
+
+  get operation(): "get" {
+    return "get";
   }
 
   /** None joins after it was sent, so whoever is handed the value knows how many come after. */
@@ -224,7 +266,7 @@ class AskedEntry extends Asked<Found | undefined> {
 
   /** The last one gets the very value: until then nobody holds it who could change it before the next copy is made. */
   hand(value: unknown): unknown {
-    return --this.#sharers === 0 ? value : this.#store.share(value);
+    return --this.#sharers === 0 ? value : this.tick.store.share(value);
   }
 }
 

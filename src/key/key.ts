@@ -22,16 +22,12 @@ export interface StoreKey {
 const MAX_BYTES = 250;
 /** "~" and an md5 in hex. */
 const TAIL_BYTES = 33;
-/** So many keys of counters are remembered: four megabytes at most. */
-const MOST_COUNTERS = 10_000;
 
 /** The keys of one project and version. */
 export class Keys {
   readonly #project: string;
   /** `project:version:` */
   readonly #head: string;
-  /** Keys of counters by their groups. The same string each time is scanned, hashed and made flat only once. */
-  readonly #counters = new Map<string, string>();
 
   /** Throws a TypeError for a project or a version that is empty, or no text. */
   constructor(project?: string, version?: string | number) {
@@ -42,24 +38,16 @@ export class Keys {
   /** Where the entry of a user's key is kept. */
   entry(key: string): StoreKey {
     assertText(key, "key", "key");
-    const full = this.#head + (isPlain(key) ? key : escaped(key));
+    const plain = this.#head + key;
+    const full = isPlain(plain, this.#head.length) ? plain : this.#head + escaped(key);
     const kept = bounded(full);
     return kept === full ? { key: full } : { key: kept, fullKey: full };
   }
 
   /** The key of a group's counter. Two groups under one truncated key would share invalidations, and nothing else. */
   counter(group: string): string {
-    const known = this.#counters.get(group);
-    if (known !== undefined) return known;
     assertText(group, "group", "group's name");
-    const head = `${this.#project}%group:`;
-    const plain = isPlain(group);
-    const full = head + (plain ? group : escaped(group));
-    const key = bounded(full);
-    // The first ones, for good: to forget and learn again would cost more than it spares. Under a piece of our own text:
-    // the caller's may be cut out of a large one, and would keep it alive.
-    if (plain && key === full && this.#counters.size < MOST_COUNTERS) this.#counters.set(key.slice(head.length), key);
-    return key;
+    return bounded(`${this.#project}%group:${isPlain(group, 0) ? group : escaped(group)}`);
   }
 
   /** The key of an entry's mint lock. */
@@ -69,9 +57,9 @@ export class Keys {
   }
 }
 
-/** Nothing to escape: the whole of it from 0x21 to 0x7e, without `%`. */
-function isPlain(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
+/** Nothing to escape: all of it, from a place on, from 0x21 to 0x7e, without `%`. To look at a text makes it flat. */
+function isPlain(text: string, from: number): boolean {
+  for (let i = from; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit <= 0x20 || unit >= 0x7f || unit === 0x25) return false;
   }
