@@ -18,9 +18,13 @@ import { Unreadable, type Wire } from "./wire.ts";
 
 type State = "connecting" | "probing" | "ready" | "ended";
 
+/** So many in one step hold up the event loop for some milliseconds. */
+const ANSWERS_A_STEP = 250;
+
 /** A socket with its queue. */
 export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly server: string;
+  mostBytes = 0;
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #wire: Wire;
@@ -176,14 +180,14 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const inFlight = this.#inFlight;
     inFlight.heard(ticks(this.#settings.clock));
     wire.push(bytes);
-    let answered = false;
+    let answers = 0;
     try {
       while ((this.#state === "connecting" || this.#state === "probing") && this.#probe());
       while (this.#state === "ready") {
         const operation = inFlight.head;
         const reply = wire.next(operation);
         if (reply === undefined) break;
-        answered = true;
+        answers++;
         if (reply.last) inFlight.shift();
         if (operation!.settled) continue;
         answer(operation!, reply, this);
@@ -193,7 +197,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       if (!(error instanceof Unreadable)) throw error;
       return this.#misread(error);
     }
-    if (answered) this.#listener.answered();
+    this.mostBytes = ANSWERS_A_STEP * bytes.length / Math.max(answers, 1);
+    if (answers > 0) this.#listener.answered();
     this.#rest();
   }
 

@@ -29,8 +29,11 @@ interface Runtime {
 const FIRST_SLAB = 16 * 1024, LARGEST_SLAB = 1024 * 1024;
 /** With less room than this, or a quarter of it, a new slab is begun. */
 const LEAST_READ = 16 * 1024;
-/** More at once would hold up the event loop: a megabyte of short replies, with what their callers do, for up to 90 ms [measured]. */
-const MOST_READ = 64 * 1024;
+/**
+ * More at once would hold up the event loop: a megabyte of short replies, with what their callers do, for up to 90 ms. Of
+ * long ones more is quicker: of 10 kB 1.1 to 1.2 times, and beyond the second no more [measured].
+ */
+const MOST_READ = 64 * 1024, MOST_READ_IF_WANTED = 256 * 1024;
 
 class DenoSocket implements Socket {
   readonly #listener: SocketListener;
@@ -96,7 +99,8 @@ class DenoSocket implements Socket {
       this.#slab = new Uint8Array(this.#slabBytes);
       this.#filled = 0;
     }
-    this.#conn!.read(this.#slab.subarray(this.#filled, this.#filled + MOST_READ)).then(this.#received, this.#failed);
+    const most = Math.min(Math.max(MOST_READ, this.#listener.mostBytes ?? 0), MOST_READ_IF_WANTED);
+    this.#conn!.read(this.#slab.subarray(this.#filled, this.#filled + most)).then(this.#received, this.#failed);
   }
 
   // Fields, so that a read costs no closure.

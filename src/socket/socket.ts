@@ -19,6 +19,8 @@ export interface TlsTerms {
 
 /** What a socket tells. It tells nothing more after `closed`, and nothing at all after its own `close()`. */
 export interface SocketListener {
+  /** So many bytes at once are not too many for it: more could hold up the event loop. Absent: a socket's own habit. */
+  readonly mostBytes?: number;
   /** It is connected. */
   opened(): void;
   /** The bytes are never written again, so views of them may be kept. */

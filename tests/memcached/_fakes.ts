@@ -34,6 +34,11 @@ export class FakeSocket implements Socket {
     return this.writes.flatMap(framesIn);
   }
 
+  /** How many bytes its listener would have at once. */
+  get mostBytes(): number {
+    return this.#listener.mostBytes!;
+  }
+
   write(bytes: Uint8Array): void {
     this.writes.push(bytes.slice());
     if (!this.slow) this.#listener.sent();

@@ -405,3 +405,22 @@ test("thousands in flight keep their order, round after round", async () => {
     );
   }
 });
+
+test("a connection would have as many bytes at once as some hundred answers of the present length are", async () => {
+  await using made = await readyFakes();
+  const { client, socket, clock } = made;
+  const asked = Promise.all(Array.from({ length: 4 }, (_, n) => client.get(`k${n}`)));
+  await clock.settle();
+  const [first, second, third, fourth] = socket.requests;
+  socket.say(join(hit(first!, "x".repeat(70)), hit(second!, "x".repeat(70))));
+  const short = socket.mostBytes;
+  assert(short > 0 && short < 64 * 1024, `${short} bytes`);
+  const long = hit(third!, "x".repeat(100_000));
+  socket.say(long.subarray(0, 50_000));
+  assert(socket.mostBytes > 1024 * 1024, `${socket.mostBytes} bytes`);
+  socket.say(long.subarray(50_000));
+  assert(socket.mostBytes > 1024 * 1024, `${socket.mostBytes} bytes`);
+  socket.say(hit(fourth!, "x"));
+  assert(socket.mostBytes < 64 * 1024, `${socket.mostBytes} bytes`);
+  await asked;
+});

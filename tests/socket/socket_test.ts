@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadConnect } from "../../src/socket/open.ts";
-import { type Address, asError, type Socket } from "../../src/socket/socket.ts";
+import { type Address, asError, type Socket, type SocketListener } from "../../src/socket/socket.ts";
 
 /** What a socket has told, and a way to wait for more. */
 class Told {
@@ -126,6 +126,24 @@ test(
   },
 );
 
+test(
+  "a socket gives at most 64 KiB at once, and 256 KiB to a listener that would have more",
+  { skip: notDeno },
+  async () => {
+    for (const [mostBytes, most] of [[undefined, 64], [0, 64], [Infinity, 256]] as const) {
+      await using server = await peer();
+      const told = Object.assign(new Told(), { mostBytes });
+      const socket = (await loadConnect(server.address, undefined))(server.address, told as SocketListener);
+      const other = await server.socket;
+      other.write(new Uint8Array(3_000_000));
+      await told.until(() => told.bytes === 3_000_000);
+      const longest = Math.max(...told.chunks.map(({ length }) => length));
+      assert(longest <= most * 1024, `${longest} bytes at once`);
+      socket.close();
+    }
+  },
+);
+
 test("a write larger than the socket's buffers is sent whole, and told once", async () => {
   await using server = await peer();
   const { socket, told } = await connected(server.address);
@@ -144,6 +162,33 @@ test("a write larger than the socket's buffers is sent whole, and told once", as
   await whole;
   await told.heard("sent");
   assertEquals(told.events.filter((event) => event === "sent").length, 1);
+  socket.close();
+});
+
+test("a buffer that was told as sent may be filled anew, and the other side gets what stood there before", async () => {
+  await using server = await peer();
+  const { socket, told } = await connected(server.address);
+  const other = await server.socket;
+  const size = 8_000_000, writes = 3;
+  let received = 0, wrong = 0;
+  let tellWhole = () => {};
+  const whole = new Promise<void>((resolve) => tellWhole = resolve);
+  other.pause();
+  const buffer = new Uint8Array(size);
+  other.on("data", (bytes: Uint8Array) => {
+    for (const byte of bytes) if (byte !== Math.floor(received++ / size) + 1) wrong++;
+    if (received === writes * size) tellWhole();
+  });
+  for (let n = 1; n <= writes; n++) {
+    buffer.fill(n);
+    socket.write(buffer);
+    // Nobody reads, and no kernel takes so much: it cannot be sent yet.
+    if (n === 1) assert(!told.events.includes("sent"));
+    other.resume();
+    await told.until(() => told.events.filter((event) => event === "sent").length === n);
+  }
+  await whole;
+  assertEquals(wrong, 0);
   socket.close();
 });
 
