@@ -8,7 +8,8 @@ interface Handle {
   on(event: "data", told: (bytes: Uint8Array) => void): Handle;
   on(event: "error", told: (error: Error) => void): Handle;
   on(event: "close", told: () => void): Handle;
-  write(bytes: Uint8Array, taken: (error?: Error | null) => void): unknown;
+  write(bytes: Uint8Array, taken?: (error?: Error | null) => void): unknown;
+  readonly writableLength: number;
   destroy(): void;
   ref(): unknown;
   unref(): unknown;
@@ -23,13 +24,17 @@ interface Tls {
   ): Handle;
 }
 
+const NOTHING = new Uint8Array(0);
+
 class NodeSocket implements Socket {
   readonly #listener: SocketListener;
   readonly #handle: Handle;
+  readonly #encrypts: boolean;
   #closed = false;
 
   constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined) {
     this.#listener = listener;
+    this.#encrypts = tls !== undefined;
     const place: Place = "path" in address ? address : { ...address, noDelay: true };
     this.#handle = (tls === undefined ? builtin<Net>("node:net").connect(place) : connectTls(place, tls))
       .on(tls === undefined ? "connect" : "secureConnect", () => {
@@ -45,7 +50,13 @@ class NodeSocket implements Socket {
   }
 
   write(bytes: Uint8Array): void {
-    if (!this.#closed) this.#handle.write(bytes, this.#taken);
+    if (this.#closed) return;
+    // Encrypted, nobody sees at once what has left.
+    if (this.#encrypts) return void this.#handle.write(bytes, this.#taken);
+    this.#handle.write(bytes);
+    // As nearly always, the kernel has taken it within the call: to be told so would cost another turn.
+    if (this.#handle.writableLength === 0) this.#listener.sent();
+    else this.#handle.write(NOTHING, this.#taken);
   }
 
   // A field, so that a write costs no closure. An error is told by the event.
