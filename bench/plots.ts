@@ -26,7 +26,8 @@ const LOG = {
 export function plotsOf(result: Result): Plot[] {
   const gets = points(result, /^get 100 bytes, (\d+) in flight$/);
   const copies = points(result, /^a hit in memory, 1 KB object, (?:a fresh copy|no copies)/);
-  const flights = amounts(points(result, /^a get of 100 bytes, by calls in flight$/));
+  const flights = amounts(points(result, /^a get of 100 bytes, by calls in flight$/))
+    .filter(({ name }) => !name.startsWith("floor"));
   const groups = amounts(points(result, /^invalidating a group/));
   const imports = points(result, new RegExp(`^${IMPORT_TIME}$`)).filter(({ name }) => name !== "an empty program");
   const lines = (amount: string, value: string) => ({

@@ -28,9 +28,10 @@ function told({ target, row, measured, spread, peer, verdict }: Judged): string 
 }
 
 /** What a target is held against, in words. */
-export function wording({ against }: Target, peer?: string): string {
+export function wording(target: Target, peer?: string): string {
+  const { against } = target;
   if (against === "floor") return "as a part of the base";
-  if (against === "best peer") return `as many times as fast as ${peer ?? "the best peer"}`;
+  if (against === "best peer") return `as many times as fast as ${peer ?? target.peer ?? "the best peer"}`;
   return against === "itself" ? "as many times as slow as our own row" : "by itself";
 }
 

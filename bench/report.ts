@@ -64,7 +64,7 @@ function absent({ measured, missing, everywhere }: Result): string[] {
 
 function targetTable({ measured, everywhere }: Result): string {
   const wanted = new Map<string, { target: Target; table: string; row: string }>();
-  const keyOf = ({ target, table, row }: Judged) => `${table} | ${row} | ${target.against}`;
+  const keyOf = ({ target, table, row }: Judged) => `${table} | ${row} | ${target.against} | ${target.peer}`;
   for (const judged of [...measured.flatMap(({ judged }) => judged), ...everywhere.judged]) {
     if (!wanted.has(keyOf(judged))) wanted.set(keyOf(judged), judged);
   }

@@ -8,6 +8,7 @@ const cases: Record<string, () => Promise<Case>> = {
   driver: async () => (await import("./cases/driver.ts")).driver,
   memory: async () => (await import("./cases/memory.ts")).memory,
   grouped: async () => (await import("./cases/grouped.ts")).grouped,
+  "grouped-meta": async () => (await import("./cases/grouped.ts")).groupedMeta,
   heap: async () => (await import("./cases/heap.ts")).heap,
   scale: async () => (await import("./cases/scale.ts")).scale,
 };

@@ -97,14 +97,16 @@ export async function filesUnder(folder: string): Promise<string[]> {
 
 /** Packs the library and installs it in `folder`, as npm would. */
 export async function installPacked(folder: string): Promise<void> {
-  await must("deno pack", run(Deno.execPath(), ["pack", "--allow-dirty", "-o", `${folder}/packed.tgz`]));
+  // Maps within the files would be read by every import.
+  const args = ["pack", "--no-source-maps", "--allow-dirty", "-o", `${folder}/packed.tgz`];
+  await must("deno pack", run(Deno.execPath(), args));
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
   const npm = await run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "packed.tgz"], { cwd: folder });
   if (npm.code !== 127) return await must("npm install of the packed build", Promise.resolve(npm));
   // Whoever has only Deno has no npm. The package needs no other, so unpacking it is installing it.
   await Deno.mkdir(`${folder}/${HOME}`, { recursive: true });
-  const args = ["-xzf", `${folder}/packed.tgz`, "-C", `${folder}/${HOME}`, "--strip-components=1"];
-  await must("unpacking", run("tar", args));
+  const taken = ["-xzf", `${folder}/packed.tgz`, "-C", `${folder}/${HOME}`, "--strip-components=1"];
+  await must("unpacking", run("tar", taken));
 }
 
 /** TypeScript to what Node 20 knows: that has no `using` either. (`deno bundle` is esbuild, too, but has no target.) */

@@ -9,6 +9,8 @@ import { storedIn } from "../stored.ts";
 
 const LANES = 128;
 const GROUPS = [0, 1, 3] as const;
+/** More than are in flight, so that no two calls in flight ask for one key and share its look. */
+const CALLS = 1000;
 /** Cold calls share their groups, as calls of one application do. */
 const SHARED = 100;
 
@@ -21,15 +23,18 @@ interface City {
 const read = (id: number): Promise<City> => Promise.resolve({ id, name: `city ${id}`, note: "x".repeat(60) });
 
 export async function grouped(bench: Bench): Promise<void> {
-  const server = `${bench.hostname}:${bench.port}`;
-  await using binary = new Memcached(server, { timeout: "30s" });
-  await using meta = new Memcached(server, { timeout: "30s", protocol: "meta" });
-  // More than are in flight, so that no two calls in flight ask for one key and share its look.
-  for (const groups of GROUPS) await hits(bench, groups, 1000, binary, meta);
-  for (const groups of GROUPS) await misses(bench, groups, bench.quick ? 1000 : 10_000, binary);
+  await using client = new Memcached(`${bench.hostname}:${bench.port}`, { timeout: "30s" });
+  for (const groups of GROUPS) await hits(bench, groups, client, "");
+  for (const groups of GROUPS) await misses(bench, groups, bench.quick ? 1000 : 10_000, client);
 }
 
-/** Each on a store that does not own its client, so closing the client is enough. */
+/** The same hits on the other wire: in a process of its own, since a client speaks one. */
+export async function groupedMeta(bench: Bench): Promise<void> {
+  await using client = new Memcached(`${bench.hostname}:${bench.port}`, { timeout: "30s", protocol: "meta" });
+  for (const groups of GROUPS) await hits(bench, groups, client, ", meta wire");
+}
+
+/** On a store that does not own its client, so closing the client is enough. */
 function backendOn(client: Memcached): GroupBackend {
   return new GroupBackend({ store: new MemcachedStore(client), project: "bench", storeTimeout: "30s" });
 }
@@ -38,64 +43,58 @@ function inGroups(groups: number): string {
   return groups === 1 ? "1 group" : `${groups} groups`;
 }
 
-async function hits(
-  bench: Bench,
-  groups: number,
-  calls: number,
-  binary: Memcached,
-  meta: Memcached,
-): Promise<void> {
-  const title = `a cached hit on memcached, ${inGroups(groups)}, ${LANES} in flight`;
+/** The names of a call's groups, made of its argument, as those of an application are. */
+function namesOf(groups: number, id: number): string[] {
+  if (groups === 0) return [];
+  return groups === 1 ? [`group-0-of-${id}`] : [`group-0-of-${id}`, `group-1-of-${id}`, `group-2-of-${id}`];
+}
+
+/** The keys of a call, as one who asks the driver makes them. The counters are our own: the real ones are nobody's business. */
+function keysOf(groups: number, id: number): string[] {
+  const keys = [`bench::city${groups}(${id})`];
+  for (const name of namesOf(groups, id)) keys.push(`bench:counter:${name}`);
+  return keys;
+}
+
+async function hits(bench: Bench, groups: number, client: Memcached, wire: string): Promise<void> {
+  const title = `a cached hit on memcached, ${inGroups(groups)}, ${LANES} in flight${wire}`;
   if (!bench.wants(title)) return;
-  const namesOf = (id: number) => Array.from({ length: groups }, (_, at) => `group-${at}-of-${id}`);
-  const options = { name: `city${groups}`, ttl: "1h", ...(groups === 0 ? {} : { group: namesOf }) } as const;
-  const backends = [backendOn(binary), backendOn(meta)] as const;
-  const city = cached(read, { ...options, backend: backends[0] });
-  const byMeta = cached(read, { ...options, backend: backends[1] });
-  await inFlight(LANES, calls, city);
-  // Counters of our own, as long as the real ones, whose keys are nobody's business.
-  const keys = Array.from({ length: calls }, (_, id) => [
-    city.key(id),
-    ...namesOf(id).map((name) => `bench:counter:${name}`),
-  ]);
-  await inFlight(LANES, calls, (id) => countersFor(binary, keys[id]!.slice(1)));
-  const before = backends.map(({ stats }) => stats.miss);
-  const { here, missing } = groups === 0 ? await others(bench) : { here: [], missing: [] };
+  const backend = backendOn(client);
+  const city = cached(read, {
+    name: `city${groups}`,
+    ttl: "1h",
+    backend,
+    ...(groups === 0 ? {} : { group: (id: number) => namesOf(groups, id) }),
+  });
+  await inFlight(LANES, CALLS, city);
+  if (city.key(7) !== keysOf(groups, 7)[0]) throw new Error(`The key is ${city.key(7)}`);
+  const made = Array.from({ length: CALLS }, (_, id) => keysOf(groups, id));
+  await inFlight(LANES, CALLS, (id) => countersFor(client, made[id]!.slice(1)));
+  const before = backend.stats.miss;
+  const { here, missing } = groups === 0 && wire === "" ? await others(bench) : { here: [], missing: [] };
+  const run = (call: (id: number) => Promise<unknown>) => (count: number) =>
+    inFlight(LANES, count, (index) => call(index % CALLS));
   await bench.race(title, "per second", [
-    {
-      name: "driver, the same keys",
-      kind: "floor",
-      run: (count) => inFlight(LANES, count, (index) => getAll(binary, keys[index % calls]!)),
-    },
-    { name: `${OURS}, cached`, kind: "ours", run: (count) => inFlight(LANES, count, (index) => city(index % calls)) },
-    {
-      name: "ours, cached, meta wire",
-      kind: "variant",
-      run: (count) => inFlight(LANES, count, (index) => byMeta(index % calls)),
-    },
-    ...here.map(({ name, call, gives }): Contender => ({
-      name,
-      kind: "peer",
-      gives,
-      run: (count) => inFlight(LANES, count, (index) => call(index % calls)),
-    })),
+    { name: "driver, the same keys", kind: "floor", run: run((id) => getAll(client, keysOf(groups, id))) },
+    { name: `${OURS}, cached`, kind: "ours", run: run(city) },
+    { name: "driver, its keys made beforehand", kind: "bare", run: run((id) => getAll(client, made[id]!)) },
+    ...here.map(({ name, call, gives }): Contender => ({ name, kind: "peer", gives, run: run(call) })),
   ], missing);
-  const missed = backends.reduce((sum, { stats }, at) => sum + stats.miss - before[at]!, 0);
-  if (missed > 0) throw new Error(`${missed} of the calls were no hits`);
+  if (backend.stats.miss > before) throw new Error(`${backend.stats.miss - before} of the calls were no hits`);
 }
 
 async function misses(bench: Bench, groups: number, turn: number, client: Memcached): Promise<void> {
   const title = `${turn.toLocaleString("en")} cold misses on memcached, ${inGroups(groups)}, ${LANES} in flight`;
   if (!bench.wants(title)) return;
-  const namesOf = (id: number) => Array.from({ length: groups }, (_, at) => `cold-${at}-${id % SHARED}`);
+  const coldNames = (id: number) => Array.from({ length: groups }, (_, at) => `cold-${at}-${id % SHARED}`);
   const backend = backendOn(client);
   const city = cached(read, {
     name: `cold${groups}`,
     ttl: "1h",
     backend,
-    ...(groups === 0 ? {} : { group: namesOf }),
+    ...(groups === 0 ? {} : { group: coldNames }),
   });
-  const counters = (id: number) => namesOf(id).map((name) => `bench:counter:${name}`);
+  const counters = (id: number) => coldNames(id).map((name) => `bench:counter:${name}`);
   await inFlight(LANES, SHARED, (id) => countersFor(client, counters(id)));
   const { here, missing } = groups === 0 ? await others(bench) : { here: [], missing: [] };
   /** No call is made twice. */

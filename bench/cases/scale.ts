@@ -3,6 +3,7 @@
 import { cached, GroupBackend, MemcachedStore } from "@x/cache-utils";
 import { Memcached } from "@x/cache-utils/memcached";
 import type { Bench } from "../case.ts";
+import { Floor, gets } from "../floor.ts";
 import { type Contender, inFlight, OURS } from "../measure.ts";
 
 const KEYS = 1000;
@@ -33,7 +34,19 @@ async function callsInFlight(bench: Bench): Promise<void> {
     ...(lanes < 10_000 ? {} : { turn: 2 * lanes }),
     run: (count) => inFlight(lanes, count, (index) => client.get(keys[index % KEYS]!)),
   }));
+  const floor = await Floor.open(bench.hostname, bench.port);
+  const frames = gets(keys);
+  // What so many promises alive at once cost the runtime itself.
+  contenders.push(
+    ...counts.filter((lanes) => lanes >= 1000).map((lanes): Contender => ({
+      name: `floor, ${lanes.toLocaleString("en")} in flight`,
+      kind: "bare",
+      ...(lanes < 10_000 ? {} : { turn: 2 * lanes }),
+      run: (count) => inFlight(lanes, count, (index) => floor.send(frames[index % KEYS]!)),
+    })),
+  );
   await bench.race(title, "ns", contenders);
+  floor.close();
 }
 
 async function groups(bench: Bench): Promise<void> {

@@ -46,6 +46,24 @@ test("judgeTable() holds our row against the floor and against the best of the p
   ]);
 });
 
+test("judgeTable() holds our row against the peer that a target names, however quick the others are", () => {
+  const table: Table = {
+    title: "a hit in memory, 1 KB object, no copies",
+    unit: "ns",
+    base: "function and Map",
+    rows: [
+      row("ours", "ours", 0.2),
+      row("quick", "peer", 0.9, 0.3),
+      row("async-cache-dedupe", "peer", 0.1, 2),
+    ],
+  };
+  const judged = judgeTable(table).map(({ target, measured, peer, verdict }) => [target.peer, peer, measured, verdict]);
+  assertEquals(judged.slice(1), [
+    ["async-cache-dedupe", "async-cache-dedupe", 2, "met"],
+    [undefined, "quick", 0.3, "missed"],
+  ]);
+});
+
 test("judgeTable() has no verdict where nothing was measured", () => {
   assertEquals(judgeTable({ title: "get 100 bytes, 128 in flight", unit: "per second", rows: [] }), []);
 });
