@@ -38,6 +38,7 @@ export const floors: readonly (readonly string[])[] = [
   [
     "src/backend/alone.ts",
     "src/backend/backend.ts",
+    "src/backend/counters.ts",
     "src/backend/events.ts",
     "src/backend/flights.ts",
     "src/backend/groups.ts",

@@ -121,7 +121,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no second look under the mint lock",
     rule: "rule 8,",
-    patches: [[FILL, 'settings.clock.now()) !== "stale") return', 'settings.clock.now()) === "nothing") return']],
+    patches: [[FILL, 'this.judge(call, look) !== "stale") return', 'this.judge(call, look) === "nothing") return']],
   },
   {
     name: "the mint lock dropped before the set",

@@ -6,7 +6,7 @@ import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.
 import type { FetchOptions, Groups } from "./backend.ts";
 import type { Outcome } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
-import type { Counter, Counters } from "./groups.ts";
+import type { Counter, Counters } from "./counters.ts";
 import type { Settings } from "./options.ts";
 import { Patience } from "./patience.ts";
 import { checkTerms } from "./terms.ts";

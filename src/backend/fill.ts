@@ -9,7 +9,7 @@ import { Lease, LEASE_MS } from "./lease.ts";
 import type { Look, Looks } from "./look.ts";
 import type { Settings } from "./options.ts";
 import { keep, type Keeping, keepsByDefault, ttlMsOf } from "./terms.ts";
-import { verdict } from "./verdict.ts";
+import { type Verdict, verdict } from "./verdict.ts";
 
 /** What becomes of a value that was computed under a lease. */
 type Finish = (call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight) => Promise<void>;
@@ -50,6 +50,11 @@ export class Fills {
     this.#parts = parts;
     this.#store = parts.store;
     this.#prefix = parts.settings.random.uint64().toString(16).padStart(16, "0") + ".";
+  }
+
+  /** What a look has found, to this call and now. */
+  judge({ fullKey }: Target, look: Look): Verdict {
+    return verdict(look.found, fullKey, look.generations, this.#parts.settings.clock.now());
   }
 
   /** Was this lease asked for by this process? */
@@ -154,7 +159,7 @@ export class Fills {
     if (taken.kind !== "stored") return;
     const lock = this.#hold(about, entry, taken.token, call.mintDelayMs);
     const look = await looks.look(call);
-    if (look === undefined || judge(call, look, settings.clock.now()) !== "stale") return await lock.release();
+    if (look === undefined || this.judge(call, look) !== "stale") return await lock.release();
     const begun = events.begin("refresh");
     const computed = await unshared().run(call.compute);
     let failed: { readonly error: unknown } | undefined;
@@ -326,10 +331,6 @@ export class Fills {
     console.warn(`cache-utils: a result of ${whose} cannot be kept, so it is computed each time. ${error.message}`);
   }
 }
-
-/** Judges what a call's look found. */
-export const judge = ({ fullKey }: Target, look: Look, now: number): ReturnType<typeof verdict> =>
-  verdict(look.found, fullKey, look.generations, now);
 
 /** The store did not say that it was done. */
 export const notConfirmed = (action: string, key: string, cause?: unknown): CacheError =>

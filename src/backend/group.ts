@@ -19,16 +19,18 @@ import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
 import { type Call, callOf, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
+import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
-import { Fills, judge, notConfirmed } from "./fill.ts";
+import { Fills, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
-import { Counters, distinct } from "./groups.ts";
+import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
 import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** How often a call starts over for a refused lease, before it computes alone; and for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3;
@@ -72,8 +74,7 @@ export class GroupBackend implements Backend {
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
     const kept = settings.store ?? new MemoryStore({ clock });
-    const told = (failure: StoreFailure) => this.#told(failure);
-    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, told);
+    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (error) => this.#told(error));
     const share = (value: unknown) => store.share(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(share);
@@ -110,10 +111,11 @@ export class GroupBackend implements Backend {
       let value: unknown = NONE, look: Look | undefined;
       // Most calls are hits: here, so that they wait for one promise and no more.
       if (call.kept && options.force !== true) {
-        value = this.#served(call, this.#looks.atOnce(call), "hit");
-        if (value === NONE) {
-          value = this.#served(call, look = await wait(call, this.#looks.look(call)), "hit");
-        }
+        look = this.#looks.atOnce(call);
+        if (look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
+        // No miss begins with a look that nobody shares.
+        if (value === NONE) look = await wait(call, this.#looks.look(call));
+        if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
       }
       if (value === NONE) value = await this.#answer(call, look);
       this.#events.called(call.outcome, call.about.key, options.name, begun);
@@ -127,12 +129,12 @@ export class GroupBackend implements Backend {
   }
 
   /** 1 and 2: the value that a look has found, fresh or stale; NONE: none that may be given. */
-  #served(call: Call, look: Look | undefined, fresh: "hit" | "wait"): unknown {
-    if (look === undefined) return NONE;
-    const seen = judge(call, look, this.#clock.now());
-    if (seen !== "fresh" && seen !== "stale") return NONE;
-    call.outcome = seen === "fresh" ? fresh : "stale";
-    if (seen === "stale") this.#fills.refreshBehind(call);
+  #served(call: Call, look: Look, seen: Verdict, waits: number): unknown {
+    if (seen === "fresh") call.outcome = waits === 0 ? "hit" : "wait";
+    else if (seen === "stale") {
+      call.outcome = "stale";
+      this.#fills.refreshBehind(call);
+    } else return NONE;
     return look.hand(valueIn(look.found!));
   }
 
@@ -142,12 +144,12 @@ export class GroupBackend implements Backend {
     if (call.options.force === true) return await this.#refresh(call);
     let refusals = 0, waits = 0;
     for (let look = first; look !== undefined; look = await this.#lookAgain(call, refusals, waits)) {
-      const value = this.#served(call, look, waits === 0 ? "hit" : "wait");
+      const seen = this.#fills.judge(call, look);
+      const value = this.#served(call, look, seen, waits); // 1, 2
       if (value !== NONE) return value;
-      const found = look.found;
-      switch (judge(call, look, this.#clock.now())) {
+      switch (seen) {
         case "lease": { // 3
-          const { nonce } = found!.entry as LeaseEntry;
+          const { nonce } = look.found!.entry as LeaseEntry;
           const flight = this.#flights.get(nonce);
           if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
           if (waits++ === MAX_WAITS) continue;
@@ -161,8 +163,7 @@ export class GroupBackend implements Backend {
         case "nothing": // 5
         case "outdated":
       }
-      const attempt = this.#fills.miss(call, look);
-      const leads = "end" in attempt;
+      const attempt = this.#fills.miss(call, look), leads = "end" in attempt;
       const end = leads ? await attempt.end : await this.#join(call, attempt.flight);
       if (end === LATE) break;
       if (end.kind !== "dissolved") return landed(call, end, leads ? "miss" : "wait");
@@ -223,7 +224,7 @@ export class GroupBackend implements Backend {
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
       const look = await wait(call, this.#looks.look(call));
       if (look === undefined) break;
-      const seen = judge(call, look, this.#clock.now());
+      const seen = this.#fills.judge(call, look);
       const hasValue = seen === "fresh" || seen === "stale";
       const end = hasValue ? await this.#fills.refreshOver(call, look) : await this.#fills.refresh(call, look);
       if (end.kind !== "dissolved") return landed(call, end, "miss");
@@ -278,7 +279,7 @@ export class GroupBackend implements Backend {
     if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
       const look = await this.#ownLook(target);
-      const seen = judge(target, look, this.#clock.now());
+      const seen = this.#fills.judge(target, look);
       if (seen === "fresh" || seen === "stale") return false;
       const token = look.found?.token;
       const put = await this.#fills.put(target, look.generations, this.#keeping(taken, ttlMs, options), (lease) => {
@@ -385,7 +386,7 @@ export class GroupBackend implements Backend {
   async #peek(target: Target): Promise<unknown> {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
     if (look === undefined) return undefined;
-    const seen = judge(target, look, this.#clock.now());
+    const seen = this.#fills.judge(target, look);
     return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;
   }
 

@@ -2,7 +2,7 @@ import { type Clock, deadline } from "../clock.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
-import type { Counter } from "./groups.ts";
+import type { Counter } from "./counters.ts";
 
 /** An entry, and the counters it is judged by. */
 export interface Question {
@@ -24,7 +24,7 @@ const NO_GENERATIONS: readonly bigint[] = [];
 const NONE_ASKED: readonly AskedCounter[] = [];
 
 /**
- * Looks, shared until sent. All that is asked in one tick is one Tick, and in it each key and each counter is asked
+ * Looks, shared until sent. All that is waited for in one tick is one Tick, and in it each key and each counter is asked
  * once. It leaves the table BEFORE it is sent:
  *
  *   1. A looks at k; the get leaves and reads v1        2. B invalidates k, and that resolves
@@ -56,7 +56,8 @@ export class Looks {
    */
   atOnce({ about, counters }: Question): Look | undefined {
     const store = this.#store;
-    if (!store.tellsAtOnce) return undefined;
+    // Where it is looked for already, what is there was of no use to somebody, and a copy of it would be wasted again.
+    if (!store.tellsAtOnce || this.#tick?.asks(about.key)) return undefined;
     const entry = new Caught<Found | undefined>();
     store.entry(about.key, entry);
     if (!entry.given) return undefined;
@@ -130,6 +131,10 @@ class Tick {
     this.store = store;
   }
 
+  asks(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   entry(about: About): AskedEntry {
     let asked = this.#entries.get(about.key);
     if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry(about, this));
@@ -142,7 +147,7 @@ class Tick {
   }
 
   #asked(counter: Counter): AskedCounter | undefined {
-    if (!counter.isOnly) return this.#strangers?.get(counter.key);
+    if (!counter.isRemembered) return this.#strangers?.get(counter.key);
     const asked = counter.asked as AskedCounter | undefined;
     // Another tick's may not have been answered yet.
     return asked?.tick === this ? asked : undefined;
@@ -151,7 +156,7 @@ class Tick {
   #ask(name: string | undefined, counter: Counter): AskedCounter {
     const asked = new AskedCounter(name, counter, this);
     this.#counters.push(asked);
-    if (counter.isOnly) counter.asked = asked;
+    if (counter.isRemembered) counter.asked = asked;
     else (this.#strangers ??= new Map()).set(counter.key, asked);
     return asked;
   }

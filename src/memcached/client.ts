@@ -24,6 +24,7 @@ import {
   longestValue,
   type Value,
 } from "./limits.ts";
+import { Gathering, type Places, runsOf } from "./multi_get.ts";
 import { type Observer, Operation } from "./operation.ts";
 import {
   type CasOptions,
@@ -36,7 +37,6 @@ import {
   type WriteOptions,
 } from "./options.ts";
 import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import { Gathering, type Places, runsOf } from "./multi_get.ts";
 import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { Wires } from "./wires.ts";
@@ -147,8 +147,8 @@ export class Memcached implements AsyncDisposable {
       if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
       if (this.#closing !== undefined) throw clientClosed("get many");
       if (this.#gate.open) return this.#getMulti(keys, options);
-      const copied = [...keys];
-      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(copied, options));
+      const taken = [...keys];
+      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -163,7 +163,7 @@ export class Memcached implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const gathering = new Gathering(places, runs.length, signal, resolve, reject);
       for (const [server, list] of runs) {
-        const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name));
+        const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name, list));
         operation.gathered = places;
         this.#askServer(server, operation, options);
       }
@@ -365,8 +365,8 @@ export class Memcached implements AsyncDisposable {
     const signal = options?.signal;
     if (signal !== undefined) {
       checkSignal(signal);
-      if (signal.aborted) return Promise.reject(signal.reason);
       operation.heed(signal);
+      if (operation.settled) return operation.promise;
     }
     if (this.#listeners.heard("operation")) operation.observer = this.#observer(operation, server.name);
     if (origin === undefined) server.ask(operation);

@@ -24,6 +24,7 @@ const ANSWERS_A_STEP = 250;
 /** A socket with its queue. */
 export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly server: string;
+  /** By the length of the answers that came last. */
   mostBytes = 0;
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
@@ -197,8 +198,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       if (!(error instanceof Unreadable)) throw error;
       return this.#misread(error);
     }
-    this.mostBytes = ANSWERS_A_STEP * bytes.length / Math.max(answers, 1);
-    if (answers > 0) this.#listener.answered();
+    if (answers > 0) {
+      this.mostBytes = ANSWERS_A_STEP * bytes.length / answers;
+      this.#listener.answered();
+    }
     this.#rest();
   }
 

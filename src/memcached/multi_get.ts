@@ -65,13 +65,15 @@ export class Gathering {
   }
 
   /** Told how a server's run ended. */
-  from(server: string): Told<unknown> {
-    return { answered: () => this.#ended(), failed: (error) => this.#failedAt(server, error as Error) };
+  from(server: string, { keys }: KeyList): Told<unknown> {
+    return { answered: () => this.#ended(), failed: (error) => this.#failedAt(server, keys, error as Error) };
   }
 
-  #failedAt(server: string, error: Error): void {
+  #failedAt(server: string, keys: readonly string[], error: Error): void {
     if (this.#signal?.aborted) return this.#reject(this.#signal.reason);
     this.#failed.set(server, error);
+    // A server that could not be asked has answered nothing, whatever came before it failed.
+    for (const key of keys) this.#places.set(key, undefined);
     this.#ended();
   }
 

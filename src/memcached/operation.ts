@@ -79,8 +79,9 @@ export class Operation extends Request implements Heeding {
     return READS.has(this.verb);
   }
 
-  /** Rejects when the signal fires. Nothing of it stays on the signal when the operation settles. */
+  /** Rejects when the signal fires, or has. Nothing of it stays on the signal when the operation settles. */
   heed(signal: AbortSignal): void {
+    if (signal.aborted) return this.fail(signal.reason);
     this.#signal = signal;
     heed(signal, this);
   }

@@ -68,7 +68,7 @@ export class Request {
   }
 }
 
-/** How long a topic of `stats`, which may be empty or hold a space ("detail on"). */
+/** How long a topic of `stats` is in UTF-8; it may be empty or hold spaces ("detail on"). Throws a TypeError for what is none. */
 export function checkTopic(topic: string): number {
   if (typeof topic !== "string") throw new TypeError(`Cannot use ${kindOf(topic)} as \`topic\`: it must be a string`);
   if (topic === "") return 0;

@@ -97,9 +97,9 @@ export interface Store extends AsyncDisposable {
    * `get` for a look, which asks so much that a promise for each would lead its costs. Absent: `get` is asked. A store
    * that is `immediate` tells before it returns.
    */
-  tellEntry?(key: string, to: Told<Found | undefined>): void;
+  readonly tellEntry?: ((key: string, to: Told<Found | undefined>) => void) | undefined;
   /** `counter` for a look, likewise. */
-  tellCounter?(name: string, to: Told<bigint>): void;
+  readonly tellCounter?: ((name: string, to: Told<bigint>) => void) | undefined;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
   /** Idempotent. */

@@ -9,6 +9,9 @@ import {
 } from "@std/assert";
 import { test } from "node:test";
 import { CacheTimeoutError } from "../../src/errors.ts";
+import { GroupBackend } from "../../src/backend/group.ts";
+import { type Codec, defaultCodec } from "../../src/store/codec.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
 import { Fleet, isOpen } from "./_fleet.ts";
 
@@ -429,4 +432,40 @@ test("a backend's own group is in every entry, and one increment clears them all
   fleet.database.version = 2;
   await a.backend.invalidateGroup("everything");
   assertEquals([await a.read(), await a.read({ group: "cities" }, "other")], [2, 2]);
+});
+
+test("in memory a hit is decided within the call: what fires or is invalidated afterwards does not reach it", async () => {
+  const backend = new GroupBackend({ store: new MemoryStore() });
+  const read = (signal?: AbortSignal) => backend.fetch("k", () => "new", { group: "g", ...signal && { signal } });
+  await backend.set("k", "old", { group: "g" });
+  const controller = new AbortController();
+  const heard: string[] = [];
+  backend.on("call", ({ outcome }) => heard.push(outcome));
+  const hit = read(controller.signal);
+  assertEquals(heard, ["hit"]);
+  controller.abort(new Error("too late"));
+  const invalidated = backend.invalidateGroup("g");
+  assertEquals(await hit, "old");
+  await invalidated;
+  assertEquals(await read(), "new");
+});
+
+test("in memory a herd at an outdated value copies it once or twice, and not once a caller", async () => {
+  let decoded = 0;
+  const plain = defaultCodec();
+  const codec: Codec = {
+    encode: (value) => plain.encode(value),
+    decode: (bytes) => (decoded++, plain.decode(bytes)),
+  };
+  const backend = new GroupBackend({ store: new MemoryStore({ codec }) });
+  await backend.set("k", { n: 1 }, { group: "g" });
+  await backend.invalidateGroup("g");
+  decoded = 0;
+  let computed = 0;
+  const calls = Array.from({ length: 100 }, () => backend.fetch("k", () => ({ n: ++computed }), { group: "g" }));
+  assert(decoded <= 1, `${decoded} copies before the first look`);
+  assertEquals(await Promise.all(calls), Array.from({ length: 100 }, () => ({ n: 1 })));
+  assertEquals(computed, 1);
+  // Two looks at the outdated one, then a copy for each who shares the result but the first.
+  assert(decoded <= 2 + 99, `${decoded} copies`);
 });

@@ -1,14 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { targetOf } from "../../src/backend/call.ts";
-import { Counters, distinct } from "../../src/backend/groups.ts";
+import { Counters } from "../../src/backend/counters.ts";
+import { distinct } from "../../src/backend/groups.ts";
 import { Keys } from "../../src/key/key.ts";
-
-const countersOf = (project: string, besides: readonly string[] = []) => new Counters(new Keys(project), besides);
 
 test("an empty array of groups that its caller fills later names no group, and no key of the store", () => {
   const mine: string[] = [];
-  const target = targetOf("k", { group: mine }, new Keys("shop"), countersOf("shop"));
+  const keys = new Keys("shop");
+  const target = targetOf("k", { group: mine }, keys, new Counters(keys, []));
   mine.push("session:42");
   assertEquals(target.counters, []);
 });
@@ -17,31 +17,4 @@ test("distinct() sorts names, drops double ones, and adds those of every entry",
   assertEquals(distinct(["b", "a", "b"]), ["a", "b"]);
   assertEquals(distinct("b", ["a", "b"]), ["a", "b"]);
   assertEquals([distinct(undefined, ["x"]), distinct([], ["x"])], [["x"], ["x"]]);
-});
-
-test("Counters give the same object for a group, however it is named", () => {
-  const counters = countersOf("shop", ["all"]);
-  const [all, cities] = counters.of("cities");
-  assertEquals([all!.key, cities!.key], ["shop:%group:all", "shop:%group:cities"]);
-  assert(counters.of(["cities", "all"])[1] === cities && counters.of(["".concat("cit", "ies")])[1] === cities);
-  assertEquals(counters.of(undefined), [all!]);
-  assertEquals(countersOf("shop").of(undefined), []);
-});
-
-test("Counters give another object at each call for a name whose key differs from it, and say so", () => {
-  const counters = countersOf("shop");
-  for (const group of ["two words", "100%", "x".repeat(300)]) {
-    const [one] = counters.of(group), [other] = counters.of(group);
-    assertEquals([one!.isOnly, one!.key], [false, new Keys("shop").counter(group)]);
-    assert(one !== other);
-  }
-});
-
-test("Counters remember ten thousand groups, and give the rest anew", () => {
-  const counters = countersOf("shop");
-  const first = counters.of("group:0")[0];
-  for (let n = 1; n < 10_000; n++) assert(counters.of(`group:${n}`)[0]!.isOnly);
-  const [late] = counters.of("late"), [again] = counters.of("late");
-  assert(!late!.isOnly && late !== again && late!.key === again!.key);
-  assert(counters.of("group:0")[0] === first);
 });

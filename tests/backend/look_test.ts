@@ -1,13 +1,12 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { Counter } from "../../src/backend/groups.ts";
+import { Counter } from "../../src/backend/counters.ts";
 import { Looks, type Question } from "../../src/backend/look.ts";
 import { systemClock } from "../../src/clock.ts";
 import { CacheError } from "../../src/errors.ts";
 import { GuardedStore, type StoreFailure } from "../../src/store/guarded.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
-import type { Told } from "../../src/told.ts";
 
 const LONG_MS = 600_000;
 const counter = (key: string): Counter => new Counter(key, true);
@@ -47,82 +46,105 @@ test("Looks.atOnce() sees an invalidation that has resolved", async () => {
   assertEquals(after.generations, [before.generations[0]! + 1n]);
 });
 
-test("Looks.atOnce() asks nothing of a store that is not immediate", () => {
+/** A store that is immediate and keeps everything in `kept`, but for what is said. */
+function storeOver(kept: MemoryStore, said: Partial<Store>): Store {
+  return {
+    immediate: true,
+    get: (key) => kept.get(key),
+    add: (...args) => kept.add(...args),
+    set: (...args) => kept.set(...args),
+    delete: (...args) => kept.delete(...args),
+    counter: (name) => kept.counter(name),
+    increment: (name) => kept.increment(name),
+    tellEntry: (key, to) => kept.tellEntry!(key, to),
+    tellCounter: (name, to) => kept.tellCounter!(name, to),
+    close: () => kept.close(),
+    [Symbol.asyncDispose]: () => kept.close(),
+    ...said,
+  };
+}
+
+/** Such a store, and what it was asked for by looks. */
+function counting(said: Partial<Store> = {}): { readonly store: Store; readonly asked: string[] } {
+  const kept = new MemoryStore();
   const asked: string[] = [];
-  class Late extends MemoryStore {
-    override tellEntry(key: string): void {
-      asked.push(key);
-    }
-  }
-  const store: Store = Object.defineProperty(new Late(), "immediate", { value: undefined });
+  const store = storeOver(kept, {
+    tellEntry: (key, to) => (asked.push(key), kept.tellEntry!(key, to)),
+    tellCounter: (name, to) => (asked.push(name), kept.tellCounter!(name, to)),
+    ...said,
+  });
+  return { store, asked };
+}
+
+test("Looks.atOnce() asks nothing of a store that is not immediate, or has another get()", async () => {
+  const { store, asked } = counting({ immediate: undefined });
   assertEquals(looksOn(store).looks.atOnce(question("key")), undefined);
   assertEquals(asked, []);
+  let gets = 0;
+  class Odd extends MemoryStore {
+    override get(key: string): Promise<Found | undefined> {
+      gets++;
+      return super.get(key);
+    }
+  }
+  const { looks } = looksOn(new Odd());
+  assertEquals([looks.atOnce(question("key")), gets], [undefined, 0]);
+  await looks.look(question("key"));
+  assertEquals(gets, 1);
+});
+
+test("Looks.atOnce() asks for nothing that a look of this tick asks for already", async () => {
+  const { store, asked } = counting();
+  const { looks } = looksOn(store);
+  const look = looks.look(question("key"));
+  assertEquals(looks.atOnce(question("key")), undefined);
+  assert(looks.atOnce(question("other")) !== undefined);
+  assertEquals(asked, ["other"]);
+  await look;
+  assert(looks.atOnce(question("key")) !== undefined);
 });
 
 test("Looks.atOnce() sees nothing where an answer fails or comes late, and tells nobody", async () => {
-  class Broken extends MemoryStore {
-    override tellCounter(): void {
+  const kept = new MemoryStore();
+  const broken = looksOn(storeOver(kept, {
+    tellCounter: () => {
       throw new CacheError("no counters today");
-    }
-  }
-  class Late extends MemoryStore {
-    override tellEntry(key: string, to: Told<Found | undefined>): void {
-      queueMicrotask(() => super.tellEntry(key, to));
-    }
-  }
-  const broken = looksOn(new Broken());
+    },
+  }));
   assertEquals(broken.looks.atOnce(question("key", "a")), undefined);
   assertEquals(broken.failures, []);
-  const late = looksOn(new Late());
+  const late = looksOn(storeOver(kept, { tellEntry: (_key, to) => queueMicrotask(() => to.answered(undefined)) }));
   assertEquals(late.looks.atOnce(question("key")), undefined);
   await Promise.resolve();
   assertEquals(late.failures, []);
 });
 
-/** Counts what it is asked. */
-class Counting extends MemoryStore {
-  readonly asked: string[] = [];
-  override tellEntry(key: string, to: Told<Found | undefined>): void {
-    this.asked.push(key);
-    super.tellEntry(key, to);
-  }
-  override tellCounter(name: string, to: Told<bigint>): void {
-    this.asked.push(name);
-    super.tellCounter(name, to);
-  }
-}
-
 test("Looks ask for each key and each counter once a tick, whoever asks, and again in the next", async () => {
-  const store = new Counting();
+  const { store, asked } = counting();
   const { looks } = looksOn(store);
   const mine = counter("a");
   const strange = () => new Counter("b", false);
   const ask = (key: string) => looks.look({ about: { key }, counters: [mine, strange()] });
   const seen = await Promise.all([ask("1"), ask("1"), ask("2")]);
-  assertEquals(store.asked, ["1", "2", "a", "b"]);
+  assertEquals(asked, ["1", "2", "a", "b"]);
   const generations = seen[0]!.generations;
   assertEquals(seen.map((look) => look!.generations), [generations, generations, generations]);
   assert(seen[0]!.asked === seen[1]!.asked && seen[0]!.asked !== seen[2]!.asked);
   assertEquals(mine.asked, undefined);
   await store.increment("a");
   assertEquals((await ask("1"))!.generations, [generations[0]! + 1n, generations[1]!]);
-  assertEquals(store.asked.slice(4), ["1", "a", "b"]);
+  assertEquals(asked.slice(4), ["1", "a", "b"]);
 });
 
 test("Looks of a tick that is not answered yet share nothing with those of the next", async () => {
+  const kept = new MemoryStore();
   const asked: string[] = [];
   const answers: (() => void)[] = [];
-  class Slow extends MemoryStore {
-    override tellEntry(key: string, to: Told<Found | undefined>): void {
-      asked.push(key);
-      answers.push(() => super.tellEntry(key, to));
-    }
-    override tellCounter(name: string, to: Told<bigint>): void {
-      asked.push(name);
-      answers.push(() => super.tellCounter(name, to));
-    }
-  }
-  const { looks } = looksOn(new Slow());
+  const slow = storeOver(kept, {
+    tellEntry: (key, to) => (asked.push(key), void answers.push(() => kept.tellEntry!(key, to))),
+    tellCounter: (name, to) => (asked.push(name), void answers.push(() => kept.tellCounter!(name, to))),
+  });
+  const { looks } = looksOn(slow);
   const shared = { about: { key: "key" }, counters: [counter("a")] };
   const first = looks.look(shared);
   await Promise.resolve();

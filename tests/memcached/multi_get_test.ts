@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import type { Item, MultiResult } from "../../src/memcached/item.ts";
+import { KeyList } from "../../src/memcached/keys.ts";
 import { Gathering, type Places, runsOf } from "../../src/memcached/multi_get.ts";
 
 const even = (key: string): string => Number(key) % 2 === 0 ? "even" : "odd";
@@ -42,7 +43,10 @@ function gathering(places: Places, runs: number, signal?: AbortSignal): [Gatheri
 test("Gathering gives what came, in the order of the keys, once all runs have ended", async () => {
   const places: Places = new Map([["a", undefined], ["b", undefined], ["c", undefined]]);
   const [gathered, result] = gathering(places, 2);
-  const [first, second] = [gathered.from("first"), gathered.from("second")];
+  const [first, second] = [
+    gathered.from("first", new KeyList(["a", "b"])),
+    gathered.from("second", new KeyList(["c"])),
+  ];
   places.set("c", item("c"));
   second.answered(undefined);
   places.set("a", item("a"));
@@ -55,11 +59,11 @@ test("Gathering gives what came, in the order of the keys, once all runs have en
   assertEquals((await result).failed.size, 0);
 });
 
-test("Gathering names the servers that failed, and has nothing to wait for without runs", async () => {
-  const places: Places = new Map([["a", item("a")], ["b", undefined]]);
+test("Gathering names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
+  const places: Places = new Map([["a", item("a")], ["b", item("b")], ["c", undefined]]);
   const [gathered, result] = gathering(places, 2);
-  gathered.from("one").answered(undefined);
-  gathered.from("two").failed(new Error("gone"));
+  gathered.from("one", new KeyList(["a"])).answered(undefined);
+  gathered.from("two", new KeyList(["b", "c"])).failed(new Error("gone"));
   const found = await result;
   assertEquals([[...found.keys()], [...found.failed]], [["a"], [["two", new Error("gone")]]]);
   assertEquals((await gathering(new Map(), 0)[1]).size, 0);
@@ -68,7 +72,7 @@ test("Gathering names the servers that failed, and has nothing to wait for witho
 test("Gathering rejects all of it when the signal has fired", async () => {
   const controller = new AbortController();
   const [gathered, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
-  const [one, two] = [gathered.from("one"), gathered.from("two")];
+  const [one, two] = [gathered.from("one", new KeyList(["a"])), gathered.from("two", new KeyList(["b"]))];
   controller.abort(new Error("enough"));
   one.failed(controller.signal.reason);
   two.failed(controller.signal.reason);

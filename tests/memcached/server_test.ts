@@ -616,6 +616,20 @@ test("getMulti() aborted rejects whole, at once, with the reason", async () => {
   assertStrictEquals(multi.error, reason);
 });
 
+test("getMulti() whose signal fires while it is being sent, by a listener of its first failure, rejects whole", async () => {
+  await using made = await readyFakes({ maxInFlight: 1 });
+  const { client, clock } = made;
+  const first = fateOf(client.get("first"));
+  const controller = new AbortController(), reason = new Error("enough");
+  client.on("operation", ({ outcome }) => outcome === "error" && controller.abort(reason));
+  const multi = fateOf(client.getMulti(Array.from({ length: 3000 }, (_, n) => `k${n}`), controller));
+  await clock.settle();
+  assertStrictEquals(multi.error, reason);
+  made.socket.reply(made.socket.requests.length - 1, { status: 1 });
+  await clock.settle();
+  assertEquals(first.now, "resolved");
+});
+
 test("with two connections, a listener that asks again while its server dies is refused at once, and no timer outlives close()", async () => {
   const made = await twoReadyFakes({ timeout: 1 });
   const { client, clock, sockets } = made;

@@ -23,8 +23,6 @@ const CUT = -1;
 const NONE = -1;
 const FOREIGN = -2;
 
-/** Of a key that is not ASCII, to compare it. */
-
 /** The replies of one connection. */
 export class ReplyReader extends Chunks implements Reply {
   status = 0;

@@ -1,0 +1,56 @@
+/** The counters of groups: their keys in the store, and what looks ask of them. */
+
+import type { Keys } from "../key/key.ts";
+import type { Groups } from "./backend.ts";
+import { distinct } from "./groups.ts";
+
+/** A group's counter. */
+export class Counter {
+  /** As kept in the store. */
+  readonly key: string;
+  /** The same object for every call that names the group. */
+  readonly isRemembered: boolean;
+  /** What looks have asked of it in this tick: found here without looking for it. */
+  asked: object | undefined = undefined;
+
+  constructor(key: string, isRemembered: boolean) {
+    this.key = key;
+    this.isRemembered = isRemembered;
+  }
+}
+
+/** So many counters are remembered: a few megabytes at most. */
+const MOST_COUNTERS = 10_000;
+
+const NO_COUNTERS: readonly Counter[] = [];
+
+/** The counters of one backend's groups. A text that is new at each call is made flat and hashed once a call here. */
+export class Counters {
+  readonly #keys: Keys;
+  readonly #besides: readonly string[];
+  readonly #known = new Map<string, Counter>();
+
+  /** `besides`: the groups of every entry. */
+  constructor(keys: Keys, besides: readonly string[]) {
+    this.#keys = keys;
+    this.#besides = besides;
+  }
+
+  /** Those of a call, in the order of its distinct, sorted groups. Throws a TypeError for what is no group's name. */
+  of(group: Groups | undefined): readonly Counter[] {
+    const groups = distinct(group, this.#besides);
+    return groups.length === 0 ? NO_COUNTERS : groups.map((group) => this.#of(group));
+  }
+
+  /** The first ones are remembered for good: to forget and learn again would cost more than it spares. */
+  #of(group: string): Counter {
+    const known = this.#known.get(group);
+    if (known !== undefined) return known;
+    const key = this.#keys.counter(group);
+    const isRemembered = this.#known.size < MOST_COUNTERS && key.endsWith(group);
+    const counter = new Counter(key, isRemembered);
+    // Under a piece of our own text: the caller's may be cut out of a large one, and would keep it alive.
+    if (isRemembered) this.#known.set(key.slice(key.length - group.length), counter);
+    return counter;
+  }
+}
