@@ -58,6 +58,9 @@ export interface Table {
   readonly missing?: readonly Missing[];
 }
 
+/** So many times as long as before each table. */
+const WARM_UPS = 5;
+
 /** The name of our own row. */
 export const OURS = "@x/cache-utils";
 
@@ -100,6 +103,17 @@ export async function race(
     return { ...row, ours: median(times), oursSpread: spreadOf(times) };
   });
   return { title, unit, base: rows[0]!.name, rows };
+}
+
+/**
+ * Lets each of them work for a while before the first table of a process, which else would show what no runtime has
+ * optimized yet: most of all of those who have the most code.
+ */
+export async function warmUp(runs: readonly Contender["run"][], { warmMs }: Pace): Promise<void> {
+  for (const run of runs) {
+    const end = performance.now() + WARM_UPS * warmMs;
+    while (performance.now() < end) await run(200);
+  }
 }
 
 /** How many times fit into one turn, found by doubling; it is the warm-up as well. */

@@ -4,7 +4,7 @@ import { Memcached } from "@x/cache-utils/memcached";
 import type { Bench } from "../case.ts";
 import { type Client, clientsIn } from "../clients.ts";
 import { Floor, gets, multiGet, sets } from "../floor.ts";
-import { type Contender, inFlight, OURS } from "../measure.ts";
+import { type Contender, inFlight, OURS, warmUp } from "../measure.ts";
 import { whoever } from "../packages.ts";
 
 const KEYS = 1000;
@@ -51,6 +51,11 @@ export async function driver(bench: Bench): Promise<void> {
     },
     ...others.here,
   ];
+  const warming: Work = { verb: "get", bytes: 5, lanes: 128 };
+  await warmUp([
+    floorFor(floor, ["bench:proof"], warming, "found").run,
+    ...clients.map((client) => (count: number) => inFlight(128, count, operation(client, ["bench:proof"], "get", ""))),
+  ], bench.pace);
   for (const work of works) {
     const title = titleOf(work);
     if (work.long && quick || !bench.wants(title)) continue;

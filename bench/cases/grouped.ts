@@ -3,7 +3,7 @@
 import { cached, GroupBackend, MemcachedStore } from "@x/cache-utils";
 import { Memcached } from "@x/cache-utils/memcached";
 import type { Bench } from "../case.ts";
-import { type Contender, inFlight, OURS } from "../measure.ts";
+import { type Contender, inFlight, OURS, warmUp } from "../measure.ts";
 import { whoever } from "../packages.ts";
 import { storedIn } from "../stored.ts";
 
@@ -24,6 +24,7 @@ const read = (id: number): Promise<City> => Promise.resolve({ id, name: `city ${
 
 export async function grouped(bench: Bench): Promise<void> {
   await using client = new Memcached(`${bench.hostname}:${bench.port}`, { timeout: "30s" });
+  await warm(bench, client);
   for (const groups of GROUPS) await hits(bench, groups, client, "");
   for (const groups of GROUPS) await misses(bench, groups, bench.quick ? 1000 : 10_000, client);
 }
@@ -31,7 +32,17 @@ export async function grouped(bench: Bench): Promise<void> {
 /** The same hits on the other wire: in a process of its own, since a client speaks one. */
 export async function groupedMeta(bench: Bench): Promise<void> {
   await using client = new Memcached(`${bench.hostname}:${bench.port}`, { timeout: "30s", protocol: "meta" });
+  await warm(bench, client);
   for (const groups of GROUPS) await hits(bench, groups, client, ", meta wire");
+}
+
+async function warm(bench: Bench, client: Memcached): Promise<void> {
+  const group = (id: number) => namesOf(3, id);
+  const city = cached(read, { name: "warm", ttl: "1h", group, backend: backendOn(client) });
+  await warmUp([
+    (count) => inFlight(LANES, count, city),
+    (count) => inFlight(LANES, count, (id) => getAll(client, keysOf(3, id))),
+  ], bench.pace);
 }
 
 /** On a store that does not own its client, so closing the client is enough. */
