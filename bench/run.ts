@@ -80,7 +80,7 @@ async function measureAll(
     try {
       if (name !== "import") await measure(runtime, name, setting, keep);
       else if (IMPORT_TIME.includes(setting.only ?? "")) {
-        keep(await importTime(runtime, setting.peers, folder, setting.quick ? 7 : 11));
+        keep(await importTime(runtime, setting.peers, folder, setting.quick ? 5 : 7));
       }
     } catch (error) {
       const why = (error as Error).message;

@@ -103,7 +103,8 @@ function measured({ against, peer }: Target, { rows, unit }: Table, row: Row): F
   if (against === "itself") return ratio(row.ours, row.oursSpread);
   if (against !== "best peer") return against === unit ? { measured: row.value, spread: row.spread } : undefined;
   const peers = rows.filter(({ kind, name, ours }) =>
-    kind === "peer" && ours !== undefined && (peer === undefined || name === peer)
+    // A difference of two starts may be next to nothing, or less.
+    kind === "peer" && ours !== undefined && ours > 0 && (peer === undefined || name === peer)
   );
   if (peers.length === 0) return undefined;
   const best = peers.reduce((best, peer) => peer.ours! < best.ours! ? peer : best);
