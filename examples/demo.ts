@@ -42,8 +42,9 @@ async function member(url: string, file: string): Promise<void> {
   table.close();
 }
 
-async function main(url: string, once: boolean): Promise<void> {
-  const shared = url.startsWith("memcached");
+async function main(given: string, once: boolean): Promise<void> {
+  const shared = given.startsWith("memcached");
+  const url = shared ? patient(given) : given;
   const folder = new URL("./.demo/", import.meta.url);
   const file = shared ? fileURLToPath(new URL(`cities-${process.pid}.sqlite`, folder)) : ":memory:";
   const stopped = new Promise<"stopped">((resolve) => {
@@ -100,6 +101,15 @@ Serving on ${urls.join(" ")} until you stop it (Ctrl-C). Try:
 `);
   journal.watch = (happening) => console.log(lineOf(happening));
   console.log(await stopped);
+}
+
+/**
+ * Four processes share this machine, and each computes for a while in its own event loop. On a slow one nobody could hear
+ * the store within the defaults, and would compute as without a store: so they wait for it longer, unless the URL says.
+ */
+function patient(url: string): string {
+  const asked = ["storeTimeout=5s", "timeout=10s"].filter((pair) => !url.includes(pair.split("=")[0]!));
+  return asked.reduce((url, pair) => `${url}${url.includes("?") ? "&" : "?"}${pair}`, url);
 }
 
 /** The backend of a URL; what is wrong with it is said without a stack. */

@@ -59,7 +59,13 @@ async function groups(bench: Bench): Promise<void> {
   for (const size of sizes) {
     const group = `of ${size}`;
     const item = cached((id: number) => Promise.resolve({ id }), { name: `item${size}`, ttl: "1h", group, backend });
-    await inFlight(LANES, size, item);
+    await item(0);
+    // The others are copies of the first entry's bytes: a million misses would take a minute.
+    const { bytes, flags } = (await client.get(item.key(0)))!;
+    await inFlight(LANES, size, (id) => client.set(item.key(id), bytes, { flags, ttl: "1h" }));
+    const { hit } = backend.stats;
+    await item(size - 1);
+    if (backend.stats.hit !== hit + 1) throw new Error(`What was written under ${item.key(size - 1)} is no entry`);
     contenders.push({
       name: `${size === 1000 ? OURS : "ours"}, ${size.toLocaleString("en")} entries`,
       kind: size === 1000 ? "ours" : "variant",
