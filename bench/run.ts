@@ -170,7 +170,7 @@ async function main(): Promise<void> {
     console.log("of …: this row's speed as a part of that row's. ours is … x: how many times as fast ours is.");
     console.log("Below a table its targets: met, within its own spread (which counts as met) or missed.\n");
 
-    const pace = quick ? { warmMs: 60, rounds: 7, roundMs: 12 } : { warmMs: 100, rounds: 7, roundMs: 60 };
+    const pace = quick ? { warmMs: 50, rounds: 7, roundMs: 12 } : { warmMs: 100, rounds: 7, roundMs: 60 };
     const measured: Measured[] = [];
     const missing: Missing[] = [];
     for (const name of runtimes) {
