@@ -48,6 +48,8 @@ export async function freshServer(
   };
   const end = () => signal("SIGKILL");
   process.on("exit", end);
+  // Deno's test runner emits no "exit", and calls no `after` where some tests are skipped.
+  globalThis.addEventListener?.("unload", end);
 
   /** -1: a free port. The file comes into being by renaming, so it is whole once it is there. */
   const start = async (port: number): Promise<number> => {
@@ -104,6 +106,7 @@ export async function freshServer(
     },
     [Symbol.asyncDispose]: async () => {
       process.off("exit", end);
+      globalThis.removeEventListener?.("unload", end);
       await kill();
       await rm(folder, { recursive: true, force: true });
     },
