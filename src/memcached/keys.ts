@@ -5,6 +5,9 @@ import { kindOf } from "../known.ts";
 /** memcached's KEY_MAX_LENGTH. */
 const MAX_KEY_BYTES = 250;
 
+/** Spaces and control characters: with them a key could hold a command. */
+const isForbidden = (code: number): boolean => code <= 0x20 || code === 0x7f;
+
 /** Up to here a loop is quicker than `set`. */
 const SHORT = 64;
 
@@ -17,7 +20,7 @@ export function checkKey(key: string): number {
   let bytes = length;
   for (let at = 0; at < length; at++) {
     const code = key.charCodeAt(at);
-    if (code <= 0x20 || code === 0x7f) {
+    if (isForbidden(code)) {
       throw new TypeError(`Cannot use ${quote(key)} as \`key\`: it has a space or a control character at ${at}`);
     }
     // Each half of a surrogate pair counts 2: a pair is 4 bytes.
@@ -85,7 +88,7 @@ export class KeyList {
 
 /** Of ASCII alone; `undefined`: one of them is no key. */
 function endsOfPlain(keys: readonly string[], bytes: Uint8Array): number[] | undefined {
-  for (let at = 0; at < bytes.length; at++) if (bytes[at]! <= 0x20 || bytes[at] === 0x7f) return undefined;
+  for (let at = 0; at < bytes.length; at++) if (isForbidden(bytes[at]!)) return undefined;
   const ends: number[] = [];
   let end = 0;
   for (const { length } of keys) {
