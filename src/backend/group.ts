@@ -75,11 +75,11 @@ export class GroupBackend implements Backend {
     const events = this.#events = new Events(clock);
     const kept = settings.store ?? new MemoryStore({ clock });
     const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (error) => this.#told(error));
-    const share = (value: unknown) => store.share(value);
+    const copy = (value: unknown) => store.copy(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
-    const flights = this.#flights = new Flights(share);
+    const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(clock, share);
+    this.#alone = new Alone(clock, copy);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
@@ -113,6 +113,7 @@ export class GroupBackend implements Backend {
       if (call.kept && options.force !== true) {
         look = this.#looks.atOnce(call);
         if (look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
+        if (call.outcome === "hit") options.inputs?.unread();
         // No miss begins with a look that nobody shares.
         if (value === NONE) look = await wait(call, this.#looks.look(call));
         if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
@@ -210,11 +211,14 @@ export class GroupBackend implements Backend {
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
     const { seat, leads } = this.#boardAlone(call, keep);
-    return landed(call, await seated(call, seat, seat.end), leads ? "miss" : "wait");
+    const end = await seated(call, seat, seat.end);
+    // What came of it was for another caller alone.
+    if (end.kind === "dissolved") return landed(call, await this.#fills.unkept(call), "miss");
+    return landed(call, end, leads ? "miss" : "wait");
   }
 
   #boardAlone(call: Call, keep?: (value: unknown) => void): Place {
-    const place = this.#alone.board(call.fullKey ?? call.about.key, call.compute, call.mintDelayMs, keep);
+    const place = this.#alone.board(call, keep);
     if (place.leads) this.#fills.behind(place.done);
     return place;
   }

@@ -1,5 +1,9 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
-import { argumentsText, argumentText, hasIdentity, identityText } from "../key/arguments.ts";
+import { keepsByDefault } from "../backend/terms.ts";
+import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
+import { hasIdentity } from "../key/identity.ts";
+import { withoutSignals } from "../key/signals.ts";
+import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
 import { defaultBackend } from "./configure.ts";
 import { claim, type Holder, sourceOf } from "./names.ts";
 import type { Terms } from "./options.ts";
@@ -13,11 +17,8 @@ export interface Place {
   readonly isStatic: boolean;
 }
 
-/** The arguments of one call. */
-export type Arguments = readonly unknown[];
-
 /** A cached function behind its wrapper: what is decided once, and how one call becomes a key and the options of a fetch. */
-export class CachedFunction {
+export class CachedFunction implements Called {
   /** The function that was wrapped. */
   readonly fn: AnyFunction;
   readonly #terms: Terms;
@@ -35,6 +36,7 @@ export class CachedFunction {
   /** The backend of the last call, on which this function is known to hold its name. */
   #backend: Backend | undefined;
   #holder: Holder | undefined;
+  #warnedOfChange = false;
 
   /** Throws a TypeError for what is wrong whatever the call: no name, no groups on the given backend, a name that is taken. */
   constructor(fn: AnyFunction, terms: Terms, place?: Place) {
@@ -61,16 +63,52 @@ export class CachedFunction {
   #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
     try {
       const backend = this.#ready(owner);
-      const key = this.#key(owner, args);
-      if (this.#place !== undefined) {
-        if (isPrototype(self)) throw this.#noReceiver();
-        this.#meet(key, owner);
-      }
-      const options = this.#fetchOptions(verb === "call" ? this.#fixed : this.#forced, owner, args);
+      const fixed = verb === "call" ? this.#fixed : this.#forced;
+      const text = this.#terms.key === undefined
+        ? primitivesText(args)
+        : isObject(owner) || args.some(isObject)
+        ? undefined
+        : this.#optionText(owner, args);
+      if (text === undefined || hasIdentity(owner)) return this.#fetchObjects(backend, fixed, self, args, owner);
+      const key = this.#keyAround(owner, text);
+      this.#checkReceiver(self, key, owner);
+      const options = this.#variable ? this.#fetchOptions(fixed, owner, () => args) : fixed;
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** The same for a call that objects belong to, which may change meanwhile. */
+  #fetchObjects(
+    backend: Backend,
+    fixed: FetchOptions,
+    self: unknown,
+    args: Arguments,
+    owner: unknown,
+  ): Promise<unknown> {
+    let text: string, signals: readonly AbortSignal[], from: CutFrom;
+    if (this.#terms.key !== undefined) {
+      [text, signals, from] = [this.#optionText(owner, args), withoutSignals(args).signals, "the option key"];
+    } else {
+      const keyed = keyedArguments(args);
+      ({ text, signals } = keyed);
+      from = keyed.identified || hasIdentity(owner) ? "data and identities" : "data";
+    }
+    const key = this.#keyAround(owner, text);
+    this.#checkReceiver(self, key, owner);
+    const call = new ObjectCall(this, self, owner, args, signals, key, from);
+    const options = this.#objectOptions(fixed, owner, call, signals, from);
+    const answer = backend.fetch(key, (signal) => call.compute(signal), options);
+    // Nothing but `fetch` has run since the key was cut.
+    call.take();
+    return answer;
+  }
+
+  /** What identifies a call has changed before its function had ended. */
+  changed(): void {
+    if (!this.#warnedOfChange) warnChanged(this.#name!);
+    this.#warnedOfChange = true;
   }
 
   /** The verbs for a receiver; `self` is `undefined` where none is known. */
@@ -85,16 +123,16 @@ export class CachedFunction {
       return backend;
     };
     return {
-      invalidate: (...args) => attempt(() => before().delete(this.#key(owner(), args))),
+      invalidate: (...args) => attempt(() => before().delete(this.keyOf(owner(), args))),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
-      peek: (...args) => attempt(() => before().get(this.#key(owner(), args), { group: this.#group(owner(), args) })),
+      peek: (...args) => attempt(() => before().get(this.keyOf(owner(), args), { group: this.#group(owner(), args) })),
       set: (args, value) =>
         attempt(() => {
           if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
           const backend = before();
-          return backend.set(this.#key(owner(), args), value, this.#entryOptions(owner(), args));
+          return backend.set(this.keyOf(owner(), args), value, this.#entryOptions(owner(), args));
         }),
-      key: (...args) => before().key(this.#key(owner(), args)),
+      key: (...args) => before().key(this.keyOf(owner(), args)),
       on: (receiver) => bound(this, receiver),
     };
   }
@@ -187,11 +225,19 @@ export class CachedFunction {
 
   // ──────────────── one call ────────────────
 
-  #key(owner: unknown, args: Arguments): string {
-    const { key } = this.#terms;
-    const text = key === undefined
-      ? argumentsText(args)
-      : argumentText(this.#ask(key, owner, args), "what `key` returns");
+  /** The key of a call. */
+  keyOf(owner: unknown, args: Arguments): string {
+    return this.#keyAround(
+      owner,
+      this.#terms.key === undefined ? argumentsText(args) : this.#optionText(owner, args),
+    );
+  }
+
+  #optionText(owner: unknown, args: Arguments): string {
+    return argumentText(this.#ask(this.#terms.key!, owner, args), "what `key` returns");
+  }
+
+  #keyAround(owner: unknown, text: string): string {
     if (!hasIdentity(owner)) {
       if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
       return `${this.#head}${text})`;
@@ -252,20 +298,53 @@ export class CachedFunction {
     };
   }
 
-  #fetchOptions(fixed: FetchOptions, owner: unknown, args: Arguments): FetchOptions {
-    if (!this.#variable) return fixed;
+  /** `argsOf`: the arguments as they were, asked when the result is there. */
+  #fetchOptions(fixed: FetchOptions, owner: unknown, argsOf: () => Arguments): FetchOptions {
     const { when, ttl } = this.#terms;
     // Written out: spreads cost more than all of the rest.
     return {
-      ttl: typeof ttl === "function" ? (result) => ttl(result, ...args) : ttl,
+      ttl: typeof ttl === "function" ? (result) => ttl(result, ...argsOf()) : fixed.ttl,
       stale: fixed.stale,
-      group: this.#group(owner, args),
-      when: when === undefined ? undefined : (result) => when(result, ...args),
+      group: this.#group(owner, argsOf()),
+      when: when && ((result) => when(result, ...argsOf())),
       timeout: fixed.timeout,
       mintDelay: fixed.mintDelay,
       force: fixed.force,
       name: fixed.name,
+      signal: undefined,
+      inputs: undefined,
     };
+  }
+
+  #objectOptions(
+    fixed: FetchOptions,
+    owner: unknown,
+    call: ObjectCall,
+    signals: readonly AbortSignal[],
+    from: CutFrom,
+  ): FetchOptions {
+    const { ttl, stale, group, when, timeout, mintDelay, force, name } = this.#variable
+      ? this.#fetchOptions(fixed, owner, () => call.args)
+      : fixed;
+    return {
+      ttl,
+      stale,
+      group,
+      // A backend that knows no inputs is not to keep what has changed either.
+      when: from === "data" ? when : (result) => call.areCurrent() && (when ?? keepsByDefault)(result),
+      timeout,
+      mintDelay,
+      force,
+      name,
+      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
+      inputs: call,
+    };
+  }
+
+  #checkReceiver(self: unknown, key: string, owner: unknown): void {
+    if (this.#place === undefined) return;
+    if (isPrototype(self)) throw this.#noReceiver();
+    this.#meet(key, owner);
   }
 
   /** Instances whose identity is not in the key share results, which may surprise. */
@@ -355,6 +434,9 @@ export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): obj
 
 /** A class, or the prototype of one. */
 export const isHome = (at: unknown): boolean => typeof at === "function" || isPrototype(at);
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null || typeof value === "function";
 
 /** Methods that return a promise never throw. */
 function attempt<T>(work: () => Promise<T>): Promise<T> {
