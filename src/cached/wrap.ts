@@ -2,7 +2,7 @@ import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/bac
 import { keepsByDefault } from "../backend/terms.ts";
 import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
-import { withoutSignals } from "../key/signals.ts";
+import { signalsIn } from "../key/signals.ts";
 import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
 import { defaultBackend } from "./configure.ts";
 import { claim, type Holder, sourceOf } from "./names.ts";
@@ -69,8 +69,10 @@ export class CachedFunction implements Called {
         : isObject(owner) || args.some(isObject)
         ? undefined
         : this.#optionText(owner, args);
-      if (text === undefined || hasIdentity(owner)) return this.#fetchObjects(backend, fixed, self, args, owner);
-      const key = this.#keyAround(owner, text);
+      if (text === undefined || isObject(owner) && hasIdentity(owner)) {
+        return this.#fetchObjects(backend, fixed, self, args, owner);
+      }
+      const key = this.#keyOfNobody(owner, text);
       this.#checkReceiver(self, key, owner);
       const options = this.#variable ? this.#fetchOptions(fixed, owner, () => args) : fixed;
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
@@ -89,7 +91,7 @@ export class CachedFunction implements Called {
   ): Promise<unknown> {
     let text: string, signals: readonly AbortSignal[], from: CutFrom;
     if (this.#terms.key !== undefined) {
-      [text, signals, from] = [this.#optionText(owner, args), withoutSignals(args).signals, "the option key"];
+      [text, signals, from] = [this.#optionText(owner, args), signalsIn(args), "the option key"];
     } else {
       const keyed = keyedArguments(args);
       ({ text, signals } = keyed);
@@ -238,13 +240,16 @@ export class CachedFunction implements Called {
   }
 
   #keyAround(owner: unknown, text: string): string {
-    if (!hasIdentity(owner)) {
-      if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
-      return `${this.#head}${text})`;
-    }
+    if (!hasIdentity(owner)) return this.#keyOfNobody(owner, text);
     if (isPrototype(owner)) throw this.#noReceiver();
     const identity = identityText(owner, "`this`");
     return `${identity.text}.${this.#headOn(identity.className)}${text})`;
+  }
+
+  /** The key where nobody stands in it. */
+  #keyOfNobody(owner: unknown, text: string): string {
+    if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
+    return `${this.#head}${text})`;
   }
 
   /** `offers(` for `City.offers` on a City, and whatever is declared elsewhere in full; the name it amounts to is taken, too. */
