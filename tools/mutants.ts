@@ -142,8 +142,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "rule 9,",
     patches: [[
       FILL,
-      'if (computed.kind === "value") await finish.call',
-      'this.#parts.flights.close(nonce);\n      if (computed.kind === "value") await finish.call',
+      'if (computed.kind === "value" && isShared(call)) {\n        await finish.call',
+      'this.#parts.flights.close(nonce);\n      if (computed.kind === "value" && isShared(call)) {\n        await finish.call',
     ]],
   },
   {
@@ -283,8 +283,8 @@ export const MUTANTS: readonly Mutant[] = [
       ],
       [
         FILL,
-        'const computed = await flight.run(call.compute);\n      if (computed.kind === "value") await finish',
-        'const computed = await early;\n      if (computed.kind === "value") await finish',
+        'const computed = await flight.run(call.compute);\n      if (computed.kind === "value" && isShared(call)) {',
+        'const computed = await early;\n      if (computed.kind === "value" && isShared(call)) {',
       ],
     ],
   },

@@ -211,8 +211,11 @@ export class GroupBackend implements Backend {
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
     const { seat, leads } = this.#boardAlone(call, keep);
-    const end = await seated(call, seat, seat.end);
-    // What came of it was for another caller alone.
+    return await this.#answerAlone(call, await seated(call, seat, seat.end), leads);
+  }
+
+  /** A computation without a lease has ended; what came of it may be another caller's alone. */
+  async #answerAlone(call: Call, end: End, leads: boolean): Promise<unknown> {
     if (end.kind === "dissolved") return landed(call, await this.#fills.unkept(call), "miss");
     return landed(call, end, leads ? "miss" : "wait");
   }
@@ -241,7 +244,7 @@ export class GroupBackend implements Backend {
       return end;
     });
     this.#fills.behind(forgotten);
-    return landed(call, await seated(call, seat, forgotten), leads ? "miss" : "wait");
+    return await this.#answerAlone(call, await seated(call, seat, forgotten), leads);
   }
 
   // ──────────────── the user's own verbs ────────────────
