@@ -33,6 +33,8 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
 export interface Backend extends AsyncDisposable {
   /** false: `group` is refused in every verb, so `cached` can say so when a function is wrapped. Absent: groups work. */
   readonly groups?: false | undefined;
+  /** true: a function that is wrapped later under a name takes it over from the older one. Absent: that is a TypeError. */
+  readonly redefine?: boolean | undefined;
   /**
    * The value kept under `key`, or else what `compute` returns, kept. The signal given to `compute` fires when every
    * caller that waited for it has aborted.

@@ -83,6 +83,11 @@ export class GroupBackend implements Backend {
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
+  /** The option `redefine`. */
+  get redefine(): boolean {
+    return this.#settings.redefine;
+  }
+
   /** How many calls of `fetch` (and so of cached functions) had which outcome. */
   get stats(): Readonly<Record<Outcome, number>> {
     return this.#events.stats;

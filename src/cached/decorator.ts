@@ -3,7 +3,8 @@
  */
 import type { Terms } from "./options.ts";
 import type { AnyFunction, Cached } from "./types.ts";
-import { bound, CachedFunction, cachedFunctionOf, homeOf, isHome, wrapperOf } from "./wrap.ts";
+import { isHome } from "./receiver.ts";
+import { bound, CachedFunction, cachedFunctionOf, homeOf, wrapperOf } from "./wrap.ts";
 
 /** What a TC39 decorator is told, of which a wrong one may hold anything. */
 type Context = ClassMethodDecoratorContext;

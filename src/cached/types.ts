@@ -42,6 +42,11 @@ export interface CallOptions<A extends any[] = any[], R = unknown, T = any> {
   mintDelay?: Duration | undefined;
   /** Where results are kept. Default: the one given to `configure()`, looked up at each call. */
   backend?: Backend | undefined;
+  /**
+   * true: wrapping functions of one source again under this name is meant, and so are instances that share results.
+   * Default: false, and one warning that they share; of two classes of one name the second one's results are not kept.
+   */
+  shared?: boolean | undefined;
 }
 
 /** The options of `cached(fn, options)`: those of a call, typed by the function. */

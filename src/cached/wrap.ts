@@ -1,8 +1,11 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
 import { argumentsText, argumentText, hasIdentity, identityText } from "../key/arguments.ts";
-import { defaultBackend } from "./configure.ts";
-import { claim, type Holder, sourceOf } from "./names.ts";
+import { defaultBackend, knownDefault } from "./configure.ts";
+import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
+import { type Holder, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
+import { isHome, isPrototype, nameOfHome } from "./receiver.ts";
+import { sourceOf } from "./source.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 
 /** Where a decorated method stands. */
@@ -25,16 +28,13 @@ export class CachedFunction {
   readonly #place: Place | undefined;
   #home: object | undefined;
   #name: string | undefined;
-  /** The key up to the arguments; for receivers with an identity, from their text on, by their class. */
-  #head = "";
-  readonly #heads = new Map<string, string>();
-  /** The options of a fetch, and of one that computes in any case, as far as no call changes them. */
-  #fixed: FetchOptions = {};
-  #forced: FetchOptions = {};
-  readonly #variable: boolean;
-  /** The backend of the last call, on which this function is known to hold its name. */
+  /** Who was wrapped later has the larger one. */
+  readonly #order: number;
+  /** How it stands in keys, on the backend of the last call, where it is known to hold its name. */
+  #heads: Heads | undefined;
   #backend: Backend | undefined;
   #holder: Holder | undefined;
+  readonly #variable: boolean;
 
   /** Throws a TypeError for what is wrong whatever the call: no name, no groups on the given backend, a name that is taken. */
   constructor(fn: AnyFunction, terms: Terms, place?: Place) {
@@ -42,12 +42,11 @@ export class CachedFunction {
     this.#terms = terms;
     this.#place = place;
     this.#name = terms.name ?? (place === undefined ? functionName(fn) : undefined);
+    this.#order = numberOf(this);
     const { ttl, when, group, backend } = terms;
     this.#variable = typeof ttl === "function" || when !== undefined || typeof group === "function";
-    if (backend !== undefined) {
-      this.#assertGroups(backend);
-      if (this.#name !== undefined) this.#hold(backend);
-    }
+    if (backend !== undefined) this.#assertGroups(backend);
+    this.#claimEarly();
   }
 
   // ──────────────── the call and its verbs ────────────────
@@ -61,13 +60,13 @@ export class CachedFunction {
   #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
     try {
       const backend = this.#ready(owner);
-      const key = this.#key(owner, args);
-      if (this.#place !== undefined) {
-        if (isPrototype(self)) throw this.#noReceiver();
-        this.#meet(key, owner);
-      }
-      const options = this.#fetchOptions(verb === "call" ? this.#fixed : this.#forced, owner, args);
-      return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
+      if (this.#place !== undefined && isPrototype(self)) throw this.#noReceiver();
+      const { head, key } = this.#asked(owner, args);
+      const compute = () => this.fn.apply(self, args as unknown[]);
+      if (head.keepsNothing) return backend.fetch(key, compute, head.unkept);
+      if (this.#place !== undefined) this.#meet(key, owner);
+      const options = this.#fetchOptions(verb === "call" ? head.fixed : head.forced, owner, args);
+      return backend.fetch(key, compute, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -76,25 +75,40 @@ export class CachedFunction {
   /** The verbs for a receiver; `self` is `undefined` where none is known. */
   verbs(self: unknown): Omit<CachedVerbs<AnyFunction>, "original"> {
     const place = this.#place;
-    // The verbs of a static need no receiver, since its class is one; a prototype is not the one whose state is meant.
-    const owner = () => self === undefined && place?.isStatic ? this.#home : isPrototype(self) ? undefined : self;
+    // The verbs of a static need no receiver, since its class is one.
+    const owner = () => self === undefined && place?.isStatic ? this.#home : self;
     const before = () => {
       const backend = this.#ready(self);
-      // Calls on objects with an identity have it in their keys: without a receiver a verb would mean another key.
-      if (place === undefined && self === undefined && this.#heads.size > 0) throw this.#noReceiver();
+      // Calls on objects whose identity or class is in their keys: without a receiver a verb would mean another key.
+      const isElsewhere = place === undefined ? this.#heads!.identifies : this.#home === undefined;
+      if (self === undefined && isElsewhere) throw this.#noReceiver();
       return backend;
     };
+    const asked = (args: Arguments) => ({ backend: before(), ...this.#asked(owner(), args) });
     return {
-      invalidate: (...args) => attempt(() => before().delete(this.#key(owner(), args))),
+      invalidate: (...args) =>
+        attempt(() => {
+          const { backend, key } = asked(args);
+          return backend.delete(key);
+        }),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
-      peek: (...args) => attempt(() => before().get(this.#key(owner(), args), { group: this.#group(owner(), args) })),
+      peek: (...args) =>
+        attempt(() => {
+          const { backend, head, key } = asked(args);
+          const group = this.#group(owner(), args);
+          return head.keepsNothing ? Promise.resolve(undefined) : backend.get(key, { group });
+        }),
       set: (args, value) =>
         attempt(() => {
           if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
-          const backend = before();
-          return backend.set(this.#key(owner(), args), value, this.#entryOptions(owner(), args));
+          const { backend, head, key } = asked(args);
+          const options = this.#entryOptions(owner(), args);
+          return head.keepsNothing ? Promise.resolve() : backend.set(key, value, options);
         }),
-      key: (...args) => before().key(this.#key(owner(), args)),
+      key: (...args) => {
+        const { backend, key } = asked(args);
+        return backend.key(key);
+      },
       on: (receiver) => bound(this, receiver),
     };
   }
@@ -103,13 +117,17 @@ export class CachedFunction {
 
   /** The class (of a static) or prototype this method stands on. The first one told counts. */
   stand(home: object | undefined): void {
-    this.#home ??= home;
+    if (this.#home !== undefined || home === undefined) return;
+    this.#home = home;
+    // Keys of receivers of that class are others now.
+    this.#backend = undefined;
   }
 
-  /** A check at wrap time, where a class is known that early: is the name free on the given backend? */
+  /** A check at wrap time, where a class is known that early: is the name free? */
   checkName(): void {
-    const named = this.#home !== undefined && classNameOf(this.#home) !== undefined;
-    if (named && this.#terms.backend !== undefined) this.#ready(this.#home);
+    if (this.#home === undefined || nameOfHome(this.#home) === undefined) return;
+    this.#name ??= this.#methodName();
+    this.#claimEarly();
   }
 
   /** Where it stands; `undefined` for a function. */
@@ -124,15 +142,30 @@ export class CachedFunction {
 
   // ──────────────── name and backend ────────────────
 
+  /** Takes the name where the backend is known, or the default one that is still to come: a second source is told now. */
+  #claimEarly(): void {
+    if (this.#name === undefined) return;
+    this.#holder = claimName(this.#subject(), this.#terms.backend ?? knownDefault(), this.#holder);
+  }
+
   /** The backend of this call, on which the name is held. */
   #ready(self: unknown): Backend {
     const backend = this.#terms.backend ?? defaultBackend();
-    if (backend !== this.#backend) {
+    if (backend !== this.#backend || this.#holder!.forgotten !== undefined) {
       this.#assertGroups(backend);
-      this.#name ??= this.#methodName(self);
-      this.#hold(backend);
+      if (this.#place !== undefined) this.stand(homeOf(self, this.#place, this.fn));
+      this.#name ??= this.#methodName();
+      this.#heads = new Heads(this.#subject(), backend, this.#holder);
+      this.#holder = this.#heads.holder;
+      this.#backend = backend;
     }
     return backend;
+  }
+
+  #subject(): Subject {
+    const place = this.#place;
+    const kind = place === undefined ? "function" : place.isStatic ? "static" : "method";
+    return { fn: this.fn, terms: this.#terms, kind, name: this.#name!, home: this.#home, order: this.#order };
   }
 
   #assertGroups(backend: Backend): void {
@@ -141,35 +174,9 @@ export class CachedFunction {
     }
   }
 
-  #hold(backend: Backend): void {
-    const name = this.#name!;
-    this.#holder = this.#claim(backend, name);
-    this.#backend = backend;
-    this.#head = `${escapedName(name)}(`;
-    this.#heads.clear();
-    const { ttl, stale, group, timeout, mintDelay } = this.#terms;
-    this.#fixed = {
-      ttl: typeof ttl === "function" ? undefined : ttl,
-      stale,
-      group: typeof group === "function" ? undefined : group,
-      when: undefined,
-      timeout,
-      mintDelay,
-      force: undefined,
-      name,
-    };
-    this.#forced = { ...this.#fixed, force: true };
-  }
-
-  #claim(backend: Backend, name: string): Holder {
-    const { key, name: given } = this.#terms;
-    return claim(backend, name, this.fn, key !== undefined ? "by key" : given !== undefined ? "by name" : "not at all");
-  }
-
   /** `Class.method`. A process that never called the method may find its class by the receiver. */
-  #methodName(self: unknown): string {
+  #methodName(): string {
     const { property } = this.#place!;
-    if (this.#home === undefined) this.stand(homeOf(self, this.#place!, this.fn));
     const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
     if (this.#home === undefined) {
       const form = handleOf("Class.prototype", method);
@@ -178,7 +185,7 @@ export class CachedFunction {
           `use ${form}, put @cached outermost, or pass the option \`name\``,
       );
     }
-    const className = classNameOf(this.#home);
+    const className = nameOfHome(this.#home);
     if (className === undefined) {
       throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
     }
@@ -187,35 +194,32 @@ export class CachedFunction {
 
   // ──────────────── one call ────────────────
 
-  #key(owner: unknown, args: Arguments): string {
+  /** The key of a call, and how calls for receivers of that class are kept. */
+  #asked(owner: unknown, args: Arguments): { readonly head: Head; readonly key: string } {
+    const heads = this.#heads!;
+    if (!hasIdentity(owner)) {
+      const head = heads.of(owner);
+      const isNobody = owner === undefined || heads.identifies && isPrototype(owner);
+      if (isNobody && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
+      return { head, key: this.#key(head, owner, args) };
+    }
+    if (isPrototype(owner)) throw this.#noReceiver();
+    const identity = identityText(owner, "`this`");
+    const head = heads.identified(owner, identity.className);
+    return { head, key: `${identity.text}.${this.#key(head, owner, args)}` };
+  }
+
+  #key(head: Head, owner: unknown, args: Arguments): string {
     const { key } = this.#terms;
     const text = key === undefined
       ? argumentsText(args)
       : argumentText(this.#ask(key, owner, args), "what `key` returns");
-    if (!hasIdentity(owner)) {
-      if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
-      return `${this.#head}${text})`;
-    }
-    if (isPrototype(owner)) throw this.#noReceiver();
-    const identity = identityText(owner, "`this`");
-    return `${identity.text}.${this.#headOn(identity.className)}${text})`;
-  }
-
-  /** `offers(` for `City.offers` on a City, and whatever is declared elsewhere in full; the name it amounts to is taken, too. */
-  #headOn(className: string): string {
-    let head = this.#heads.get(className);
-    if (head === undefined) {
-      const name = this.#name!;
-      const rest = name.startsWith(`${className}.`) ? name.slice(className.length + 1) : name;
-      this.#claim(this.#backend!, `${className}.${rest}`);
-      this.#heads.set(className, head = `${escapedName(rest)}(`);
-    }
-    return head;
+    return `${head.text}${text})`;
   }
 
   /** Do the instances of its class stand in the key? So its class says, or those that were seen. */
   #identifies(): boolean {
-    return hasIdentity(this.#home) || this.#heads.size > 0;
+    return hasIdentity(this.#home) || this.#heads!.identifies;
   }
 
   #noReceiver(cause?: unknown): TypeError {
@@ -230,10 +234,12 @@ export class CachedFunction {
 
   /** A function of the options that reads `this` where there is none fails with a word on what to do. */
   #ask<T>(question: (this: unknown, ...args: unknown[]) => T, owner: unknown, args: Arguments): T {
+    // A prototype is not the one whose state is meant.
+    const self = this.#place !== undefined && isPrototype(owner) ? undefined : owner;
     try {
-      return question.apply(owner, args as unknown[]);
+      return question.apply(self, args as unknown[]);
     } catch (error) {
-      const lacksThis = owner === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
+      const lacksThis = self === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
       throw lacksThis ? this.#noReceiver(error) : error;
     }
   }
@@ -270,10 +276,8 @@ export class CachedFunction {
 
   /** Instances whose identity is not in the key share results, which may surprise. */
   #meet(key: string, owner: unknown): void {
-    if (this.#terms.key !== undefined || owner === undefined || owner === null) return;
-    // Of a static, the receivers are classes: one that inherits it is another one.
-    if (typeof owner !== (this.#place!.isStatic ? "function" : "object") || hasIdentity(owner)) return;
-    this.#holder!.meet(key, owner as object);
+    if (owner === undefined || owner === null || sharesOf(this.#terms) || hasIdentity(owner)) return;
+    this.#holder!.meet(this.#name!, key, owner);
   }
 }
 
@@ -320,21 +324,7 @@ function functionName(fn: AnyFunction): string {
   throw new TypeError("Cannot name this function: it is anonymous; pass the option `name`");
 }
 
-function classNameOf(home: object): string | undefined {
-  const { name } = (typeof home === "function" ? home : home.constructor ?? {}) as { name?: unknown };
-  return typeof name === "string" && name !== "" ? name : undefined;
-}
-
 const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
-
-/** The backend escapes `%` once more, and everything else. */
-const escapedName = (name: string): string =>
-  name.replace(/[():%]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
-/** The prototype of a class has its verbs, but stands for no instance. */
-const isPrototype = (self: unknown): boolean =>
-  typeof self === "object" && self !== null && Object.hasOwn(self, "constructor") &&
-  (self.constructor as { prototype?: unknown } | undefined)?.prototype === self;
 
 /**
  * Where, from a receiver on, this method stands: the own property that holds its wrapper. A decorator above ours may
@@ -352,9 +342,6 @@ export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): obj
   }
   return others.length === 1 ? others[0] : undefined;
 }
-
-/** A class, or the prototype of one. */
-export const isHome = (at: unknown): boolean => typeof at === "function" || isPrototype(at);
 
 /** Methods that return a promise never throw. */
 function attempt<T>(work: () => Promise<T>): Promise<T> {

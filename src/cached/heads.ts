@@ -1,0 +1,212 @@
+/**
+ * How a cached function stands in keys on one backend, for the receivers of each class: `Repo.find(` for the class that
+ * declares it, `Repo.find<Users>(` for one that inherits it, so that two of them never share a result.
+ */
+import type { Backend, FetchOptions } from "../backend/backend.ts";
+import { type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
+import type { Terms } from "./options.ts";
+import { classOfKind, functionOf, kindOf } from "./receiver.ts";
+import { isMinified } from "./source.ts";
+import type { AnyFunction } from "./types.ts";
+
+/** A cached function whose name is known. */
+export interface Subject {
+  readonly fn: AnyFunction;
+  readonly terms: Terms;
+  /** Of a function's receivers only an identity counts: no class declares it. */
+  readonly kind: "function" | "method" | "static";
+  readonly name: string;
+  /** The class (of a static) or prototype that declares a method; `undefined`: nobody can tell. */
+  readonly home: object | undefined;
+  /** Who was wrapped later has the larger one. */
+  readonly order: number;
+}
+
+/** What holds the class of receivers for a function. */
+interface ClassHeld {
+  readonly holder: Holder;
+  readonly order: number;
+  /** Another class of the same name came first. */
+  readonly isSecond: boolean;
+}
+
+/** How calls for the receivers of one class are kept. */
+export class Head {
+  /** The key up to the arguments; of receivers with an identity, from behind their text on. */
+  readonly text: string;
+  /** The options of a fetch, and of one that computes in any case, as far as no call changes them. */
+  readonly fixed: FetchOptions;
+  readonly forced: FetchOptions;
+  /** Absent where classes need not be told apart. */
+  readonly ofClass: ClassHeld | undefined;
+  readonly #holder: Holder;
+  readonly #order: number;
+
+  constructor(text: string, fixed: FetchOptions, holder: Holder, order: number, ofClass: ClassHeld | undefined) {
+    this.text = text;
+    this.fixed = fixed;
+    this.forced = { ...fixed, force: true };
+    this.ofClass = ofClass;
+    this.#holder = holder;
+    this.#order = order;
+  }
+
+  /** A newer definition has taken the name over, or another class had it first: calls compute, and that is all. */
+  get keepsNothing(): boolean {
+    const { ofClass } = this;
+    return this.#holder.newest > this.#order ||
+      ofClass !== undefined && (ofClass.isSecond || ofClass.holder.newest > ofClass.order);
+  }
+
+  /** Must its names be claimed again? */
+  get isForgotten(): boolean {
+    return this.ofClass?.holder.forgotten !== undefined || this.#holder.forgotten !== undefined;
+  }
+
+  /** The options of a fetch that keeps nothing, on any backend. */
+  get unkept(): FetchOptions {
+    const { timeout, mintDelay, name } = this.fixed;
+    return { ttl: 0, when: () => false, force: true, timeout, mintDelay, name };
+  }
+}
+
+/** The heads of one function on one backend. */
+export class Heads {
+  readonly #subject: Subject;
+  readonly #names: Names;
+  readonly #redefine: boolean;
+  /** The function's name as it stands in keys. */
+  readonly #id: string;
+  readonly #holder: Holder;
+  #own: Head | undefined;
+  /** By what the receivers of one class have in common. */
+  readonly #others = new WeakMap<object, Head>();
+  #identified: WeakMap<object, Head> | undefined;
+
+  /** Throws a TypeError if another function has the name. `before`: what held it for this function. */
+  constructor(subject: Subject, backend: Backend, before: Holder | undefined) {
+    this.#subject = subject;
+    this.#names = namesOn(backend);
+    this.#redefine = backend.redefine === true;
+    this.#id = escapedName(subject.name);
+    this.#holder = claimName(subject, backend, before);
+  }
+
+  /** Who holds the function's name. */
+  get holder(): Holder {
+    return this.#holder;
+  }
+
+  /** Have receivers with an identity been seen? */
+  get identifies(): boolean {
+    return this.#identified !== undefined;
+  }
+
+  /** For calls without a receiver, and for the class that declares the method. */
+  get own(): Head {
+    if (this.#own !== undefined && !this.#own.isForgotten) return this.#own;
+    const { home } = this.#subject;
+    const ofClass = home === undefined ? undefined : this.#claimClass(home, "", this.#subject.name, this.#own);
+    return this.#own = this.#made(`${this.#id}(`, this.#holder, ofClass);
+  }
+
+  /** For a receiver without an identity. Throws a TypeError for one whose class has no name. */
+  of(self: unknown): Head {
+    const { kind, home, name, terms } = this.#subject;
+    if (kind === "function" || self === undefined || self === null) return this.own;
+    const its = kindOf(self, kind === "static");
+    if (its === home) return this.own;
+    const known = this.#others.get(its ?? NO_PROTOTYPE);
+    if (known !== undefined && !known.isForgotten) return known;
+    const receiver = classOfKind(its, kind === "static");
+    let head: Head;
+    if (receiver.home === home && home !== undefined) head = this.own;
+    else {
+      if (receiver.name === undefined && !sharesOf(terms)) {
+        throw new TypeError(
+          `Cannot make a key of ${JSON.stringify(name)}: the class of its receiver has no name, so its results would ` +
+            "be those of all such classes; give the class a name, or pass the option `key`",
+        );
+      }
+      const className = receiver.name ?? "";
+      const shown = `${name} of ${className}`;
+      const ofClass = receiver.home && this.#claimClass(receiver.home, escapedName(className), shown, known);
+      head = this.#made(`${this.#id}<${escapedName(className)}>(`, this.#holder, ofClass, className);
+    }
+    this.#others.set(its ?? NO_PROTOTYPE, head);
+    return head;
+  }
+
+  /**
+   * For a receiver with an identity, whose text has its class already: `offers(` for `City.offers` of a City, and in full
+   * what another class declares. The name it amounts to is taken, too.
+   */
+  identified(self: object, className: string): Head {
+    const its = kindOf(self, this.#subject.kind === "static") ?? NO_PROTOTYPE;
+    const known = this.#identified?.get(its);
+    if (known !== undefined && !known.isForgotten) return known;
+    const { name, kind } = this.#subject;
+    const rest = name.startsWith(`${className}.`) ? name.slice(className.length + 1) : name;
+    const whole = `${className}.${rest}`;
+    const { holder } = this.#names.claim(
+      { ...claimOf(this.#subject, whole), kind: "method" },
+      this.#redefine,
+      known === undefined ? undefined : this.#holder,
+    );
+    const { home } = classOfKind(kindOf(self, kind === "static"), kind === "static");
+    const ofClass = home && this.#claimClass(home, `${escapedName(className)}()`, whole, known);
+    const head = this.#made(`${escapedName(rest)}(`, holder, ofClass, className);
+    (this.#identified ??= new WeakMap()).set(its, head);
+    return head;
+  }
+
+  /** Two classes of one name must not share: the second one's results are not kept. */
+  #claimClass(home: object, className: string, shown: string, before: Head | undefined): ClassHeld | undefined {
+    const { kind, terms } = this.#subject;
+    const what = functionOf(home);
+    // Plain objects are told apart by nothing, and each realm has an Object of its own.
+    if (sharesOf(terms) || what === undefined || Object.getPrototypeOf(home) === null && kind !== "static") return;
+    const order = numberOf(what);
+    const id = `${this.#id}<${className}>`;
+    const claim: Claim = { id, name: shown, kind: "class", what, order, shares: false };
+    const { holder, shares } = this.#names.claim(claim, this.#redefine, before?.ofClass?.holder);
+    return { holder, order, isSecond: !shares };
+  }
+
+  #made(text: string, holder: Holder, ofClass: ClassHeld | undefined, _className?: string): Head {
+    const { terms, name, order } = this.#subject;
+    const { ttl, stale, group, timeout, mintDelay } = terms;
+    const fixed: FetchOptions = {
+      ttl: typeof ttl === "function" ? undefined : ttl,
+      stale,
+      group: typeof group === "function" ? undefined : group,
+      when: undefined,
+      timeout,
+      mintDelay,
+      force: undefined,
+      name,
+    };
+    return new Head(text, fixed, holder, order, ofClass);
+  }
+}
+
+const NO_PROTOTYPE = {};
+
+/** Takes the name of a function; `undefined`: on the default backend that is still to come. */
+export function claimName(subject: Subject, backend: Backend | undefined, before?: Holder): Holder {
+  return namesOn(backend).claim(claimOf(subject, subject.name), backend?.redefine === true, before).holder;
+}
+
+function claimOf({ fn, terms, kind, order }: Subject, name: string): Claim {
+  const id = escapedName(name);
+  return { id, name, kind: kind === "function" ? kind : "method", what: fn, order, shares: sharesOf(terms) };
+}
+
+/** Has the user said that all of one source share? */
+export const sharesOf = ({ key, shared }: Terms): boolean => key !== undefined || shared;
+
+/** The backend escapes `%` once more, and everything else. */
+const escapedName = (name: string): string =>
+  name.replace(/[():<>%]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+void isMinified;
