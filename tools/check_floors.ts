@@ -14,7 +14,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/duration.ts",
     "src/errors.ts",
     "src/listeners.ts",
-    "src/md5.ts",
+    "src/hash.ts",
     "src/random.ts",
     "src/told.ts",
   ],

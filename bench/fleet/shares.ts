@@ -1,6 +1,6 @@
 /** What falls on each server of a ring: its part of the circle, and its part of a Zipf load. */
 
-import { md5 } from "../../src/md5.ts";
+import { md5 } from "../../src/hash.ts";
 import { Ring } from "../../src/memcached/ring.ts";
 import type { Zipf } from "./zipf.ts";
 

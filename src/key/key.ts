@@ -5,16 +5,19 @@
  *   project:%group:name          a group's counter: without the version, an invalidation reaches every release
  *   project:%mint:version:key    the mint lock of an entry
  *
- * Escaped: 0x00-0x20, 0x7f and `%` as `%XX`; a lone surrogate, which UTF-8 would fold into U+FFFD, as `%uXXXX`; in
- * project and version `:` as well. No escape begins with `%g` or `%m`, so no user's key reaches a counter or a lock.
+ * Escaped: 0x00-0x20, 0x7f and `%` as `%XX`; as `%uXXXX` a lone surrogate, which UTF-8 would fold into U+FFFD, and what
+ * makes a text look like another one where it is shown (C1 controls, line and paragraph separators, bidirectional
+ * controls); in project and version `:` as well. No escape begins with `%g` or `%m`, so no user's key reaches a counter
+ * or a lock.
  */
-import { md5Hex } from "../md5.ts";
+import { md5Hex, sha256Hex } from "../hash.ts";
+import { isMisleading } from "../known.ts";
 
 /** Where an entry is kept. */
 export interface StoreKey {
   /** The key as kept in the store. */
   readonly key: string;
-  /** The full key, only where `key` is a truncation of it. */
+  /** What tells the entry from others whose keys are truncated alike: the full key, or above 1 KB its sha-256 in hex. Only where `key` is a truncation. */
   readonly fullKey?: string | undefined;
 }
 
@@ -22,6 +25,8 @@ export interface StoreKey {
 const MAX_BYTES = 250;
 /** "~" and an md5 in hex. */
 const TAIL_BYTES = 33;
+/** A longer full key is kept as its sha-256, so that a large argument does not decide whether a value fits. */
+const LONGEST_KEPT_WHOLE = 1024;
 
 /** The keys of one project and version. */
 export class Keys {
@@ -41,7 +46,8 @@ export class Keys {
     const plain = this.#head + key;
     const full = isPlain(plain, this.#head.length) ? plain : this.#head + escaped(key);
     const kept = bounded(full);
-    return kept === full ? { key: full } : { key: kept, fullKey: full };
+    if (kept === full) return { key: full };
+    return { key: kept, fullKey: full.length > LONGEST_KEPT_WHOLE ? sha256Hex(full) : full };
   }
 
   /** The key of a group's counter. Two groups under one truncated key would share invalidations, and nothing else. */
@@ -53,7 +59,9 @@ export class Keys {
   /** The key of an entry's mint lock. */
   mintLock(entry: StoreKey): string {
     const full = entry.fullKey ?? entry.key;
-    return bounded(`${this.#project}%mint:${full.slice(this.#project.length)}`);
+    // A sha-256 stands without its project, and no key without a colon is a full one.
+    const rest = full.startsWith(this.#project) ? full.slice(this.#project.length) : full;
+    return bounded(`${this.#project}%mint:${rest}`);
   }
 }
 
@@ -66,16 +74,28 @@ function isPlain(text: string, from: number): boolean {
   return true;
 }
 
-const ESCAPED = /[\0-\x20\x7f%]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-
-const escaped = (text: string): string => text.replace(ESCAPED, escape);
-
-const hex = (unit: number, digits: number): string => unit.toString(16).toUpperCase().padStart(digits, "0");
-
-function escape(char: string): string {
-  const unit = char.charCodeAt(0);
-  return unit < 0x80 ? `%${hex(unit, 2)}` : `%u${hex(unit, 4)}`;
+/** In one pass, however much there is to escape. */
+function escaped(text: string): string {
+  let made = "", from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x25 && unit < 0x7f) continue;
+    if (unit >= 0xd800 && unit < 0xdc00 && isLow(text.charCodeAt(i + 1))) {
+      i++; // A pair is one character, and stays.
+      continue;
+    }
+    const digits = unit <= 0x20 || unit === 0x25 || unit === 0x7f ? 2 : unit >= 0xd800 && unit < 0xe000 ? 4 : 0;
+    if (digits === 0 && !isMisleading(unit)) continue;
+    if (from < i) made += text.slice(from, i);
+    made += digits === 2 ? BYTES[unit]! : `%u${unit.toString(16).toUpperCase().padStart(4, "0")}`;
+    from = i + 1;
+  }
+  return from === 0 ? text : made + text.slice(from);
 }
+
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
+
+const BYTES = Array.from({ length: 0x80 }, (_, unit) => `%${unit.toString(16).toUpperCase().padStart(2, "0")}`);
 
 function escapedPart(part: unknown, argument: string): string {
   if (part === undefined) return "";

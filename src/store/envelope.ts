@@ -4,19 +4,27 @@ import { join } from "./join.ts";
 import type { Entry, UnreadableEntry } from "./store.ts";
 
 /*
- *   c1 75 | version u8 | kind u8 | count u16 | key length u32 | freshUntil f64 | staleUntil f64 | generation u64 × count | full key | rest
+ *   c1 75 | version u8 | kind u8 | generations u16 | fields u8 | flags u8 | freshUntil f64 | staleUntil f64
+ *   generation u64, so many | fields, so many: id u8, length u32, that many bytes | rest
  *
- * Big endian; texts are UTF-8; a key length of ffffffff: no full key. The rest is a value as its codec wrote it, or a
- * lease's nonce; a mark has none. The times of what is no value are 0. No text begins with c1, which UTF-8 never uses.
+ * Big endian; texts are UTF-8. The rest is a value as its codec wrote it, or a lease's nonce; a mark has none. The times
+ * of what is no value are 0. No text begins with c1, which UTF-8 never uses.
+ *
+ * A reader passes over a field that it does not know, so that later releases may add some. A field whose id is 128 or
+ * more, or a flag, changes what the entry means: a reader that does not know it cannot read the entry.
  */
 const MAGIC = 0xc175;
 /** Another layout, or another meaning of it, is another version: what an older release cannot read is a miss to it. */
-const VERSION = 1;
+const VERSION = 2;
 const KINDS: readonly Entry["kind"][] = ["value", "lease", "uncacheable"];
-const HEAD_BYTES = 26;
+const HEAD_BYTES = 24;
 const GENERATION_BYTES = 8;
-const NO_KEY = 0xffffffff;
+const FIELD_HEAD_BYTES = 5;
 const MAX_GENERATIONS = 0xffff;
+/** The ids of fields: whose entry it is, what its function looks like, how often a lease was renewed. */
+const FULL_KEY = 1, SOURCE = 2, BEAT = 3;
+/** From here on a field must be understood. */
+const FIRST_CRITICAL = 128;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -25,26 +33,47 @@ const UNREADABLE: UnreadableEntry = Object.freeze({ kind: "unreadable" });
 
 /** An entry's bytes. Throws CacheValueError for what cannot be kept. */
 export function encodeEntry(entry: Entry, codec: Codec): Uint8Array {
-  const { generations, fullKey } = entry;
+  const { generations } = entry;
   if (generations.length > MAX_GENERATIONS) {
     throw new CacheValueError(`Cannot keep an entry of ${generations.length} groups: ${MAX_GENERATIONS} are possible`);
   }
   const head = new Uint8Array(HEAD_BYTES + GENERATION_BYTES * generations.length);
-  const key = fullKey === undefined ? NOTHING : utf8(fullKey, "full key");
+  const fields = fieldsOf(entry);
   const view = new DataView(head.buffer);
   view.setUint16(0, MAGIC);
   view.setUint8(2, VERSION);
   view.setUint8(3, KINDS.indexOf(entry.kind));
   view.setUint16(4, generations.length);
-  view.setUint32(6, fullKey === undefined ? NO_KEY : key.length);
+  view.setUint8(6, fields.length);
   if (entry.kind === "value") {
-    view.setFloat64(10, entry.freshUntil);
-    view.setFloat64(18, entry.staleUntil);
+    view.setFloat64(8, entry.freshUntil);
+    view.setFloat64(16, entry.staleUntil);
   }
   for (let i = 0; i < generations.length; i++) {
     view.setBigUint64(HEAD_BYTES + GENERATION_BYTES * i, generations[i]!);
   }
-  return join([head, key, rest(entry, codec)]);
+  return join([head, ...fields, rest(entry, codec)]);
+}
+
+const NO_FIELDS: readonly Uint8Array[] = [];
+
+function fieldsOf(entry: Entry): readonly Uint8Array[] {
+  const { fullKey, source } = entry, beat = entry.kind === "lease" ? entry.beat : undefined;
+  if (fullKey === undefined && source === undefined && beat === undefined) return NO_FIELDS;
+  const fields: Uint8Array[] = [];
+  if (fullKey !== undefined) fields.push(field(FULL_KEY, utf8(fullKey, "full key")));
+  if (source !== undefined) fields.push(field(SOURCE, utf8(source, "source")));
+  if (beat !== undefined) fields.push(field(BEAT, Uint8Array.of(beat >>> 24, beat >>> 16, beat >>> 8, beat)));
+  return fields;
+}
+
+function field(id: number, bytes: Uint8Array): Uint8Array {
+  const made = new Uint8Array(FIELD_HEAD_BYTES + bytes.length);
+  const view = new DataView(made.buffer);
+  view.setUint8(0, id);
+  view.setUint32(1, bytes.length);
+  made.set(bytes, FIELD_HEAD_BYTES);
+  return made;
 }
 
 function rest(entry: Entry, codec: Codec): Uint8Array {
@@ -69,28 +98,36 @@ export function decodeEntry(bytes: Uint8Array, codec: Codec): Entry | Unreadable
 
 function read(bytes: Uint8Array, codec: Codec): Entry | undefined {
   if (bytes.length < HEAD_BYTES) return undefined;
-  if (bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff) || bytes[2] !== VERSION) return undefined;
+  if (bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff) || bytes[2] !== VERSION || bytes[7] !== 0) {
+    return undefined;
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const kind = KINDS[bytes[3]!];
-  const count = view.getUint16(4);
-  const keyBytes = view.getUint32(6);
-  const keyAt = HEAD_BYTES + GENERATION_BYTES * count;
-  const restAt = keyAt + (keyBytes === NO_KEY ? 0 : keyBytes);
-  if (restAt > bytes.length) return undefined;
-  const fullKey = keyBytes === NO_KEY ? undefined : decoder.decode(bytes.subarray(keyAt, restAt));
+  const fieldsAt = HEAD_BYTES + GENERATION_BYTES * view.getUint16(4);
+  if (fieldsAt > bytes.length) return undefined;
   const generations: bigint[] = [];
-  for (let at = HEAD_BYTES; at < keyAt; at += GENERATION_BYTES) generations.push(view.getBigUint64(at));
-  const rest = bytes.subarray(restAt);
+  for (let at = HEAD_BYTES; at < fieldsAt; at += GENERATION_BYTES) generations.push(view.getBigUint64(at));
+  let fullKey: string | undefined, source: string | undefined, beat: number | undefined, at = fieldsAt;
+  for (let left = bytes[6]!; left > 0; left--) {
+    if (at + FIELD_HEAD_BYTES > bytes.length) return undefined;
+    const id = bytes[at]!, from = at + FIELD_HEAD_BYTES;
+    at = from + view.getUint32(at + 1);
+    if (at > bytes.length || id >= FIRST_CRITICAL) return undefined;
+    if (id === FULL_KEY) fullKey = decoder.decode(bytes.subarray(from, at));
+    else if (id === SOURCE) source = decoder.decode(bytes.subarray(from, at));
+    else if (id === BEAT && at === from + 4) beat = view.getUint32(from);
+  }
+  const rest = bytes.subarray(at);
   switch (kind) {
     case "value": {
-      const freshUntil = view.getFloat64(10), staleUntil = view.getFloat64(18);
+      const freshUntil = view.getFloat64(8), staleUntil = view.getFloat64(16);
       if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return undefined;
-      return { kind, value: decodeWith(codec, rest), freshUntil, staleUntil, fullKey, generations };
+      return { kind, value: decodeWith(codec, rest), freshUntil, staleUntil, fullKey, source, generations };
     }
     case "lease":
-      return { kind, nonce: decoder.decode(rest), fullKey, generations };
+      return { kind, nonce: decoder.decode(rest), beat, fullKey, source, generations };
     case "uncacheable":
-      return rest.length === 0 ? { kind, fullKey, generations } : undefined;
+      return rest.length === 0 ? { kind, fullKey, source, generations } : undefined;
     default:
       return undefined;
   }

@@ -261,9 +261,9 @@ function own(entry: Entry, withValue: boolean): Entry {
 }
 
 function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
-  const { fullKey, generations, freshUntil, staleUntil } = entry;
+  const { fullKey, source, generations, freshUntil, staleUntil } = entry;
   try {
-    return { kind: "value", value: held.give(), freshUntil, staleUntil, fullKey, generations };
+    return { kind: "value", value: held.give(), freshUntil, staleUntil, fullKey, source, generations };
   } catch {
     return UNREADABLE;
   }

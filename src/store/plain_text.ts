@@ -6,7 +6,7 @@ import { assertDepth } from "./walk.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
 
 /*
- *   ["cache-utils 1", id, end, freshUntil, staleUntil, full key | null, form, value, bytes]
+ *   ["cache-utils 2", id, end, freshUntil, staleUntil, full key | null, source | null, form, value, bytes]
  *
  *   json   value is the value             bytes is absent
  *   tree   value is its tree (tree.ts)    bytes are those beside it, as base64
@@ -14,7 +14,7 @@ import { fromTree, jsonOf, toTree } from "./tree.ts";
  *
  * A time that JSON has no number for is text: "Infinity". Another layout has another number behind the name.
  */
-const MAGIC = "cache-utils 1";
+const MAGIC = "cache-utils 2";
 const HEAD = `["${MAGIC}",`;
 
 /** A string of a plain cache, read. */
@@ -28,8 +28,8 @@ export interface PlainText {
 
 /** The string that a value's entry is kept as. Throws CacheValueError for what cannot be kept. */
 export function writeText(id: string, entry: ValueEntry, end: number, codec: Codec | undefined): string {
-  const { freshUntil, staleUntil, fullKey } = entry;
-  const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null];
+  const { freshUntil, staleUntil, fullKey, source } = entry;
+  const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null, source ?? null];
   if (codec !== undefined) return jsonOf([...head, "codec", null, toBase64(encodeWith(codec, entry.value))]);
   const { node, tagged, bytes } = toTree(entry.value);
   return jsonOf(tagged ? [...head, "tree", node, toBase64(join(bytes))] : [...head, "json", node]);
@@ -39,16 +39,17 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
 export function readText(text: string, codec: Codec | undefined): PlainText | undefined {
   if (!text.startsWith(HEAD)) return undefined;
   try {
-    const [, id, end, freshUntil, staleUntil, fullKey, form, value, bytes] = JSON.parse(text);
+    const [, id, end, freshUntil, staleUntil, fullKey, source, form, value, bytes] = JSON.parse(text);
     const times = [end, freshUntil, staleUntil].map(Number) as [number, number, number];
     if (typeof id !== "string" || times.some(Number.isNaN)) return undefined;
-    if (fullKey !== null && typeof fullKey !== "string") return undefined;
+    for (const part of [fullKey, source]) if (part !== null && typeof part !== "string") return undefined;
     const entry: ValueEntry = {
       kind: "value",
       value: valueOf(form, value, bytes, codec),
       freshUntil: times[1],
       staleUntil: times[2],
       fullKey: fullKey ?? undefined,
+      source: source ?? undefined,
       generations: [],
     };
     return { text, id, end: times[0], entry };

@@ -6,8 +6,10 @@ import type { Told } from "../told.ts";
 
 /** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
 export interface Owned {
-  /** The full key, only where the store's key is a truncation of it. */
+  /** The full key, or above 1 KB its sha-256 in hex; only where the store's key is a truncation of it. */
   readonly fullKey?: string | undefined;
+  /** A short hash of the function's source, only where its name was derived: another one may be another function. */
+  readonly source?: string | undefined;
   /** Generation of each group, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
   readonly generations: readonly bigint[];
 }
@@ -30,6 +32,8 @@ export interface LeaseEntry extends Owned {
   readonly kind: "lease";
   /** Who computes. */
   readonly nonce: string;
+  /** How often it was renewed. Absent: never. */
+  readonly beat?: number | undefined;
 }
 
 /** The last result could not be kept: compute without a lease. */

@@ -178,7 +178,7 @@ function nested(levels: number): unknown {
   return value;
 }
 
-const HEAD_BYTES = 26;
+const HEAD_BYTES = 24;
 
 /** What a stranger could put in the place of a whole entry, whose head is `HEAD_BYTES` long. */
 function* garbage(entry: Uint8Array, random: SeededRandom): Generator<readonly [what: string, bytes: Uint8Array]> {

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Keys } from "../../src/key/key.ts";
-import { md5Hex } from "../../src/md5.ts";
+import { md5Hex, sha256Hex } from "../../src/hash.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
@@ -18,6 +18,21 @@ test("entry() escapes controls, spaces and the escape itself, and keeps printabl
   assertEquals(new Keys().entry("\ud800a\udc00").key, "::%uD800a%uDC00");
   assertEquals(new Keys().entry("\udc00\ud800\ud83d\ude00").key, "::%uDC00%uD800😀");
   assertEquals(new Keys("a:b %", "1:2").entry("k").key, "a%3Ab%20%25:1%3A2:k");
+});
+
+test("entry() escapes what makes a key look like another where it is shown", () => {
+  assertEquals(new Keys().entry("a\u0085b\u2028c\u202ed\u2066e\u061c").key, "::a%u0085b%u2028c%u202Ed%u2066e%u061C");
+  assertEquals(new Keys().entry("a\u00a0b\u2027c").key, "::a\u00a0b\u2027c");
+});
+
+test("a full key of more than 1 KB is kept as its sha-256, and its lock has a key of its own", () => {
+  const keys = new Keys("shop", 1);
+  const short = keys.entry("k".repeat(1017)), long = keys.entry("k".repeat(1018)), other = keys.entry("k".repeat(1019));
+  assertEquals(short.fullKey, `shop:1:${"k".repeat(1017)}`);
+  assertEquals(long.fullKey, sha256Hex(`shop:1:${"k".repeat(1018)}`));
+  assert(long.fullKey !== other.fullKey);
+  assertEquals(new Set([short, long, other].map((entry) => keys.mintLock(entry))).size, 3);
+  for (const entry of [short, long]) assertMatch(keys.mintLock(entry), /^shop:%mint:/);
 });
 
 test("two of project, version and key never glue to one", () => {

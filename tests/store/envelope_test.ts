@@ -3,15 +3,38 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/store/codec.ts";
 import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
-import type { Entry } from "../../src/store/store.ts";
+import type { Entry, ValueEntry } from "../../src/store/store.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 
 const codec = defaultCodec();
 const ENTRIES: readonly Entry[] = [
-  { kind: "value", value: { a: [1n] }, freshUntil: 1.5, staleUntil: Infinity, generations: [], fullKey: undefined },
-  { kind: "value", value: "", freshUntil: -Infinity, staleUntil: 0, generations: [0n, 2n ** 64n - 1n], fullKey: "ø🏔" },
-  { kind: "lease", nonce: "0123456789abcdef.7", generations: [7n], fullKey: "" },
-  { kind: "uncacheable", generations: Array.from({ length: 1000 }, (_, i) => BigInt(i)), fullKey: "k".repeat(70_000) },
+  {
+    kind: "value",
+    value: { a: [1n] },
+    freshUntil: 1.5,
+    staleUntil: Infinity,
+    generations: [],
+    fullKey: undefined,
+    source: undefined,
+  },
+  {
+    kind: "value",
+    value: "",
+    freshUntil: -Infinity,
+    staleUntil: 0,
+    generations: [0n, 2n ** 64n - 1n],
+    fullKey: "ø🏔",
+    source: undefined,
+  },
+  { kind: "value", value: [1], freshUntil: 1, staleUntil: 2, generations: [3n], source: "0f3a", fullKey: "k" },
+  { kind: "lease", nonce: "0123456789abcdef.7", beat: undefined, generations: [7n], fullKey: "", source: undefined },
+  { kind: "lease", nonce: "n", beat: 2 ** 32 - 1, generations: [], fullKey: undefined, source: "0f3a" },
+  {
+    kind: "uncacheable",
+    generations: Array.from({ length: 1000 }, (_, i) => BigInt(i)),
+    fullKey: "k".repeat(70_000),
+    source: undefined,
+  },
 ];
 
 test("an entry of every kind comes back from its bytes", () => {
@@ -20,7 +43,7 @@ test("an entry of every kind comes back from its bytes", () => {
 
 test("an entry's bytes begin with a magic and a version, and are a view's as well", () => {
   const bytes = encodeEntry(ENTRIES[0]!, codec);
-  assertEquals(bytes.subarray(0, 3), Uint8Array.of(0xc1, 0x75, 1));
+  assertEquals(bytes.subarray(0, 3), Uint8Array.of(0xc1, 0x75, 2));
   const shifted = new Uint8Array(bytes.length + 5);
   shifted.set(bytes, 5);
   const entry = decodeEntry(shifted.subarray(5), codec);
@@ -40,19 +63,31 @@ test("bytes that are no entry are unreadable", () => {
     "text": new TextEncoder().encode("a value that another program keeps here"),
     "a number": new TextEncoder().encode("12345"),
     "another magic": changed(0, 0xc2),
-    "another version": changed(2, 2),
+    "the version before": changed(2, 1),
+    "another version": changed(2, 3),
     "an unknown kind": changed(3, 3),
     "more generations than there is room": changed(4, 255, 255),
-    "a key longer than all": changed(6, 0, 0, 255, 255),
-    "a time that is none": changed(10, 0x7f, 0xf8),
+    "a field longer than all": changed(24 + 16 + 1, 0, 0, 255, 255),
+    "more fields than there are": changed(6, 255),
+    "a flag": changed(7, 1),
+    "a field that must be understood": changed(24 + 16, 128),
+    "a time that is none": changed(8, 0x7f, 0xf8),
     "a mark with something behind it": changed(3, 2),
     "a value that the codec does not know": changed(good.length - 1, 9),
-    "a full key that is no UTF-8": changed(26 + 16, 0xff),
-    "only a head": good.slice(0, 25),
+    "a full key that is no UTF-8": changed(24 + 16 + 5, 0xff),
+    "only a head": good.slice(0, 23),
   };
   for (const [name, bytes] of Object.entries(wrong)) {
     assertEquals(decodeEntry(bytes, codec), { kind: "unreadable" }, name);
   }
+});
+
+test("a field that a later release added is passed over", () => {
+  const good = encodeEntry(ENTRIES[2]!, codec);
+  const unknown = good.slice();
+  assertEquals(unknown[24 + 8], 1, "the full key is the first field");
+  unknown[24 + 8] = 127;
+  assertEquals(decodeEntry(unknown, codec), { ...ENTRIES[2] as ValueEntry, fullKey: undefined });
 });
 
 test("thousands of mutated and truncated entries are read or unreadable, never an exception", () => {
@@ -80,7 +115,7 @@ test("a codec that throws, or gives no bytes, makes an entry unreadable or a Cac
   };
   assertThrows(() => encodeEntry(ENTRIES[0]!, broken), CacheValueError);
   assertEquals(decodeEntry(encodeEntry(ENTRIES[0]!, codec), broken), { kind: "unreadable" });
-  assertEquals(decodeEntry(encodeEntry(ENTRIES[2]!, codec), broken), ENTRIES[2]);
+  assertEquals(decodeEntry(encodeEntry(ENTRIES[3]!, codec), broken), ENTRIES[3]);
 });
 
 test("an entry that cannot be kept exactly is refused", () => {

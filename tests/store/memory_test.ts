@@ -74,7 +74,7 @@ test("MemoryStore refuses a value larger than maxBytes and keeps what was under 
     "maxBytes",
   );
   assert(error.message.includes('"a"'));
-  assertEquals((await store.get("a"))?.entry, { ...valued("small"), fullKey: undefined });
+  assertEquals((await store.get("a"))?.entry, { ...valued("small"), fullKey: undefined, source: undefined });
 });
 
 test("MemoryStore starts no timer, and an entry that has ended makes room when it is read", async () => {

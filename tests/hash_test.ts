@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { md5, md5Hex } from "../src/md5.ts";
+import { md5, md5Hex, sha256Hex } from "../src/hash.ts";
 
 // Source: RFC 1321, A.5.
 const SUITE = [
@@ -25,4 +25,8 @@ test("md5() gives the same digest as bytes, of text or of its UTF-8", () => {
     assertEquals(Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""), md5Hex(text));
     assertEquals(md5Hex(new TextEncoder().encode(text)), md5Hex(text));
   }
+});
+
+test("sha256Hex() gives the digest of FIPS 180-2, B.1", () => {
+  assertEquals(sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 });
