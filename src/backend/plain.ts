@@ -5,7 +5,7 @@ import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
 export type { KeyValueCache };
-import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
+import type { Backend, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
 import type { BackendEvents, Outcome } from "./events.ts";
 import { GroupBackend } from "./group.ts";
 
@@ -80,11 +80,11 @@ export class PlainBackend implements Backend {
     return await this.#backend.fetch(key, compute, neverStale(options));
   }
 
-  async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
+  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
     return await this.#backend.get(key, neverStale(options));
   }
 
-  async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+  async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
     return await this.#backend.getMany(keys, neverStale(options));
   }
 

@@ -6,7 +6,7 @@ import type { Backend, FetchOptions } from "../backend/backend.ts";
 import { type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
 import { classOfKind, functionOf, kindOf } from "./receiver.ts";
-import { isMinified } from "./source.ts";
+import { isMinified, sourceHash } from "./source.ts";
 import type { AnyFunction } from "./types.ts";
 
 /** A cached function whose name is known. */
@@ -18,6 +18,8 @@ export interface Subject {
   readonly name: string;
   /** The class (of a static) or prototype that declares a method; `undefined`: nobody can tell. */
   readonly home: object | undefined;
+  /** The parts of a name that was derived and not given. */
+  readonly derived: readonly string[] | undefined;
   /** Who was wrapped later has the larger one. */
   readonly order: number;
 }
@@ -107,7 +109,7 @@ export class Heads {
     if (this.#own !== undefined && !this.#own.isForgotten) return this.#own;
     const { home } = this.#subject;
     const ofClass = home === undefined ? undefined : this.#claimClass(home, "", this.#subject.name, this.#own);
-    return this.#own = this.#made(`${this.#id}(`, this.#holder, ofClass);
+    return this.#own = this.#made(`${this.#id}(`, this.#holder, home, ofClass);
   }
 
   /** For a receiver without an identity. Throws a TypeError for one whose class has no name. */
@@ -131,7 +133,7 @@ export class Heads {
       const className = receiver.name ?? "";
       const shown = `${name} of ${className}`;
       const ofClass = receiver.home && this.#claimClass(receiver.home, escapedName(className), shown, known);
-      head = this.#made(`${this.#id}<${escapedName(className)}>(`, this.#holder, ofClass, className);
+      head = this.#made(`${this.#id}<${escapedName(className)}>(`, this.#holder, receiver.home, ofClass, className);
     }
     this.#others.set(its ?? NO_PROTOTYPE, head);
     return head;
@@ -155,7 +157,7 @@ export class Heads {
     );
     const { home } = classOfKind(kindOf(self, kind === "static"), kind === "static");
     const ofClass = home && this.#claimClass(home, `${escapedName(className)}()`, whole, known);
-    const head = this.#made(`${escapedName(rest)}(`, holder, ofClass, className);
+    const head = this.#made(`${escapedName(rest)}(`, holder, home, ofClass, className);
     (this.#identified ??= new WeakMap()).set(its, head);
     return head;
   }
@@ -173,7 +175,36 @@ export class Heads {
     return { holder, order, isSecond: !shares };
   }
 
-  #made(text: string, holder: Holder, ofClass: ClassHeld | undefined, _className?: string): Head {
+  /**
+   * What is kept with a result of where it comes from. Nothing where the name is the user's word. A minifier may give a
+   * name of one or two letters to another function in the next build, or to another class: then both texts count, and
+   * what is not of this source is outdated; likewise where a newer definition takes a name over, and where nobody
+   * remembers who else had it.
+   */
+  #source(
+    holder: Holder,
+    home: object | undefined,
+    ofClass: ClassHeld | undefined,
+    className: string,
+  ): Pick<FetchOptions, "source" | "strictSource"> {
+    const { fn, derived } = this.#subject;
+    const isGuess = [className, ...derived ?? []].some(isMinified);
+    const strictSource = isGuess || this.#redefine || holder.isUnsure || ofClass?.holder.isUnsure === true;
+    if (derived === undefined && !strictSource) return { source: undefined, strictSource };
+    const itsClass = strictSource && home !== undefined ? functionOf(home) : undefined;
+    const replacement = Math.max(holder.replacement, ofClass?.holder.replacement ?? 0);
+    const parts = [sourceHash(fn), itsClass && sourceHash(itsClass), replacement > 0 ? replacement : undefined];
+    return { source: parts.filter((part) => part !== undefined).join("."), strictSource };
+  }
+
+  /** `className`: as it stands in the key behind or before the name. */
+  #made(
+    text: string,
+    holder: Holder,
+    home: object | undefined,
+    ofClass: ClassHeld | undefined,
+    className = "",
+  ): Head {
     const { terms, name, order } = this.#subject;
     const { ttl, stale, group, timeout, mintDelay } = terms;
     const fixed: FetchOptions = {
@@ -185,6 +216,7 @@ export class Heads {
       mintDelay,
       force: undefined,
       name,
+      ...this.#source(holder, home, ofClass, className),
     };
     return new Head(text, fixed, holder, order, ofClass);
   }
@@ -208,5 +240,3 @@ export const sharesOf = ({ key, shared }: Terms): boolean => key !== undefined |
 /** The backend escapes `%` once more, and everything else. */
 const escapedName = (name: string): string =>
   name.replace(/[():<>%]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
-void isMinified;

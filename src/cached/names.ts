@@ -79,8 +79,11 @@ export class Holder {
     if (claim.kind === "class") {
       if (claim.shares) return true;
       this.#warn(
-        `two classes of one name share ${JSON.stringify(claim.name)}, so results of the second one are not kept. Give ` +
-          "them two names, or a [cacheKey]() method each under two names; or pass the option `key`, or `shared: true`.",
+        `two classes of one name share ${
+          JSON.stringify(claim.name)
+        }, so results of the second one are not kept. Give ` +
+          "them two names; or pass the option `key`, or `shared: true`, if they are to share. Where a host runs " +
+          "modules again, give the backend the option `redefine: true`.",
       );
       return false;
     }
@@ -93,7 +96,9 @@ export class Holder {
     }
     if (claim.kind === "function" && !claim.shares) {
       this.#warn(
-        `${JSON.stringify(claim.name)} was wrapped more than once. Closures of one source share their results: wrap it ` +
+        `${
+          JSON.stringify(claim.name)
+        } was wrapped more than once. Closures of one source share their results: wrap it ` +
           "once, outside; or pass the option `key`, to say what tells them apart, or `shared: true`, if nothing does.",
       );
     }
@@ -120,7 +125,9 @@ export class Holder {
     this.#hasMet = true;
     this.#receivers = undefined;
     console.warn(
-      `cache-utils: two instances or classes share the results of ${JSON.stringify(name)}, since \`this\` is not part of its key. ` +
+      `cache-utils: two instances or classes share the results of ${
+        JSON.stringify(name)
+      }, since \`this\` is not part of its key. ` +
         "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
     );
   }

@@ -28,6 +28,8 @@ export class CachedFunction {
   readonly #place: Place | undefined;
   #home: object | undefined;
   #name: string | undefined;
+  /** The parts of a name that was derived and not given. */
+  #derived: readonly string[] | undefined;
   /** Who was wrapped later has the larger one. */
   readonly #order: number;
   /** How it stands in keys, on the backend of the last call, where it is known to hold its name. */
@@ -41,7 +43,8 @@ export class CachedFunction {
     this.fn = fn;
     this.#terms = terms;
     this.#place = place;
-    this.#name = terms.name ?? (place === undefined ? functionName(fn) : undefined);
+    if (terms.name === undefined && place === undefined) this.#derived = [functionName(fn)];
+    this.#name = terms.name ?? this.#derived?.join();
     this.#order = numberOf(this);
     const { ttl, when, group, backend } = terms;
     this.#variable = typeof ttl === "function" || when !== undefined || typeof group === "function";
@@ -96,13 +99,15 @@ export class CachedFunction {
         attempt(() => {
           const { backend, head, key } = asked(args);
           const group = this.#group(owner(), args);
-          return head.keepsNothing ? Promise.resolve(undefined) : backend.get(key, { group });
+          if (head.keepsNothing) return Promise.resolve(undefined);
+          const from = sourceIn(head);
+          return backend.get(key, from === undefined ? { group } : { group, ...from, name: head.fixed.name });
         }),
       set: (args, value) =>
         attempt(() => {
           if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
           const { backend, head, key } = asked(args);
-          const options = this.#entryOptions(owner(), args);
+          const options = { ...this.#entryOptions(owner(), args), ...sourceIn(head) };
           return head.keepsNothing ? Promise.resolve() : backend.set(key, value, options);
         }),
       key: (...args) => {
@@ -165,7 +170,15 @@ export class CachedFunction {
   #subject(): Subject {
     const place = this.#place;
     const kind = place === undefined ? "function" : place.isStatic ? "static" : "method";
-    return { fn: this.fn, terms: this.#terms, kind, name: this.#name!, home: this.#home, order: this.#order };
+    return {
+      fn: this.fn,
+      terms: this.#terms,
+      kind,
+      name: this.#name!,
+      home: this.#home,
+      derived: this.#derived,
+      order: this.#order,
+    };
   }
 
   #assertGroups(backend: Backend): void {
@@ -174,7 +187,7 @@ export class CachedFunction {
     }
   }
 
-  /** `Class.method`. A process that never called the method may find its class by the receiver. */
+  /** The name, `Class.method` if it was not given. A process that never called the method may find its class by the receiver. */
   #methodName(): string {
     const { property } = this.#place!;
     const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
@@ -189,6 +202,7 @@ export class CachedFunction {
     if (className === undefined) {
       throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
     }
+    this.#derived = [className, method];
     return `${className}.${method}`;
   }
 
@@ -271,6 +285,8 @@ export class CachedFunction {
       mintDelay: fixed.mintDelay,
       force: fixed.force,
       name: fixed.name,
+      source: fixed.source,
+      strictSource: fixed.strictSource,
     };
   }
 
@@ -279,6 +295,13 @@ export class CachedFunction {
     if (owner === undefined || owner === null || sharesOf(this.#terms) || hasIdentity(owner)) return;
     this.#holder!.meet(this.#name!, key, owner);
   }
+}
+
+/** Backends of others are not told of what they need not know. */
+function sourceIn(
+  { fixed: { source, strictSource } }: Head,
+): Pick<EntryOptions, "source" | "strictSource"> | undefined {
+  return source === undefined ? undefined : { source, strictSource };
 }
 
 // ──────────────── wrappers ────────────────
