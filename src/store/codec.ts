@@ -3,7 +3,7 @@ import { assertKnown } from "../known.ts";
 import { compress, decompress } from "./compress.ts";
 import { join } from "./join.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
-import { assertDepth, MAX_DEPTH } from "./walk.ts";
+import { assertDepth, MAX_DEPTH } from "../data/walk.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
 export interface Codec {

@@ -1,5 +1,5 @@
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
-import { clone, cloneJson } from "./copy.ts";
+import { clone, cloneJson } from "../data/copy.ts";
 import { join } from "./join.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
 import { weigh } from "./weigh.ts";

@@ -7,7 +7,7 @@ import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../random.ts";
 import type { Told } from "../told.ts";
 import { assertCodec, type Codec, copyWith, defaultCodec } from "./codec.ts";
-import { copyOf } from "./copy.ts";
+import { copyOf } from "./values.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
 

@@ -5,7 +5,7 @@ import { assertKnown, quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
 import type { Told } from "../told.ts";
 import { assertCodec, type Codec, copyWith } from "./codec.ts";
-import { copyOf } from "./copy.ts";
+import { copyOf } from "./values.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
 import { Lru, LruNode } from "./lru.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "./store.ts";

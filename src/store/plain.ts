@@ -3,7 +3,7 @@ import { CacheError } from "../errors.ts";
 import { quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
 import { assertCodec, type Codec, copyWith } from "./codec.ts";
-import { copyOf } from "./copy.ts";
+import { copyOf } from "./values.ts";
 import { Lru, LruNode } from "./lru.ts";
 import { type PlainText, readText, writeText } from "./plain_text.ts";
 import type { Entry, Found, Over, Store, Token, ValueEntry } from "./store.ts";

@@ -2,7 +2,7 @@ import { CacheValueError } from "../errors.ts";
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { join } from "./join.ts";
 import type { ValueEntry } from "./store.ts";
-import { assertDepth } from "./walk.ts";
+import { assertDepth } from "../data/walk.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
 
 /*

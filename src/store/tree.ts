@@ -1,14 +1,19 @@
+import { twins } from "../data/copy.ts";
+import { type BytesKind, isTextKind, type TextKind } from "../data/kinds.ts";
+import { fromExactText, fromText } from "../data/texts.ts";
+import { type Maker, MAX_DEPTH, walk } from "../data/walk.ts";
 import { CacheValueError } from "../errors.ts";
-import { twins } from "./copy.ts";
-import type { BytesKind } from "./kinds.ts";
-import { type Maker, MAX_DEPTH, walk } from "./walk.ts";
+import { refuseValue } from "./values.ts";
 
 /**
  * A value as JSON data. What JSON has no word for is a tag, an object whose only property is "$":
  *
  *   {"$":"undefined" | "NaN" | "Infinity" | "-Infinity" | "-0"}
  *   {"$":["bigint","-ff"]}            hexadecimal, since decimal digits take more than linear time to read
- *   {"$":["Date",ms | null]}          {"$":["URL",href]}              {"$":["RegExp",source,flags,lastIndex]}
+ *   {"$":["Date",ms | null]}          {"$":["RegExp",source,flags,lastIndex]}
+ *   {"$":["URL",text]}                also URLSearchParams and what Temporal brings
+ *   {"$":["Headers",[name,value,name,value]]}
+ *   {"$":["sparse",length,[index,element,index,element]]}
  *   {"$":["Map",[k,v,k,v]]}           {"$":["Set",[item,item]]}
  *   {"$":["bare",{…}]}                an object without a prototype
  *   {"$":["plain",{…}]}               a plain object that itself has a property "$"
@@ -34,7 +39,7 @@ const ODD = new Map<unknown, number | undefined>([
 /** A value as a tree. Throws CacheValueError for what cannot be kept. */
 export function toTree(value: unknown): Tree {
   const maker = new Tags();
-  const node = walk(value, maker);
+  const node = walk(value, maker, refuseValue);
   return { node, tagged: maker.tagged, bytes: maker.contents };
 }
 
@@ -51,6 +56,12 @@ class Tags implements Maker {
   tagged = false;
   readonly contents: Uint8Array[] = [];
 
+  text(value: string): unknown {
+    return value;
+  }
+  simple(value: boolean | number | null): unknown {
+    return value;
+  }
   odd(value: number | undefined): unknown {
     return this.#tag(Object.is(value, -0) ? "-0" : String(value));
   }
@@ -63,6 +74,12 @@ class Tags implements Maker {
   bare(made: Record<string, unknown>): unknown {
     return this.#tag(["bare", made]);
   }
+  array(made: unknown[]): unknown {
+    return made;
+  }
+  sparse(length: number, elements: [number, unknown][]): unknown {
+    return this.#tag(["sparse", length, elements.flat(1)]);
+  }
   date(ms: number): unknown {
     return this.#tag(["Date", ms]);
   }
@@ -72,8 +89,12 @@ class Tags implements Maker {
   set(items: unknown[]): unknown {
     return this.#tag(["Set", items]);
   }
-  url(href: string): unknown {
-    return this.#tag(["URL", href]);
+  headers(flat: unknown[]): unknown {
+    return this.#tag(["Headers", flat]);
+  }
+  textual(text: string, kind: TextKind): unknown {
+    fromExactText(text, kind);
+    return this.#tag([kind, text]);
   }
   regexp(source: string, flags: string, lastIndex: unknown): unknown {
     return this.#tag(["RegExp", source, flags, lastIndex]);
@@ -144,8 +165,10 @@ class Reader {
         return bigint(text(body));
       case "Date":
         return twins.date(body === null ? NaN : number(body));
-      case "URL":
-        return twins.url(text(body));
+      case "sparse":
+        return this.#sparse(number(body), array(flags), depth);
+      case "Headers":
+        return twins.headers(array(body).map(text));
       case "RegExp":
         return twins.regexp(text(body), text(flags), number(this.part(lastIndex, depth)));
       case "Map":
@@ -157,8 +180,20 @@ class Reader {
       case "plain":
         return this.#properties(object(body), depth);
       default:
-        return twins.bytes(this.#take(number(body)), name as BytesKind);
+        return typeof body === "string"
+          ? fromText(body, textKind(name))
+          : twins.bytes(this.#take(number(body)), name as BytesKind, this);
     }
+  }
+
+  #sparse(length: number, flat: unknown[], depth: number): unknown[] {
+    const elements: [number, unknown][] = [];
+    for (let i = 0; i < flat.length; i += 2) {
+      const index = number(flat[i]);
+      if (!(Number.isInteger(index) && index >= 0 && index < length)) malformed();
+      elements.push([index, this.part(flat[i + 1], depth + 1)]);
+    }
+    return twins.sparse(length, elements) as unknown[];
   }
 
   #take(length: number): Uint8Array {
@@ -174,6 +209,7 @@ function bigint(hex: string): bigint {
   return hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
 }
 
+const textKind = (name: unknown): TextKind => isTextKind(name) ? name : unreadable("a tag is unknown");
 const text = (node: unknown): string => typeof node === "string" ? node : malformed();
 const number = (node: unknown): number => typeof node === "number" ? node : malformed();
 const array = (node: unknown): unknown[] => Array.isArray(node) ? node : malformed();

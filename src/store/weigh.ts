@@ -1,4 +1,5 @@
-import { bytesOf, type Kind, kindOf } from "./kinds.ts";
+import { type BuiltinKind, bytesOf, isTextKind, kindOf } from "../data/kinds.ts";
+import { textOf } from "../data/texts.ts";
 
 /*
  * Bytes of heap, as V8 lays things out without pointer compression (JavaScriptCore comes close): a header of three
@@ -14,7 +15,7 @@ const TABLE_ENTRY = 5 * WORD;
 /** The smallest one. */
 const TABLE = 20 * WORD;
 const INSTANCE = 12 * WORD;
-/** A URL is a record of its parts. */
+/** A URL is a record of its parts; what else a text says in full is no larger. */
 const URL_PARTS = 50 * WORD;
 /** A RegExp beside its source. */
 const REGEXP = 20 * WORD;
@@ -47,12 +48,33 @@ export function weigh(value: unknown): number {
 }
 
 function weighObject(value: object): number {
-  if (Array.isArray(value)) return value.reduce<number>((sum, part) => sum + WORD + weigh(part), ARRAY);
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) {
-    return weighProperties(value as Record<string, unknown>, prototype === null);
+  const kind = kindOf(value)!;
+  switch (kind) {
+    case "plain":
+    case "bare":
+      return weighProperties(value as Record<string, unknown>, kind === "bare");
+    case "Array":
+      return weighArray(value as unknown[]);
+    default:
+      return weighBuiltin(value, kind);
   }
-  return weighInstance(value, kindOf(prototype)!);
+}
+
+function weighArray(array: readonly unknown[]): number {
+  let sum = ARRAY;
+  for (let i = 0; i < array.length; i++) {
+    const part = array[i];
+    if (part === undefined && !Object.hasOwn(array, i)) return weighSparse(array);
+    sum += WORD + weigh(part);
+  }
+  return sum;
+}
+
+/** One with holes may be a table of its elements. */
+function weighSparse(array: readonly unknown[]): number {
+  let sum = ARRAY + TABLE;
+  for (const index of Object.keys(array)) sum += TABLE_ENTRY + weigh(array[Number(index)]);
+  return sum;
 }
 
 /** Records of one layout share their keys; a table, as what has no prototype always is, has its own. */
@@ -64,7 +86,7 @@ function weighProperties(object: Record<string, unknown>, bare: boolean): number
   return sum;
 }
 
-function weighInstance(value: object, kind: Kind): number {
+function weighBuiltin(value: object, kind: BuiltinKind): number {
   let sum = INSTANCE;
   switch (kind) {
     case "Date":
@@ -75,11 +97,13 @@ function weighInstance(value: object, kind: Kind): number {
     case "Set":
       for (const part of value as Set<unknown>) sum += TABLE_ENTRY + weigh(part);
       return sum;
-    case "URL":
-      return sum + URL_PARTS + 2 * weighText((value as URL).href);
+    case "Headers":
+      for (const [name, text] of value as Headers) sum += TABLE_ENTRY + weighText(name) + weighText(text);
+      return sum + TABLE;
     case "RegExp":
       return sum + REGEXP + weighText((value as RegExp).source);
     default:
+      if (isTextKind(kind)) return sum + URL_PARTS + 2 * weighText(textOf(value, kind));
       return VIEW + bytesOf(value as ArrayBuffer | ArrayBufferView, kind)!.length;
   }
 }

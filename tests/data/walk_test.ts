@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { copyOf } from "../../src/store/copy.ts";
+import { copyOf } from "../../src/store/values.ts";
 
 const refusal = (value: unknown): string => assertThrows(() => copyOf(value), CacheValueError).message;
 
@@ -124,8 +124,21 @@ test("walk() refuses subclasses of what it takes, but not Buffers", () => {
   copyOf(Buffer.from("a"));
 });
 
-test("walk() refuses a huge sparse array at once", () => {
-  assertStringIncludes(refusal(new Array(4_000_000_000)), "value[0]: it is a hole");
+test("walk() takes a huge sparse array for what is in it", () => {
+  const sparse: unknown[] = new Array(4_000_000_000);
+  sparse[3_000_000_000] = "a";
+  const copy = copyOf(sparse) as unknown[];
+  assertEquals([copy.length, Object.keys(copy), copy[3_000_000_000]], [4_000_000_000, ["3000000000"], "a"]);
+  assertStringIncludes(refusal(Object.assign(new Array(2), { total: 1 })), 'the property "total"');
+  assertStringIncludes(refusal(Object.assign(new Array(2), { "01": 1 })), 'the property "01"');
+  const lazy = Object.defineProperty(new Array(9), 5, { get: () => 1, enumerable: true });
+  assertStringIncludes(refusal(lazy), "value[5]: it is an accessor");
+});
+
+test("walk() bounds what one object in many places comes to", () => {
+  let entangled: unknown = { x: 1 };
+  for (let i = 0; i < 40; i++) entangled = { a: entangled, b: entangled };
+  assertStringIncludes(refusal(entangled), "more than 1000000 objects");
 });
 
 test("walk() refuses memory that can change its size", () => {

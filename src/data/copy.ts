@@ -1,12 +1,22 @@
-import { bytesOf, fromBytes, type Kind, kindOf } from "./kinds.ts";
-import { type Maker, walk } from "./walk.ts";
+import { type BuiltinKind, bytesOf, fromBytes, isTextKind, kindOf } from "./kinds.ts";
+import { fromExactText, fromText, textOf } from "./texts.ts";
+import { type Maker, type Refusal, walk } from "./walk.ts";
 
 /** Makes the very things: what a walk with it gives is a copy. */
 export const twins: Maker = {
+  text: (value) => value,
+  simple: (value) => value,
   odd: (value) => value,
   bigint: (value) => value,
   plain: (made) => made,
   bare: (made) => ({ __proto__: null, ...made }),
+  array: (made) => made,
+  sparse: (length, elements) => {
+    const twin: unknown[] = [];
+    for (const [index, part] of elements) twin[index] = part;
+    twin.length = length;
+    return twin;
+  },
   date: (ms) => new Date(ms),
   map: (flat) => {
     const map = new Map<unknown, unknown>();
@@ -14,7 +24,12 @@ export const twins: Maker = {
     return map;
   },
   set: (items) => new Set(items),
-  url: (href) => new URL(href),
+  headers: (flat) => {
+    const headers = new Headers();
+    for (let i = 0; i < flat.length; i += 2) headers.append(flat[i] as string, flat[i + 1] as string);
+    return headers;
+  },
+  textual: fromExactText,
   regexp: (source, flags, lastIndex) => {
     const twin = new RegExp(source, flags);
     twin.lastIndex = lastIndex as number;
@@ -23,8 +38,8 @@ export const twins: Maker = {
   bytes: fromBytes,
 };
 
-/** A copy of a value from outside, the same as encoding and decoding it gives. Throws CacheValueError for what cannot be kept. */
-export const copyOf = (value: unknown): unknown => walk(value, twins);
+/** A copy of a value from outside, the same as encoding and decoding it gives. Throws for what is no data. */
+export const copyBy = (value: unknown, refusal: Refusal): unknown => walk(value, twins, refusal);
 
 /**
  * A copy of JSON data that is known to be nothing else. Spreading an object copies its layout at once, several times
@@ -55,19 +70,41 @@ function jsonObject(value: object): unknown {
 /** A copy of a value that has passed a walk before. */
 export function clone(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(clone);
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype) return cloneParts({ ...value });
-  if (prototype === null) return cloneParts({ __proto__: null, ...value });
-  return cloneInstance(value, kindOf(prototype)!);
+  const kind = kindOf(value)!;
+  switch (kind) {
+    case "plain":
+      return cloneParts({ ...value });
+    case "bare":
+      return cloneParts({ __proto__: null, ...value });
+    case "Array":
+      return cloneArray(value as unknown[]);
+    default:
+      return cloneBuiltin(value, kind);
+  }
 }
+
+function cloneArray(array: readonly unknown[]): unknown[] {
+  const twin: unknown[] = [];
+  for (let i = 0; i < array.length; i++) {
+    const part = array[i];
+    if (part === undefined && !Object.hasOwn(array, i)) {
+      return twins.sparse(array.length, elementsOf(array)) as unknown[];
+    }
+    twin.push(clone(part));
+  }
+  return twin;
+}
+
+/** The elements of an array with holes, of which there may be millions. */
+const elementsOf = (array: readonly unknown[]): [number, unknown][] =>
+  Object.keys(array).map((index) => [Number(index), clone(array[Number(index)])]);
 
 function cloneParts(twin: Record<string, unknown>): unknown {
   for (const key of Object.keys(twin)) twin[key] = clone(twin[key]);
   return twin;
 }
 
-function cloneInstance(value: object, kind: Kind): unknown {
+function cloneBuiltin(value: object, kind: BuiltinKind): unknown {
   switch (kind) {
     case "Date":
       return new Date((value as Date).getTime());
@@ -81,13 +118,14 @@ function cloneInstance(value: object, kind: Kind): unknown {
       for (const part of value as Set<unknown>) twin.add(clone(part));
       return twin;
     }
-    case "URL":
-      return new URL((value as URL).href);
+    case "Headers":
+      return new Headers(value as Headers);
     case "RegExp": {
       const { source, flags, lastIndex } = value as RegExp;
       return twins.regexp(source, flags, lastIndex);
     }
     default:
+      if (isTextKind(kind)) return fromText(textOf(value, kind), kind);
       return fromBytes(bytesOf(value as ArrayBuffer | ArrayBufferView, kind)!, kind);
   }
 }

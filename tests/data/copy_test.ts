@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { clone, cloneJson, copyOf } from "../../src/store/copy.ts";
+import { clone, cloneJson } from "../../src/data/copy.ts";
+import { copyOf } from "../../src/store/values.ts";
 import { hold } from "../../src/store/held.ts";
 import { weigh } from "../../src/store/weigh.ts";
 import { difference } from "../../src/testing/difference.ts";

@@ -1,0 +1,227 @@
+/**
+ * What objects are data at heart, and of which kind. An object is known by its prototype, or, where that comes from
+ * another realm (a node:vm context, Jest, an edge sandbox), by the prototype's own native constructor. An instance of a
+ * subclass is of no kind: what its class adds would be lost.
+ */
+
+/** Typed arrays, and what else is nothing but bytes. */
+export type BytesKind =
+  | "Uint8Array"
+  | "Int8Array"
+  | "Uint8ClampedArray"
+  | "Int16Array"
+  | "Uint16Array"
+  | "Int32Array"
+  | "Uint32Array"
+  | "BigInt64Array"
+  | "BigUint64Array"
+  | "Float16Array"
+  | "Float32Array"
+  | "Float64Array"
+  | "ArrayBuffer"
+  | "DataView"
+  | "Buffer";
+
+/** What a text says in full (texts.ts). */
+export type TextKind =
+  | "URL"
+  | "URLSearchParams"
+  | "Temporal.Instant"
+  | "Temporal.PlainDate"
+  | "Temporal.PlainTime"
+  | "Temporal.PlainDateTime"
+  | "Temporal.PlainYearMonth"
+  | "Temporal.PlainMonthDay"
+  | "Temporal.ZonedDateTime"
+  | "Temporal.Duration";
+
+/** Built-in objects besides arrays and plain objects. */
+export type BuiltinKind = BytesKind | TextKind | "Date" | "Map" | "Set" | "RegExp" | "Headers";
+
+/** "bare": a plain object without a prototype. */
+export type Kind = BuiltinKind | "plain" | "bare" | "Array";
+
+interface View extends ArrayBufferView {
+  readonly buffer: ArrayBuffer;
+}
+type ViewOf = new (buffer: ArrayBuffer) => View;
+
+/** What not every runtime has: Node 20 has no Float16Array, a browser no Buffer. */
+interface Sometimes {
+  readonly Float16Array?: ViewOf;
+  readonly Buffer?: ViewOf & { from(buffer: ArrayBuffer): View };
+}
+const sometimes = globalThis as unknown as Sometimes;
+
+const VIEWS: readonly (ViewOf | undefined)[] = [
+  Uint8Array,
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  BigInt64Array,
+  BigUint64Array,
+  sometimes.Float16Array,
+  Float32Array,
+  Float64Array,
+  DataView,
+];
+
+const viewOf = new Map<string, ViewOf>();
+/** By prototype. Those of the web platform are found when they are met, since to name them would load them. */
+const kinds = new Map<object, Kind>([
+  [Object.prototype, "plain"],
+  [Array.prototype, "Array"],
+  [Date.prototype, "Date"],
+  [Map.prototype, "Map"],
+  [Set.prototype, "Set"],
+  [RegExp.prototype, "RegExp"],
+  [ArrayBuffer.prototype, "ArrayBuffer"],
+]);
+for (const view of VIEWS) {
+  if (view === undefined) continue;
+  viewOf.set(view.name, view);
+  kinds.set(view.prototype, view.name as BytesKind);
+}
+
+/** The kind of an object; `undefined`: it is no data, or of a class of somebody's own. */
+export function kindOf(object: object): Kind | undefined {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype === Object.prototype) return "plain";
+  if (prototype === null) return "bare";
+  if (prototype === Array.prototype) return Array.isArray(object) ? "Array" : undefined;
+  const kind = kinds.get(prototype) ?? met(prototype);
+  // What has the prototype of an array need not be one.
+  return kind === "Array" && !Array.isArray(object) ? undefined : kind;
+}
+
+/** Prototypes that were met: of another realm, of the web platform, or of classes. */
+const others = new WeakMap<object, Kind | "none">();
+
+function met(prototype: object): Kind | undefined {
+  let kind = others.get(prototype);
+  if (kind === undefined) others.set(prototype, kind = builtinOf(prototype) ?? "none");
+  return kind === "none" ? undefined : kind;
+}
+
+const LANGUAGE: ReadonlySet<string> = new Set([
+  "Object",
+  ...[...kinds.values()].filter((kind) => kind !== "plain"),
+]);
+/** Written in JavaScript in some runtimes, so their source does not say that they are built in. */
+const PLATFORM: ReadonlySet<string> = new Set(["URL", "URLSearchParams", "Headers"]);
+const TEMPORAL: readonly string[] = [
+  "Temporal.Instant",
+  "Temporal.PlainDate",
+  "Temporal.PlainTime",
+  "Temporal.PlainDateTime",
+  "Temporal.PlainYearMonth",
+  "Temporal.PlainMonthDay",
+  "Temporal.ZonedDateTime",
+  "Temporal.Duration",
+];
+const TEXTS: ReadonlySet<unknown> = new Set([...TEMPORAL, "URL", "URLSearchParams"]);
+
+/** Is it the name of a text kind? */
+export const isTextKind = (name: unknown): name is TextKind => TEXTS.has(name);
+
+function builtinOf(prototype: object): Kind | undefined {
+  if (prototype === sometimes.Buffer?.prototype) return "Buffer";
+  const made = ownValue(prototype, "constructor");
+  if (typeof made !== "function" || ownValue(made, "prototype") !== prototype) return undefined;
+  const tag = ownValue(prototype, Symbol.toStringTag);
+  if (typeof tag === "string") {
+    const global = (globalThis as unknown as Record<string, unknown>)[tag];
+    if (PLATFORM.has(tag) && (made === global || isNative(made, tag))) return tag as Kind;
+    if (TEMPORAL.includes(tag) && isNative(made, tag.slice("Temporal.".length))) return tag as Kind;
+  }
+  const name = ownValue(made, "name");
+  if (typeof name !== "string" || !LANGUAGE.has(name) || !isNative(made, name)) return undefined;
+  return name === "Object" ? "plain" : name as Kind;
+}
+
+const ownValue = (object: object, name: PropertyKey): unknown => Object.getOwnPropertyDescriptor(object, name)?.value;
+
+/** A function of the engine has no source; no function of a user's prints so with this name and a prototype of its own. */
+const isNative = (made: unknown, name: string): boolean =>
+  Function.prototype.toString.call(made).replace(/\s+/g, " ") === `function ${name}() { [native code] }`;
+
+/** The bytes of an object of a bytes kind, not copied; `undefined` if they are in memory that others share, or that can change its size. */
+export function bytesOf(object: ArrayBuffer | ArrayBufferView, kind: BytesKind): Uint8Array | undefined {
+  if (kind === "ArrayBuffer") {
+    const buffer = object as ArrayBuffer & { readonly resizable?: boolean };
+    return buffer.resizable === true ? undefined : new Uint8Array(buffer);
+  }
+  const { buffer, byteOffset, byteLength } = object as View;
+  if (kindOf(buffer) !== "ArrayBuffer") return undefined;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** An object of a bytes kind over a copy of these bytes, in a buffer of its own. Throws if there is no such kind here, or the bytes are no whole number of its elements. */
+export function fromBytes(bytes: Uint8Array, kind: BytesKind): unknown {
+  // Not `slice`, which for a Buffer is a view on the same memory.
+  const copy = new Uint8Array(bytes);
+  switch (kind) {
+    case "Uint8Array":
+      return copy;
+    case "ArrayBuffer":
+      return copy.buffer;
+    case "Buffer":
+      if (sometimes.Buffer === undefined) throw new TypeError("there is no Buffer in this runtime");
+      return sometimes.Buffer.from(copy.buffer);
+    default: {
+      const view = viewOf.get(kind);
+      if (view === undefined) throw new TypeError("there is no such array in this runtime");
+      return new view(copy.buffer);
+    }
+  }
+}
+
+/**
+ * A property that somebody gave to a built-in object, and that a copy would lose; `undefined`: there is none. In a
+ * typed array of more than 65,536 elements only symbols are looked for: to list its elements, which are properties as
+ * well, takes half a second a million.
+ */
+export function addedTo(object: object, kind: BuiltinKind): PropertyKey | undefined {
+  switch (kind) {
+    case "Date":
+    case "Map":
+    case "Set":
+    case "ArrayBuffer":
+    case "DataView":
+      return Reflect.ownKeys(object)[0];
+    case "RegExp":
+      return Reflect.ownKeys(object).find((key) => key !== "lastIndex");
+    case "Headers":
+    case "URL":
+    case "URLSearchParams":
+      // Some runtimes keep their own things under symbols, the same ones on each object.
+      return Reflect.ownKeys(object).find((key) => !Object.hasOwn(fresh(kind), key));
+    default:
+      return ArrayBuffer.isView(object) ? addedToArray(object as Uint8Array) : Reflect.ownKeys(object)[0];
+  }
+}
+
+const LISTED_ELEMENTS = 65_536;
+
+function addedToArray(array: Uint8Array): PropertyKey | undefined {
+  if (array.length > LISTED_ELEMENTS) return Object.getOwnPropertySymbols(array)[0];
+  // Elements come first.
+  return Reflect.ownKeys(array)[array.length];
+}
+
+const probes = new Map<string, object>();
+
+function fresh(kind: "Headers" | "URL" | "URLSearchParams"): object {
+  let probe = probes.get(kind);
+  if (probe === undefined) {
+    // One that was used, since a runtime may note things at the first use.
+    const url = new URL("http://a/?a=1"), headers = new Headers([["a", "1"]]);
+    void [...url.searchParams, ...headers];
+    probe = kind === "URL" ? url : kind === "Headers" ? headers : url.searchParams;
+    probes.set(kind, probe);
+  }
+  return probe;
+}
