@@ -14,8 +14,8 @@ export interface GroupBackendOptions {
   /** Several projects on one store never see each other. Default: none. */
   project?: string | undefined;
   /**
-   * Several releases of one project side by side never see each other's entries; an invalidation reaches all of them.
-   * 1 and "1" are the same. Default: none.
+   * Several releases of one project side by side never see each other's entries. An invalidation of groups reaches all
+   * of them; a single call's key carries the version. 1 and "1" are the same. Default: none.
    */
   version?: string | number | undefined;
   /** How long a result is fresh. Default 300 s. 0: nothing is kept. */

@@ -83,6 +83,9 @@ export class Heads {
   #own: Head | undefined;
   /** By what the receivers of one class have in common. */
   readonly #others = new WeakMap<object, Head>();
+  /** The one asked for last, which most calls ask for again. */
+  #lastIts: object | undefined;
+  #last: Head | undefined;
   #identified: WeakMap<object, Head> | undefined;
 
   /** Throws a TypeError if another function has the name. `before`: what held it for this function. */
@@ -118,8 +121,12 @@ export class Heads {
     if (kind === "function" || self === undefined || self === null) return this.own;
     const its = kindOf(self, kind === "static");
     if (its === home) return this.own;
+    if (its === this.#lastIts && !this.#last!.isForgotten) return this.#last!;
     const known = this.#others.get(its ?? NO_PROTOTYPE);
-    if (known !== undefined && !known.isForgotten) return known;
+    if (known !== undefined && !known.isForgotten) {
+      this.#lastIts = its ?? NO_PROTOTYPE;
+      return this.#last = known;
+    }
     const receiver = classOfKind(its, kind === "static");
     let head: Head;
     if (receiver.home === home && home !== undefined) head = this.own;

@@ -6,8 +6,8 @@ import type { Backend } from "../backend/backend.ts";
 import { shared } from "./shared.ts";
 import { sourceHash } from "./source.ts";
 
-/** So many names of a backend are remembered: some 2 MB. */
-const MOST_NAMES = 10_000;
+/** So many names of a backend are remembered: about 3 MB. */
+const MOST_NAMES = 5_000;
 /** So many keys of a method are watched for a second receiver. */
 const WATCHED_KEYS = 100;
 
