@@ -30,7 +30,7 @@ export type Sabotaged = "lease" | "value" | "counter";
 /** Until when a value without groups is fresh, in epoch ms; `undefined`: it is something else. */
 export function freshUntilOf(bytes: Uint8Array): number | undefined {
   if (bytes[0] !== 0xc1 || bytes[3] !== 0 || bytes[5] !== 0) return undefined;
-  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(10);
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(8);
 }
 
 /** How the network and the servers of one world are. */

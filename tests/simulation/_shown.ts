@@ -44,7 +44,7 @@ export function shownBytes(bytes: Uint8Array): string {
   if (bytes[0] !== 0xc1) return textIn(bytes);
   const generations = (bytes[4]! << 8) + bytes[5]!;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const counts = Array.from({ length: generations }, (_, i) => String(view.getBigUint64(26 + 8 * i)));
-  const rest = textIn(bytes.subarray(26 + 8 * generations)).replace(/[^\x20-\x7e]/g, "");
+  const counts = Array.from({ length: generations }, (_, i) => String(view.getBigUint64(24 + 8 * i)));
+  const rest = textIn(bytes.subarray(24 + 8 * generations)).replace(/[^\x20-\x7e]/g, "");
   return `${["value", "lease", "mark"][bytes[3]!]} ${rest.slice(0, 80)}${counts.length > 0 ? ` [${counts}]` : ""}`;
 }
