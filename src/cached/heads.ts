@@ -3,7 +3,7 @@
  * declares it, `Repo.find<Users>(` for one that inherits it, so that two of them never share a result.
  */
 import type { Backend, FetchOptions } from "../backend/backend.ts";
-import { type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
+import { changes, type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
 import { classOfKind, functionOf, kindOf } from "./receiver.ts";
 import { isMinified, sourceHash } from "./source.ts";
@@ -24,9 +24,10 @@ export interface Subject {
   readonly order: number;
 }
 
-/** What holds the class of receivers for a function. */
-interface ClassHeld {
+/** A name that calls are kept under, and who holds it. */
+interface Held {
   readonly holder: Holder;
+  /** Who came later has the larger one. */
   readonly order: number;
   /** Another class of the same name came first. */
   readonly isSecond: boolean;
@@ -39,30 +40,36 @@ export class Head {
   /** The options of a fetch, and of one that computes in any case, as far as no call changes them. */
   readonly fixed: FetchOptions;
   readonly forced: FetchOptions;
-  /** Absent where classes need not be told apart. */
-  readonly ofClass: ClassHeld | undefined;
-  readonly #holder: Holder;
-  readonly #order: number;
+  /** The function's name, that of a method on the receiver's class, and the class's. */
+  readonly held: readonly Held[];
+  /** What was seen of them when so much had changed in the tables of names. */
+  #seenAt = -1;
+  #keepsNothing = false;
+  #isForgotten = false;
 
-  constructor(text: string, fixed: FetchOptions, holder: Holder, order: number, ofClass: ClassHeld | undefined) {
+  constructor(text: string, fixed: FetchOptions, held: readonly Held[]) {
     this.text = text;
     this.fixed = fixed;
     this.forced = { ...fixed, force: true };
-    this.ofClass = ofClass;
-    this.#holder = holder;
-    this.#order = order;
+    this.held = held;
   }
 
-  /** A newer definition has taken the name over, or another class had it first: calls compute, and that is all. */
+  /** A newer definition has taken a name over, or another class had it first: calls compute, and that is all. */
   get keepsNothing(): boolean {
-    const { ofClass } = this;
-    return this.#holder.newest > this.#order ||
-      ofClass !== undefined && (ofClass.isSecond || ofClass.holder.newest > ofClass.order);
+    if (this.#seenAt !== changes()) this.#look();
+    return this.#keepsNothing;
   }
 
   /** Must its names be claimed again? */
   get isForgotten(): boolean {
-    return this.ofClass?.holder.forgotten !== undefined || this.#holder.forgotten !== undefined;
+    if (this.#seenAt !== changes()) this.#look();
+    return this.#isForgotten;
+  }
+
+  #look(): void {
+    this.#seenAt = changes();
+    this.#keepsNothing = this.held.some(({ holder, order, isSecond }) => isSecond || holder.newest > order);
+    this.#isForgotten = this.held.some(({ holder }) => holder.forgotten !== undefined);
   }
 
   /** The options of a fetch that keeps nothing, on any backend. */
@@ -111,8 +118,8 @@ export class Heads {
   get own(): Head {
     if (this.#own !== undefined && !this.#own.isForgotten) return this.#own;
     const { home } = this.#subject;
-    const ofClass = home === undefined ? undefined : this.#claimClass(home, "", this.#subject.name, this.#own);
-    return this.#own = this.#made(`${this.#id}(`, this.#holder, home, ofClass);
+    const ofClass = this.#claimClass(home, "", this.#subject.name, this.#own);
+    return this.#own = this.#made(`${this.#id}(`, home, ofClass);
   }
 
   /** For a receiver without an identity. Throws a TypeError for one whose class has no name. */
@@ -139,8 +146,8 @@ export class Heads {
       }
       const className = receiver.name ?? "";
       const shown = `${name} of ${className}`;
-      const ofClass = receiver.home && this.#claimClass(receiver.home, escapedName(className), shown, known);
-      head = this.#made(`${this.#id}<${escapedName(className)}>(`, this.#holder, receiver.home, ofClass, className);
+      const ofClass = this.#claimClass(receiver.home, escapedName(className), shown, known);
+      head = this.#made(`${this.#id}<${escapedName(className)}>(`, receiver.home, ofClass, className);
     }
     this.#others.set(its ?? NO_PROTOTYPE, head);
     return head;
@@ -154,32 +161,33 @@ export class Heads {
     const its = kindOf(self, this.#subject.kind === "static") ?? NO_PROTOTYPE;
     const known = this.#identified?.get(its);
     if (known !== undefined && !known.isForgotten) return known;
-    const { name, kind } = this.#subject;
+    const { name, kind, order } = this.#subject;
     const rest = name.startsWith(`${className}.`) ? name.slice(className.length + 1) : name;
     const whole = `${className}.${rest}`;
-    const { holder } = this.#names.claim(
-      { ...claimOf(this.#subject, whole), kind: "method" },
-      this.#redefine,
-      known === undefined ? undefined : this.#holder,
-    );
+    // Of one source it is shared in silence: that was told under the function's own name.
+    const claim: Claim = { ...claimOf(this.#subject, whole), kind: "method" };
+    const before = known?.held.find(({ holder }) => holder.id === claim.id)?.holder;
+    const { holder } = this.#names.claim(claim, this.#redefine, before);
     const { home } = classOfKind(kindOf(self, kind === "static"), kind === "static");
-    const ofClass = home && this.#claimClass(home, `${escapedName(className)}()`, whole, known);
-    const head = this.#made(`${escapedName(rest)}(`, holder, home, ofClass, className);
+    const ofClass = this.#claimClass(home, `${escapedName(className)}()`, whole, known);
+    const held = [{ holder, order, isSecond: false }, ...ofClass];
+    const head = this.#made(`${escapedName(rest)}(`, home, held, className);
     (this.#identified ??= new WeakMap()).set(its, head);
     return head;
   }
 
   /** Two classes of one name must not share: the second one's results are not kept. */
-  #claimClass(home: object, className: string, shown: string, before: Head | undefined): ClassHeld | undefined {
+  #claimClass(home: object | undefined, className: string, shown: string, before: Head | undefined): readonly Held[] {
     const { kind, terms } = this.#subject;
-    const what = functionOf(home);
+    const what = home && functionOf(home);
     // Plain objects are told apart by nothing, and each realm has an Object of its own.
-    if (sharesOf(terms) || what === undefined || Object.getPrototypeOf(home) === null && kind !== "static") return;
-    const order = numberOf(what);
-    const id = `${this.#id}<${className}>`;
+    const isPlain = home !== undefined && kind !== "static" && Object.getPrototypeOf(home) === null;
+    if (what === undefined || isPlain || sharesOf(terms)) return [];
+    const order = numberOf(what), id = `${this.#id}<${className}>`;
     const claim: Claim = { id, name: shown, kind: "class", what, order, shares: false };
-    const { holder, shares } = this.#names.claim(claim, this.#redefine, before?.ofClass?.holder);
-    return { holder, order, isSecond: !shares };
+    const held = before?.held.find(({ holder }) => holder.id === id)?.holder;
+    const { holder, shares } = this.#names.claim(claim, this.#redefine, held);
+    return [{ holder, order, isSecond: !shares }];
   }
 
   /**
@@ -189,30 +197,24 @@ export class Heads {
    * remembers who else had it.
    */
   #source(
-    holder: Holder,
+    held: readonly Held[],
     home: object | undefined,
-    ofClass: ClassHeld | undefined,
     className: string,
   ): Pick<FetchOptions, "source" | "strictSource"> {
     const { fn, derived } = this.#subject;
     const isGuess = [className, ...derived ?? []].some(isMinified);
-    const strictSource = isGuess || this.#redefine || holder.isUnsure || ofClass?.holder.isUnsure === true;
+    const strictSource = isGuess || this.#redefine || held.some(({ holder }) => holder.isUnsure);
     if (derived === undefined && !strictSource) return { source: undefined, strictSource };
     const itsClass = strictSource && home !== undefined ? functionOf(home) : undefined;
-    const replacement = Math.max(holder.replacement, ofClass?.holder.replacement ?? 0);
+    const replacement = Math.max(...held.map(({ holder }) => holder.replacement));
     const parts = [sourceHash(fn), itsClass && sourceHash(itsClass), replacement > 0 ? replacement : undefined];
     return { source: parts.filter((part) => part !== undefined).join("."), strictSource };
   }
 
   /** `className`: as it stands in the key behind or before the name. */
-  #made(
-    text: string,
-    holder: Holder,
-    home: object | undefined,
-    ofClass: ClassHeld | undefined,
-    className = "",
-  ): Head {
+  #made(text: string, home: object | undefined, others: readonly Held[], className = ""): Head {
     const { terms, name, order } = this.#subject;
+    const held = [{ holder: this.#holder, order, isSecond: false }, ...others];
     const { ttl, stale, group, timeout, mintDelay } = terms;
     const fixed: FetchOptions = {
       ttl: typeof ttl === "function" ? undefined : ttl,
@@ -223,9 +225,9 @@ export class Heads {
       mintDelay,
       force: undefined,
       name,
-      ...this.#source(holder, home, ofClass, className),
+      ...this.#source(held, home, className),
     };
-    return new Head(text, fixed, holder, order, ofClass);
+    return new Head(text, fixed, held);
   }
 }
 

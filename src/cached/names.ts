@@ -74,32 +74,29 @@ export class Holder {
     if (redefine && (isOther || claim.kind !== "method" && !claim.shares)) {
       if (claim.order > this.#order) this.#replace(what, source, claim.order);
       else this.newest = Math.max(this.newest, claim.order + 1);
+      state.changes++;
       return true;
     }
+    const name = JSON.stringify(claim.name);
     if (claim.kind === "class") {
-      if (claim.shares) return true;
       this.#warn(
-        `two classes of one name share ${
-          JSON.stringify(claim.name)
-        }, so results of the second one are not kept. Give ` +
-          "them two names; or pass the option `key`, or `shared: true`, if they are to share. Where a host runs " +
-          "modules again, give the backend the option `redefine: true`.",
+        `two classes of one name share ${name}, so results of the second one are not kept. Give them two names; or ` +
+          "pass the option `key`, or `shared: true`, if they are to share. Where a host runs modules again, give the " +
+          "backend the option `redefine: true`.",
       );
       return false;
     }
     if (isOther) {
       throw new TypeError(
-        `Cannot cache ${JSON.stringify(claim.name)}: another function of this name is cached on the same backend, ` +
-          "and they would share results; pass the option `name`. Where a host runs modules again, as development " +
-          "servers do, give the backend the option `redefine: true`",
+        `Cannot cache ${name}: another function of this name is cached on the same backend, and they would share ` +
+          "results; pass the option `name`. Where a host runs modules again, as development servers do, give the " +
+          "backend the option `redefine: true`",
       );
     }
     if (claim.kind === "function" && !claim.shares) {
       this.#warn(
-        `${
-          JSON.stringify(claim.name)
-        } was wrapped more than once. Closures of one source share their results: wrap it ` +
-          "once, outside; or pass the option `key`, to say what tells them apart, or `shared: true`, if nothing does.",
+        `${name} was wrapped more than once. Closures of one source share their results: wrap it once, outside; or ` +
+          "pass the option `key`, to say what tells them apart, or `shared: true`, if nothing does.",
       );
     }
     return true;
@@ -124,10 +121,9 @@ export class Holder {
     if (first === identityOf(receiver)) return;
     this.#hasMet = true;
     this.#receivers = undefined;
+    const whose = JSON.stringify(name);
     console.warn(
-      `cache-utils: two instances or classes share the results of ${
-        JSON.stringify(name)
-      }, since \`this\` is not part of its key. ` +
+      `cache-utils: two instances or classes share the results of ${whose}, since \`this\` is not part of its key. ` +
         "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
     );
   }
@@ -177,6 +173,7 @@ export class Names {
     const [oldest] = this.#holders.values();
     this.#holders.delete(oldest!.id);
     oldest!.forgotten = ++this.#forgotten;
+    state.changes++;
   }
 }
 
@@ -188,7 +185,11 @@ const state = shared("names", () => ({
   numbers: new WeakMap<object, number>(),
   lastNumber: 0,
   replacements: 0,
+  changes: 0,
 }));
+
+/** How often a name was forgotten or taken over: while that stays, what was seen of a name holds. */
+export const changes = (): number => state.changes;
 
 /** The table of names of a backend; `undefined`: of the default backend that is still to come. */
 export function namesOn(backend: Backend | undefined): Names {

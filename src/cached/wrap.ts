@@ -4,7 +4,7 @@ import { defaultBackend, knownDefault } from "./configure.ts";
 import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
 import { type Holder, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
-import { isHome, isPrototype, nameOfHome } from "./receiver.ts";
+import { functionOf, isHome, isPrototype, nameOfHome } from "./receiver.ts";
 import { sourceOf } from "./source.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 
@@ -124,6 +124,8 @@ export class CachedFunction {
   stand(home: object | undefined): void {
     if (this.#home !== undefined || home === undefined) return;
     this.#home = home;
+    // Which of two classes is newer counts from their definitions, as far as those are seen.
+    numberOf(functionOf(home)!);
     // Keys of receivers of that class are others now.
     this.#backend = undefined;
   }

@@ -2,7 +2,7 @@
 /** `redefine`: a newer definition takes a name over from the older one, as where a host runs modules again. */
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { cached, configure, GroupBackend, handle, PlainBackend, type Store } from "@x/cache-utils";
+import { cached, cacheKey, configure, GroupBackend, handle, PlainBackend, type Store } from "@x/cache-utils";
 import { configurationOf } from "../../src/cached/url.ts";
 import { warnings } from "./_fake_backend.ts";
 import { decorate } from "./_methods.ts";
@@ -182,6 +182,26 @@ test("a class that is declared again takes over its methods and statics, those i
     assertEquals(await handle(new Newer(), "find").peek(1), "newer 1");
   });
   assertEquals(told.filter((warning) => !warning.includes("two instances or classes")), []);
+});
+
+test("receivers with an identity are given nothing of an older definition's, kept or of the same text", async () => {
+  const backend = new GroupBackend({ redefine: true });
+  class City {
+    [cacheKey]() {
+      return 7;
+    }
+  }
+  const load = (text: string) => cached(() => text, { name: "offers", backend });
+  const city = new City() as never;
+  const older = load("older");
+  assertEquals(await older.on(city)(), "older");
+  const newer = load("newer");
+  assertEquals([await older.on(city)(), await older.on(city).peek()], ["older", undefined]);
+  assertEquals([await newer.on(city)(), await older.on(city)(), await newer.on(city).peek()], [
+    "newer",
+    "older",
+    "newer",
+  ]);
 });
 
 test("classes made of one mixin are all cached", async () => {
