@@ -23,7 +23,7 @@
 export { cached } from "./src/cached/cached.ts";
 export { handle } from "./src/cached/decorator.ts";
 export { configure, invalidateGroup } from "./src/cached/configure.ts";
-export { cacheKey } from "./src/key/arguments.ts";
+export { cacheKey } from "./src/key/identity.ts";
 export type {
   AnyFunction,
   AsyncFunction,

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { type Call, isShared } from "./call.ts";
 import { Flight, type Seat } from "./flights.ts";
 import { within } from "./patience.ts";
 
@@ -34,44 +35,42 @@ export class Alone {
   }
 
   /**
-   * Takes a seat in the next computation of `key`, which waits for the one that runs at most `patienceMs`. `keep` is
-   * told its value before anybody is answered; of several callers who bring one, the first one's is used.
+   * Takes a seat in the next computation of the call's key, which waits for the one that runs at most `mintDelay`. `keep`
+   * is told its value before anybody is answered; of several callers who bring one, the first one's is used.
    */
-  board(key: string, compute: (signal: AbortSignal) => unknown, patienceMs: number, keep?: Keep): Place {
+  board(call: Call, keep?: Keep): Place {
+    // Of one source: what another one computes under this key may not be meant for this caller.
+    const { about, fullKey = about.key, source = "" } = call, key = `${source} ${fullKey}`;
     let next = this.#waiting.get(key);
     const leads = next === undefined;
     if (next === undefined) {
       const flight = new Flight(this.#copy);
       this.#waiting.set(key, next = { flight, keep, done: Promise.resolve() });
       const seat = flight.board();
-      next.done = this.#lead(key, next, compute, patienceMs);
+      next.done = this.#lead(key, next, call);
       return { seat, leads, done: next.done };
     }
     next.keep ??= keep;
     return { seat: next.flight.board(), leads, done: next.done };
   }
 
-  async #lead(
-    key: string,
-    own: Waiting,
-    compute: (signal: AbortSignal) => unknown,
-    patienceMs: number,
-  ): Promise<void> {
+  async #lead(key: string, own: Waiting, call: Call): Promise<void> {
     const before = this.#running.get(key);
-    if (before !== undefined) await within(this.#clock, patienceMs, before);
+    if (before !== undefined) await within(this.#clock, call.mintDelayMs, before);
     else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
-    const run = this.#run(own, compute);
+    const run = this.#run(own, call);
     this.#running.set(key, run);
     this.#waiting.delete(key);
     await run;
     if (this.#running.get(key) === run) this.#running.delete(key);
   }
 
-  async #run({ flight, ...own }: Waiting, compute: (signal: AbortSignal) => unknown): Promise<void> {
-    const computed = await flight.run(compute);
+  async #run({ flight, ...own }: Waiting, call: Call): Promise<void> {
+    const computed = await flight.run(call.compute);
     if (computed.kind === "value") {
       own.keep?.(computed.value);
-      flight.land(computed.value);
+      if (isShared(call)) flight.land(computed.value);
+      else flight.landAlone(computed.value);
     } else if (computed.kind === "error") flight.fail(computed.error);
   }
 }

@@ -20,6 +20,17 @@ export interface EntryOptions<T = unknown> {
   strictSource?: boolean | undefined;
 }
 
+/**
+ * What a computation reads, for a caller whose objects may change while it waits: `cached` gives it, so that a result is
+ * kept only under the key that it was computed from.
+ */
+export interface Inputs {
+  /** Told within `fetch`, if the answer is at hand there: `compute` will not be called, so nothing has to be copied. */
+  unread(): void;
+  /** Asked when `compute` has ended. false: its result is given to this caller alone, and not kept. */
+  areCurrent(): boolean;
+}
+
 /** How one value is fetched: kept, or computed and kept. */
 export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   /** Keep this result? Default: everything but `undefined` and `null`. */
@@ -34,6 +45,8 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   signal?: AbortSignal | undefined;
   /** For events and warnings. */
   name?: string | undefined;
+  /** What `compute` reads, where that may change while the call waits. A backend that does not know it loses nothing but speed. */
+  inputs?: Inputs | undefined;
 }
 
 /** Which entry is read, besides by its key, and in whose name. */

@@ -70,6 +70,9 @@ export function callOf<T>(
   };
 }
 
+/** May others be given what its function returned? Not where what it read has changed since its key was cut. */
+export const isShared = (call: Call): boolean => call.options.inputs === undefined || call.options.inputs.areCurrent();
+
 /** As the promise settles, unless the caller leaves first. */
 export function wait<T>(call: Call, promise: Promise<T>): Promise<T> {
   return call.patience === undefined ? promise : call.patience.wait(promise);

@@ -2,7 +2,7 @@ import { CacheError, type CacheValueError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import type { About, GuardedStore, Written } from "../store/guarded.ts";
 import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
-import { type Call, mark, MARK_MS, seated, type Target } from "./call.ts";
+import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
 import type { Events } from "./events.ts";
 import { type End, Flight, type Flights } from "./flights.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
@@ -106,12 +106,14 @@ export class Fills {
     if (taken.kind === "stored") {
       const lease = this.#hold(call.about, entry, taken.token, call.mintDelayMs);
       const computed = await flight.run(call.compute);
-      if (computed.kind === "value") await finish.call(this, call, computed.value, owned, lease, flight);
-      else {
+      if (computed.kind === "value" && isShared(call)) {
+        await finish.call(this, call, computed.value, owned, lease, flight);
+      } else {
         // The release is on its way before anybody learns of the error, so who tries again finds no lease. (While a
         // renewal is under way its token is not known yet: who tries again then waits for this flight to close.)
         const released = lease.release();
         if (computed.kind === "error") flight.fail(computed.error);
+        else if (computed.kind === "value") flight.landAlone(computed.value);
         await released;
       }
     } else flight.dissolve(taken.kind === "refused" ? "refused" : "unknown");
@@ -171,7 +173,7 @@ export class Fills {
     const computed = await unshared().run(call.compute);
     let failed: { readonly error: unknown } | undefined;
     if (computed.kind === "error") failed = computed;
-    else if (computed.kind === "value") {
+    else if (computed.kind === "value" && isShared(call)) {
       const owned = ownedBy(call, look.generations);
       const written = await this.#keepOrMark(
         call,
@@ -322,6 +324,7 @@ export class Fills {
   #keeping(call: Call, value: unknown, owned: Owned): Keeping | undefined {
     const { defaults, clock, random } = this.#parts.settings;
     const { when = keepsByDefault, ttl, stale } = call.options;
+    if (!isShared(call)) return undefined;
     try {
       const ttlMs = when(value) ? ttlMsOf(value, ttl, defaults) : 0;
       return ttlMs > 0 ? keep(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;

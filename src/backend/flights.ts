@@ -7,8 +7,8 @@ export type End =
   | { readonly kind: "error"; readonly error: unknown }
   | { readonly kind: "dissolved"; readonly why: "refused" | "unknown" | "over" };
 
-/** Nobody hears it; but what waited for it, a timer maybe, is done. */
-const LEFT: End = { kind: "dissolved", why: "over" };
+/** Nobody hears it; but what waited for it, a timer maybe, is done. And what those are told who were not given the value. */
+const OVER: End = { kind: "dissolved", why: "over" };
 
 /** What came out of a computation. Abandoned: every caller aborted first, and what it returns interests nobody. */
 export type Computed =
@@ -33,10 +33,12 @@ export class Flight {
   /** A refresh behind the answer has no callers, and goes on all the same. */
   #boarded = false;
   #answered = false;
+  /** Whose function runs: who boarded first. */
+  #leader: ((end: End) => void) | undefined;
   /** Ends the computation that runs. */
   #abandon: (() => void) | undefined;
 
-  /** `copy`: what the second caller and all after it are given. */
+  /** `copy`: what the second caller and all after it are given. It throws for what cannot be copied. */
   constructor(copy: (value: unknown) => unknown) {
     this.#copy = copy;
   }
@@ -51,13 +53,14 @@ export class Flight {
     let seat!: (end: End) => void;
     const end = new Promise<End>((resolve) => seat = resolve);
     this.#seats.add(seat);
+    this.#leader ??= seat;
     this.#interested++;
     this.#boarded = true;
     return {
       end,
       leave: (why) => {
         if (!this.#seats.delete(seat)) return;
-        seat(LEFT);
+        seat(OVER);
         if (why === "aborted" && --this.#interested === 0) this.#abandon?.();
       },
     };
@@ -81,14 +84,30 @@ export class Flight {
     });
   }
 
-  /** Answers everybody with the value: the first gets the very one, the others a copy each, all made before anybody runs. */
+  /**
+   * Answers everybody with the value: the first gets the very one, the others a copy each, all made before anybody runs.
+   * Of what cannot be copied (a stream, an instance of a class) there is one: the others go to the top.
+   */
   land(value: unknown): void {
     let first = true;
     this.#answer(() => {
-      const own = first ? value : this.#copy(value);
+      if (!first) return this.#copied(value);
       first = false;
-      return { kind: "value", value: own };
+      return { kind: "value", value };
     });
+  }
+
+  /** Answers the one whose function ran, since its result is no other's; the others go to the top. */
+  landAlone(value: unknown): void {
+    this.#answer((seat) => seat === this.#leader ? { kind: "value", value } : OVER);
+  }
+
+  #copied(value: unknown): End {
+    try {
+      return { kind: "value", value: this.#copy(value) };
+    } catch {
+      return OVER;
+    }
   }
 
   /** Answers everybody with the function's own error. */
@@ -101,11 +120,11 @@ export class Flight {
     this.#answer(() => ({ kind: "dissolved", why }));
   }
 
-  #answer(end: () => End): void {
+  #answer(end: (seat: (end: End) => void) => End): void {
     this.#answered = true;
     const seats = [...this.#seats];
     this.#seats.clear();
-    for (const seat of seats) seat(end());
+    for (const seat of seats) seat(end(seat));
   }
 }
 

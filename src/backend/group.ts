@@ -10,7 +10,6 @@
  * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
  * refreshes it.
  */
-import type { Clock } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
 import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
@@ -55,7 +54,6 @@ export class GroupBackend implements Backend {
   /** The option `redefine`. */
   readonly redefine: boolean;
   readonly #settings: Settings;
-  readonly #clock: Clock;
   readonly #keys: Keys;
   readonly #counters: Counters;
   readonly #store: GuardedStore;
@@ -71,7 +69,7 @@ export class GroupBackend implements Backend {
   constructor(options: GroupBackendOptions = {}) {
     const settings = this.#settings = settingsOf(options);
     this.redefine = settings.redefine;
-    const clock = this.#clock = settings.clock;
+    const { clock } = settings;
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
@@ -79,11 +77,11 @@ export class GroupBackend implements Backend {
     const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (failure) => {
       if (this.#closed === undefined) events.tell("storeError", failure);
     });
-    const share = (value: unknown) => store.share(value);
+    const copy = (value: unknown) => store.copy(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
-    const flights = this.#flights = new Flights(share);
+    const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(clock, share);
+    this.#alone = new Alone(clock, copy);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
@@ -117,6 +115,7 @@ export class GroupBackend implements Backend {
       if (call.kept && options.force !== true) {
         look = this.#looks.atOnce(call);
         if (look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
+        if (call.outcome === "hit") options.inputs?.unread();
         // No miss begins with a look that nobody shares.
         if (value === NONE) look = await wait(call, this.#looks.look(call));
         if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
@@ -189,7 +188,7 @@ export class GroupBackend implements Backend {
     const patienceMs = this.#patienceMs(call);
     const ms = flight.answered ? Math.min(this.#settings.storeTimeoutMs, patienceMs) : patienceMs;
     const seat = flight.board();
-    const end = await seated(call, seat, within(this.#clock, ms, seat.end));
+    const end = await seated(call, seat, within(this.#settings.clock, ms, seat.end));
     if (end === LATE) seat.leave("late");
     return end;
   }
@@ -198,7 +197,7 @@ export class GroupBackend implements Backend {
   async #poll(call: Call, nonce: string): Promise<End | typeof LATE> {
     const poll = this.#pollers.wait(call.about, nonce);
     try {
-      const woken = await wait(call, within(this.#clock, this.#patienceMs(call), poll.gone));
+      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.gone));
       return woken === LATE ? LATE : { kind: "dissolved", why: "over" };
     } finally {
       poll.leave();
@@ -207,19 +206,21 @@ export class GroupBackend implements Backend {
 
   /** A call waits for others `mintDelay` in all. */
   #patienceMs(call: Call): number {
-    const now = this.#clock.now();
+    const now = this.#settings.clock.now();
     call.waitsUntil ??= now + call.mintDelayMs;
     return call.waitsUntil - now;
   }
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
     const { seat, leads } = this.#boardAlone(call, keep);
-    return landed(call, await seated(call, seat, seat.end), leads ? "miss" : "wait");
+    const end = await seated(call, seat, seat.end);
+    // What came of it was for another caller alone.
+    if (end.kind === "dissolved") return landed(call, await this.#fills.unkept(call), "miss");
+    return landed(call, end, leads ? "miss" : "wait");
   }
 
   #boardAlone(call: Call, keep?: (value: unknown) => void): Place {
-    const { about, fullKey = about.key, source = "" } = call;
-    const place = this.#alone.board(`${source} ${fullKey}`, call.compute, call.mintDelayMs, keep);
+    const place = this.#alone.board(call, keep);
     if (place.leads) this.#fills.behind(place.done);
     return place;
   }
@@ -384,14 +385,13 @@ export class GroupBackend implements Backend {
 
   #keeping<T>(taken: unknown, ttlMs: number, { stale }: EntryOptions<T>): (owned: Owned) => Keeping {
     const { defaults, random } = this.#settings;
-    return (owned) => keep(taken, ttlMs, stale, defaults, owned, this.#clock.now(), random);
+    return (owned) => keep(taken, ttlMs, stale, defaults, owned, this.#settings.clock.now(), random);
   }
 
   async #peek(target: Target): Promise<unknown> {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
-    if (look === undefined) return undefined;
-    const seen = this.#fills.judge(target, look);
-    return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;
+    const seen = look && this.#fills.judge(target, look);
+    return seen === "fresh" || seen === "stale" ? look!.hand(valueIn(look!.found!)) : undefined;
   }
 
   #assertOpen(): void {

@@ -271,7 +271,7 @@ class AskedEntry extends Asked<Found | undefined> {
 
   /** The last one gets the very value: until then nobody holds it who could change it before the next copy is made. */
   hand(value: unknown): unknown {
-    return --this.#sharers === 0 ? value : this.tick.store.share(value);
+    return --this.#sharers === 0 ? value : this.tick.store.copy(value);
   }
 }
 

@@ -72,6 +72,12 @@ export class Head {
     this.#isForgotten = this.held.some(({ holder }) => holder.forgotten !== undefined);
   }
 
+  /** What a backend is told at a read or a set, where it has to know. */
+  get source(): Pick<FetchOptions, "source" | "strictSource"> | undefined {
+    const { source, strictSource } = this.fixed;
+    return source === undefined ? undefined : { source, strictSource };
+  }
+
   /** The options of a fetch that keeps nothing, on any backend. */
   get unkept(): FetchOptions {
     const { timeout, mintDelay, name } = this.fixed;

@@ -44,8 +44,49 @@ export function classOfKind(kind: object | null, isStatic: boolean): ReceiverCla
 /** The name of a class, given it or its prototype. */
 export const nameOfHome = (home: object): string | undefined => ownName(functionOf(home) ?? home);
 
+/** How a user reaches the verbs of a method. */
+export const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
+
+/** The parts of `Class.method`. Throws a TypeError where the class is not known, or has no name. */
+export function partsOfName(home: object | undefined, property: string | symbol): readonly [string, string] {
+  const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
+  if (home === undefined) {
+    const form = handleOf("Class.prototype", method);
+    throw new TypeError(
+      `Cannot name ${method}: its class is not known, before its first instance or since another decorator hides it; ` +
+        `use ${form}, put @cached outermost, or pass the option \`name\``,
+    );
+  }
+  const className = nameOfHome(home);
+  if (className === undefined) {
+    throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
+  }
+  return [className, method];
+}
+
 /** The class itself, given it or its prototype. */
 export const functionOf = (home: object): object | undefined => typeof home === "function" ? home : classOf(home);
+
+/**
+ * Where, from a receiver on, a method stands: the own property that holds its wrapper (`isOurs`). A decorator above ours may
+ * have put something else there: then the only one with an own property of that name. Of two, nobody can tell: guessing
+ * would give one method two keys, depending on which class a process constructs first.
+ */
+export function homeOf(
+  self: unknown,
+  property: string | symbol,
+  isOurs: (value: unknown) => boolean,
+): object | undefined {
+  const others: object[] = [];
+  if (self === undefined || self === null) return undefined;
+  for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
+    const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
+    if (own === undefined) continue;
+    if (isOurs(own.value)) return at;
+    others.push(at);
+  }
+  return others.length === 1 ? others[0] : undefined;
+}
 
 /** The class whose prototype this is. */
 function classOf(prototype: object): object | undefined {

@@ -1,10 +1,13 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
-import { argumentsText, argumentText, hasIdentity, identityText } from "../key/arguments.ts";
+import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
+import { hasIdentity } from "../key/identity.ts";
+import { withoutSignals } from "../key/signals.ts";
+import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
 import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
 import { type Holder, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
-import { functionOf, isHome, isPrototype, nameOfHome } from "./receiver.ts";
+import { functionOf, handleOf, homeOf, isPrototype, nameOfHome, partsOfName } from "./receiver.ts";
 import { sourceOf } from "./source.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 
@@ -16,11 +19,8 @@ export interface Place {
   readonly isStatic: boolean;
 }
 
-/** The arguments of one call. */
-export type Arguments = readonly unknown[];
-
 /** A cached function behind its wrapper: what is decided once, and how one call becomes a key and the options of a fetch. */
-export class CachedFunction {
+export class CachedFunction implements Called {
   /** The function that was wrapped. */
   readonly fn: AnyFunction;
   readonly #terms: Terms;
@@ -37,6 +37,7 @@ export class CachedFunction {
   #backend: Backend | undefined;
   #holder: Holder | undefined;
   readonly #variable: boolean;
+  #warnedOfChange = false;
 
   /** Throws a TypeError for what is wrong whatever the call: no name, no groups on the given backend, a name that is taken. */
   constructor(fn: AnyFunction, terms: Terms, place?: Place) {
@@ -63,16 +64,51 @@ export class CachedFunction {
   #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
     try {
       const backend = this.#ready(owner);
-      if (this.#place !== undefined && isPrototype(self)) throw this.#noReceiver();
-      const { head, key } = this.#asked(owner, args);
-      const compute = () => this.fn.apply(self, args as unknown[]);
-      if (head.keepsNothing) return backend.fetch(key, compute, head.unkept);
-      if (this.#place !== undefined) this.#meet(key, owner);
-      const options = this.#fetchOptions(verb === "call" ? head.fixed : head.forced, owner, args);
-      return backend.fetch(key, compute, options);
+      const text = this.#terms.key === undefined
+        ? primitivesText(args)
+        : isObject(owner) || args.some(isObject)
+        ? undefined
+        : this.#optionText(owner, args);
+      if (text === undefined || hasIdentity(owner)) return this.#fetchObjects(backend, verb, self, args, owner);
+      const { head, key } = this.#around(owner, text);
+      this.#checkReceiver(self, key, owner, head);
+      const options = this.#fetchOptions(verb, head, owner, () => args);
+      return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** The same for a call that objects belong to, which may change meanwhile. */
+  #fetchObjects(
+    backend: Backend,
+    verb: "call" | "refresh",
+    self: unknown,
+    args: Arguments,
+    owner: unknown,
+  ): Promise<unknown> {
+    let text: string, signals: readonly AbortSignal[], from: CutFrom;
+    if (this.#terms.key !== undefined) {
+      [text, signals, from] = [this.#optionText(owner, args), withoutSignals(args).signals, "the option key"];
+    } else {
+      const keyed = keyedArguments(args);
+      ({ text, signals } = keyed);
+      from = keyed.identified || hasIdentity(owner) ? "data and identities" : "data";
+    }
+    const { head, key } = this.#around(owner, text);
+    this.#checkReceiver(self, key, owner, head);
+    const call = new ObjectCall(this, self, owner, args, signals, key, from);
+    const options = call.optionsOn(this.#fetchOptions(verb, head, owner, () => call.args));
+    const answer = backend.fetch(key, (signal) => call.compute(signal), options);
+    // Nothing but `fetch` has run since the key was cut.
+    call.take();
+    return answer;
+  }
+
+  /** What identifies a call has changed before its function had ended. */
+  changed(): void {
+    if (!this.#warnedOfChange) warnChanged(this.#name!);
+    this.#warnedOfChange = true;
   }
 
   /** The verbs for a receiver; `self` is `undefined` where none is known. */
@@ -100,14 +136,14 @@ export class CachedFunction {
           const { backend, head, key } = asked(args);
           const group = this.#group(owner(), args);
           if (head.keepsNothing) return Promise.resolve(undefined);
-          const from = sourceIn(head);
-          return backend.get(key, from === undefined ? { group } : { group, ...from, name: head.fixed.name });
+          const { source } = head;
+          return backend.get(key, source === undefined ? { group } : { group, ...source, name: this.#name });
         }),
       set: (args, value) =>
         attempt(() => {
           if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
           const { backend, head, key } = asked(args);
-          const options = { ...this.#entryOptions(owner(), args), ...sourceIn(head) };
+          const options = { ...this.#entryOptions(owner(), args), ...head.source };
           return head.keepsNothing ? Promise.resolve() : backend.set(key, value, options);
         }),
       key: (...args) => {
@@ -128,6 +164,11 @@ export class CachedFunction {
     numberOf(functionOf(home)!);
     // Keys of receivers of that class are others now.
     this.#backend = undefined;
+  }
+
+  /** Where, from a receiver on, this method stands. */
+  homeFrom(self: unknown): object | undefined {
+    return homeOf(self, this.#place!.property, (value) => cachedFunctionOf(value)?.fn === this.fn);
   }
 
   /** A check at wrap time, where a class is known that early: is the name free? */
@@ -160,7 +201,7 @@ export class CachedFunction {
     const backend = this.#terms.backend ?? defaultBackend();
     if (backend !== this.#backend || this.#holder!.forgotten !== undefined) {
       this.#assertGroups(backend);
-      if (this.#place !== undefined) this.stand(homeOf(self, this.#place, this.fn));
+      if (this.#place !== undefined) this.stand(this.homeFrom(self));
       this.#name ??= this.#methodName();
       this.#heads = new Heads(this.#subject(), backend, this.#holder);
       this.#holder = this.#heads.holder;
@@ -191,46 +232,39 @@ export class CachedFunction {
 
   /** The name, `Class.method` if it was not given. A process that never called the method may find its class by the receiver. */
   #methodName(): string {
-    const { property } = this.#place!;
-    const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
-    if (this.#home === undefined) {
-      const form = handleOf("Class.prototype", method);
-      throw new TypeError(
-        `Cannot name ${method}: its class is not known, before its first instance or since another decorator hides it; ` +
-          `use ${form}, put @cached outermost, or pass the option \`name\``,
-      );
-    }
-    const className = nameOfHome(this.#home);
-    if (className === undefined) {
-      throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
-    }
-    this.#derived = [className, method];
-    return `${className}.${method}`;
+    this.#derived = partsOfName(this.#home, this.#place!.property);
+    return this.#derived.join(".");
   }
 
   // ──────────────── one call ────────────────
 
+  /** The key of a call. */
+  keyOf(owner: unknown, args: Arguments): string {
+    return this.#asked(owner, args).key;
+  }
+
   /** The key of a call, and how calls for receivers of that class are kept. */
   #asked(owner: unknown, args: Arguments): { readonly head: Head; readonly key: string } {
+    return this.#around(owner, this.#terms.key === undefined ? argumentsText(args) : this.#optionText(owner, args));
+  }
+
+  #optionText(owner: unknown, args: Arguments): string {
+    return argumentText(this.#ask(this.#terms.key!, owner, args), "what `key` returns");
+  }
+
+  /** The same, given the text of what identifies the call besides its receiver. */
+  #around(owner: unknown, text: string): { readonly head: Head; readonly key: string } {
     const heads = this.#heads!;
     if (!hasIdentity(owner)) {
       const head = heads.of(owner);
       const isNobody = owner === undefined || heads.identifies && isPrototype(owner);
       if (isNobody && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
-      return { head, key: this.#key(head, owner, args) };
+      return { head, key: `${head.text}${text})` };
     }
     if (isPrototype(owner)) throw this.#noReceiver();
     const identity = identityText(owner, "`this`");
     const head = heads.identified(owner, identity.className);
-    return { head, key: `${identity.text}.${this.#key(head, owner, args)}` };
-  }
-
-  #key(head: Head, owner: unknown, args: Arguments): string {
-    const { key } = this.#terms;
-    const text = key === undefined
-      ? argumentsText(args)
-      : argumentText(this.#ask(key, owner, args), "what `key` returns");
-    return `${head.text}${text})`;
+    return { head, key: `${identity.text}.${head.text}${text})` };
   }
 
   /** Do the instances of its class stand in the key? So its class says, or those that were seen. */
@@ -274,36 +308,36 @@ export class CachedFunction {
     };
   }
 
-  #fetchOptions(fixed: FetchOptions, owner: unknown, args: Arguments): FetchOptions {
+  /** `argsOf`: the arguments as they were, asked when the result is there. */
+  #fetchOptions(verb: "call" | "refresh", head: Head, owner: unknown, argsOf: () => Arguments): FetchOptions {
+    if (head.keepsNothing) return head.unkept;
+    const fixed = verb === "call" ? head.fixed : head.forced;
     if (!this.#variable) return fixed;
     const { when, ttl } = this.#terms;
     // Written out: spreads cost more than all of the rest.
     return {
-      ttl: typeof ttl === "function" ? (result) => ttl(result, ...args) : ttl,
+      ttl: typeof ttl === "function" ? (result) => ttl(result, ...argsOf()) : fixed.ttl,
       stale: fixed.stale,
-      group: this.#group(owner, args),
-      when: when === undefined ? undefined : (result) => when(result, ...args),
+      group: this.#group(owner, argsOf()),
+      when: when && ((result) => when(result, ...argsOf())),
       timeout: fixed.timeout,
       mintDelay: fixed.mintDelay,
       force: fixed.force,
       name: fixed.name,
       source: fixed.source,
       strictSource: fixed.strictSource,
+      signal: undefined,
+      inputs: undefined,
     };
   }
 
   /** Instances whose identity is not in the key share results, which may surprise. */
-  #meet(key: string, owner: unknown): void {
+  #checkReceiver(self: unknown, key: string, owner: unknown, head: Head): void {
+    if (this.#place === undefined) return;
+    if (isPrototype(self)) throw this.#noReceiver();
     if (owner === undefined || owner === null || sharesOf(this.#terms) || hasIdentity(owner)) return;
-    this.#holder!.meet(this.#name!, key, owner);
+    if (!head.keepsNothing) this.#holder!.meet(this.#name!, key, owner);
   }
-}
-
-/** Backends of others are not told of what they need not know. */
-function sourceIn(
-  { fixed: { source, strictSource } }: Head,
-): Pick<EntryOptions, "source" | "strictSource"> | undefined {
-  return source === undefined ? undefined : { source, strictSource };
 }
 
 // ──────────────── wrappers ────────────────
@@ -349,24 +383,8 @@ function functionName(fn: AnyFunction): string {
   throw new TypeError("Cannot name this function: it is anonymous; pass the option `name`");
 }
 
-const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
-
-/**
- * Where, from a receiver on, this method stands: the own property that holds its wrapper. A decorator above ours may
- * have put something else there: then the only one with an own property of that name. Of two, nobody can tell: guessing
- * would give one method two keys, depending on which class a process constructs first.
- */
-export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): object | undefined {
-  const others: object[] = [];
-  if (self === undefined || self === null) return undefined;
-  for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
-    const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
-    if (own === undefined) continue;
-    if (cachedFunctionOf(own.value)?.fn === fn) return at;
-    others.push(at);
-  }
-  return others.length === 1 ? others[0] : undefined;
-}
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null || typeof value === "function";
 
 /** Methods that return a promise never throw. */
 function attempt<T>(work: () => Promise<T>): Promise<T> {

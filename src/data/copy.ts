@@ -1,9 +1,9 @@
 import { type BuiltinKind, bytesOf, fromBytes, isTextKind, kindOf } from "./kinds.ts";
 import { fromExactText, fromText, textOf } from "./texts.ts";
-import { type Maker, type Refusal, walk } from "./walk.ts";
+import type { Maker } from "./walk.ts";
 
 /** Makes the very things: what a walk with it gives is a copy. */
-export const twins: Maker = {
+export const twins: Omit<Maker, "refusal" | "special"> = {
   text: (value) => value,
   simple: (value) => value,
   odd: (value) => value,
@@ -37,9 +37,6 @@ export const twins: Maker = {
   },
   bytes: fromBytes,
 };
-
-/** A copy of a value from outside, the same as encoding and decoding it gives. Throws for what is no data. */
-export const copyBy = (value: unknown, refusal: Refusal): unknown => walk(value, twins, refusal);
 
 /**
  * A copy of JSON data that is known to be nothing else. Spreading an object copies its layout at once, several times

@@ -8,6 +8,8 @@ const MAX_OBJECTS = 1_000_000;
 
 /** What a walk makes of a value's parts, from the innermost outward. */
 export interface Maker {
+  /** The error of a part that is refused: where it stands (`.list[3]`), what is wrong with it, and in words. */
+  refusal(path: string, fault: Fault, words: string, part: unknown, cause?: unknown): Error;
   /** What an object is made into, whatever it consists of; `undefined`: it is walked through. `inner` walks through something else in its place. */
   special?(object: object, inner: (value: unknown) => unknown): unknown;
   text(value: string): unknown;
@@ -51,9 +53,6 @@ export type Fault =
   | "added"
   | "unreadable";
 
-/** Makes the error of a part: where it stands (`.list[3]`), what is wrong with it, and in words. */
-export type Refusal = (path: string, fault: Fault, words: string, part: unknown, cause?: unknown) => Error;
-
 /** A part's place in its parent, for errors. */
 type Step = string | number | { readonly text: string };
 
@@ -67,9 +66,7 @@ const lookupGetter =
  * part. What passes is data that can be copied exactly: no code of the value runs, every property is read once. One rule
  * for arguments and results.
  */
-export function walk(value: unknown, maker: Maker, refusal: Refusal): unknown {
-  return new Walk(maker, refusal).whole(value);
-}
+export const walk = (value: unknown, maker: Maker): unknown => new Walk(maker).whole(value);
 
 /** Carries an error of a user's own method through a walk. */
 export class Passing {
@@ -79,21 +76,21 @@ export class Passing {
   }
 }
 
-class Walk {
+/** A walk through one value after another. */
+export class Walk {
   readonly #maker: Maker;
-  readonly #refusal: Refusal;
   /** The objects that hold the part that is being made, and where each stands in the one before. */
   readonly #above: object[] = [];
   readonly #steps: Step[] = [];
-  readonly #inner = (value: unknown): unknown => this.#child(INNER, value);
+  #inner: ((value: unknown) => unknown) | undefined;
   #objects = 0;
   #refused: Error | undefined;
 
-  constructor(maker: Maker, refusal: Refusal) {
+  constructor(maker: Maker) {
     this.#maker = maker;
-    this.#refusal = refusal;
   }
 
+  /** Goes through a value. */
   whole(value: unknown): unknown {
     try {
       return this.#part(value);
@@ -123,7 +120,10 @@ class Walk {
       case "object":
         return value === null ? this.#maker.simple(null) : this.#object(value);
       case "function": {
-        const made = this.#maker.special === undefined ? undefined : this.#special(value);
+        if (this.#maker.special === undefined) return this.#refuse("function", "it is a function", value);
+        this.#enter(value);
+        const made = this.#special(value);
+        this.#above.pop();
         return made === undefined ? this.#refuse("function", "it is a function", value) : made;
       }
       default:
@@ -140,22 +140,20 @@ class Walk {
 
   #object(object: object): unknown {
     this.#enter(object);
-    const made = this.#maker.special?.(object, this.#inner);
+    const made = this.#maker.special === undefined ? undefined : this.#special(object);
     const whole = made === undefined ? this.#walked(object) : made;
     this.#above.pop();
     return whole;
   }
 
   #special(object: object): unknown {
-    this.#enter(object);
-    const made = this.#maker.special!(object, this.#inner);
-    this.#above.pop();
-    return made;
+    this.#inner ??= (value) => this.#child(INNER, value);
+    return this.#maker.special?.(object, this.#inner);
   }
 
   #enter(object: object): void {
     const depth = this.#above.length;
-    if (this.#above.includes(object)) this.#refuse("cycle", "it contains itself (a cycle)", object);
+    if (depth > 0 && this.#above.includes(object)) this.#refuse("cycle", "it contains itself (a cycle)", object);
     if (depth === MAX_DEPTH) this.#refuse("depth", `it is nested deeper than ${MAX_DEPTH} levels`, object);
     if (++this.#objects > MAX_OBJECTS) this.#refuse("size", `it holds more than ${MAX_OBJECTS} objects`, object);
     this.#above.push(object);
@@ -188,7 +186,7 @@ class Walk {
         if (property === undefined) return this.#sparse(array);
         if (property.set !== undefined) this.#refuseChild(i, "accessor", "it is an accessor");
       }
-      made.push(typeof element === "string" ? this.#maker.text(element) : this.#child(i, element));
+      made.push(isPrimitive(element) ? this.#part(element) : this.#child(i, element));
     }
     const keys = Reflect.ownKeys(array);
     // "length" is one more.
@@ -224,7 +222,7 @@ class Walk {
       }
       if (!property.enumerable) return this.#refuseChild(key, "hidden", "it is not enumerable");
       const { value } = property;
-      const part = typeof value === "string" ? this.#maker.text(value) : this.#child(key, value);
+      const part = isPrimitive(value) ? this.#part(value) : this.#child(key, value);
       if (key === "__proto__") define(made, key, part);
       else made[key] = part;
     }
@@ -284,9 +282,13 @@ class Walk {
   #refuse(fault: Fault, words: string, part: unknown, cause?: unknown): never {
     const path = this.#steps.map(show).join("");
     const short = path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-100)}` : path;
-    throw this.#refused = this.#refusal(short, fault, words, part, cause);
+    throw this.#refused = this.#maker.refusal(short, fault, words, part, cause);
   }
 }
+
+/** What is never refused, so that nobody asks where it stands. */
+const isPrimitive = (value: unknown): boolean =>
+  typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol";
 
 /** Assigning to `__proto__` would change the prototype. */
 function define(object: object, key: string, value: unknown): void {

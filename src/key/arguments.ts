@@ -4,88 +4,255 @@
  *   "oslo"  1  1n  -0  NaN  true  null  undefined       as in source; strings are quoted as in JSON
  *   [1,empty*2,3]                                       an array; holes are counted, and are not `undefined`
  *   {limit:10,"a b":1}                                  a plain object; keys are sorted, `undefined` is absent
- *   Date<"2020-01-01T00:00:00.000Z">  Map<[1,2]>        what the language brings: Date, URL, RegExp, Map, Set, bytes
+ *   Date<"2020-01-01T00:00:00.000Z">  Map<[1,2]>        what the language and the platform bring (data/kinds.ts)
  *   City(7)                                             what has a `[cacheKey]`: its class, and what it returns
  *
  * Built-ins stand in <>, classes in (), so that a class of a user may be called Map. Nothing else has a text: whatever
  * is not listed is a CacheKeyError, and never an empty object.
  */
+import type { BytesKind, TextKind } from "../data/kinds.ts";
+import { twins } from "../data/copy.ts";
+import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
 import { CacheKeyError } from "../errors.ts";
+import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
+import { isSignal, withoutSignals } from "./signals.ts";
 
 /**
- * Names the method that says what identifies an object, used as an argument or as `this`.
- *
- * What it returns is written into the key like an argument, after the name of the object's class. It is
- * `Symbol.for("@x/cache-utils.cacheKey")`, since two copies of the library may meet.
- *
- * @example
- * ```ts
- * import { cached, cacheKey } from "jsr:@x/cache-utils";
- *
- * class City {
- *   id = 7;
- *   [cacheKey]() { return this.id; }
- * }
- * const weather = cached(async function weather(city: City) { return `rain in ${city.id}`; });
- * console.log(weather.key(new City())); // ::weather(City(7))
- * ```
+ * So long may the text of a call be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
+ * more than most computations do.
  */
-export const cacheKey: unique symbol = Symbol.for("@x/cache-utils.cacheKey");
-
-/** So deep may an argument be nested; the codec's bound for values is the same. */
-const MAX_DEPTH = 500;
+const LONGEST = 1 << 20;
 /** Up to here a loop in JavaScript is faster than the engine's JSON.stringify. */
 const SHORT = 64;
 
-/** All arguments of a call, without the parentheses. Trailing `undefined`s are dropped: a function cannot tell them from absence. */
-export function argumentsText(args: readonly unknown[]): string {
-  let count = args.length;
+/** What the arguments of a call come to. */
+export interface KeyedArguments {
+  /** Without the parentheses. */
+  readonly text: string;
+  /** Something in them has a `[cacheKey]`, which may say something else later. */
+  readonly identified: boolean;
+  /** No part of the text. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/** The text of arguments that are all primitive, and so cannot change; `undefined`: some are not. */
+export function primitivesText(args: readonly unknown[]): string | undefined {
+  let text = "", count = args.length;
+  // Trailing `undefined`s are dropped: a function cannot tell them from absence.
   while (count > 0 && args[count - 1] === undefined) count--;
-  if (count === 0) return "";
-  let text = argumentText(args[0], 1);
-  for (let i = 1; i < count; i++) text += "," + argumentText(args[i], i + 1);
+  for (let i = 0; i < count; i++) {
+    const arg = args[i];
+    if (typeof arg === "object" && arg !== null || typeof arg === "function") return undefined;
+    if (i > 0) text += ",";
+    text += primitiveText(arg, i);
+  }
+  if (text.length > LONGEST) throw tooLong("these arguments");
   return text;
 }
 
-/** One value. `subject` names it in errors: an argument's position (from 1), or words. */
-export function argumentText(value: unknown, subject: number | string): string {
-  return typeof value === "string" ? quoted(value) : text(value, subject, undefined);
+/** All arguments of a call. Throws a CacheKeyError that names the one which has no text. */
+export function keyedArguments(args: readonly unknown[]): KeyedArguments {
+  const { count, signals } = withoutSignals(args);
+  const maker = new KeyText(signals);
+  let text = "";
+  for (let i = 0; i < count; i++) text += (i === 0 ? "" : ",") + maker.write(args[i], i + 1);
+  return { text, identified: maker.identified, signals };
 }
+
+/** All arguments of a call, without the parentheses. */
+export const argumentsText = (args: readonly unknown[]): string => primitivesText(args) ?? keyedArguments(args).text;
+
+/** One value. `subject` names it in errors: an argument's position (from 1), or words. */
+export const argumentText = (value: unknown, subject: number | string): string =>
+  new KeyText(NO_SIGNALS).write(value, subject);
 
 /** The class of an object with `[cacheKey]`, and with what that returns: `City(7)`. */
-export function identityText(object: { [cacheKey](): unknown }, subject: string): { className: string; text: string } {
-  const className = classNameOf(object, subject);
-  return { className, text: `${className}(${text(identityOf(object, subject), subject, [object])})` };
+export function identityText(object: Identified, subject: string): { className: string; text: string } {
+  return { className: classNameOf(object, subject), text: argumentText(object, subject) };
 }
 
-/** Does it have a `[cacheKey]`, the right way or a wrong one? */
-export function hasIdentity(object: unknown): object is { [cacheKey](): unknown } {
-  return object !== null && (typeof object === "object" || typeof object === "function") &&
-    (object as { [cacheKey]?: unknown })[cacheKey] !== undefined;
+/**
+ * Arguments that nobody else can change: copies of what is data; what has a `[cacheKey]`, signals and template strings
+ * stay what they are. The arguments have a text.
+ */
+export function takenArguments(args: readonly unknown[]): unknown[] {
+  return args.map((arg) => typeof arg === "object" && arg !== null ? new Walk(taking).whole(arg) : arg);
 }
 
-/** `above`: the objects that hold this value, outermost first. */
-function text(value: unknown, subject: number | string, above: object[] | undefined): string {
-  switch (typeof value) {
-    case "string":
-      return quoted(value);
-    case "number":
-      return numberText(value);
-    case "boolean":
-      return value ? "true" : "false";
-    case "undefined":
-      return "undefined";
-    case "bigint":
-      return `${value}n`;
-    case "object":
-      return value === null ? "null" : objectText(value, subject, above ?? []);
-    default:
-      if (hasIdentity(value)) return objectText(value, subject, above ?? []);
-      throw refusal(`a ${typeof value}`, subject, above?.length ?? 0, "pass the option `key`, which leaves it out");
+const taking: Maker = {
+  ...twins,
+  refusal: (...fault) => refused("the arguments", ...fault),
+  special: (object) => hasIdentity(object) || isSignal(object) || isTemplate(object) ? object : undefined,
+};
+
+/** Writes values as texts, as long as there is room. */
+class KeyText implements Maker {
+  identified = false;
+  readonly #signals: readonly AbortSignal[];
+  #left = LONGEST;
+  readonly #walk = new Walk(this);
+  #subject: number | string = "";
+
+  constructor(signals: readonly AbortSignal[]) {
+    this.#signals = signals;
+  }
+
+  /** `subject` names the value in errors: an argument's position (from 1), or words. */
+  write(value: unknown, subject: number | string): string {
+    this.#subject = subject;
+    return this.#walk.whole(value) as string;
+  }
+
+  refusal(...fault: Parameters<Maker["refusal"]>): CacheKeyError {
+    return refused(this.#subjectText(), ...fault);
+  }
+
+  special(object: object, inner: (value: unknown) => unknown): unknown {
+    if (hasIdentity(object)) {
+      this.identified = true;
+      return this.#spent(`${this.#classNameOf(object)}(${inner(this.#identityOf(object))})`, 2);
+    }
+    if (this.#signals.length > 0 && this.#signals.includes(object as AbortSignal)) return "undefined";
+    if (isTemplate(object)) return `Template<${inner([...object])},${inner([...object.raw])}>`;
+    return undefined;
+  }
+
+  text(value: string): string {
+    this.#spend(value.length);
+    return quoted(value);
+  }
+  simple(value: boolean | number | null): string {
+    return this.#spent(String(value), 1);
+  }
+  odd(value: number | undefined): string {
+    return this.#spent(numberText(value), 1);
+  }
+  bigint(value: bigint): string {
+    const text = `${value}n`;
+    return this.#spent(text, text.length);
+  }
+  /** Keys sorted by code unit; a property that holds `undefined` is absent. */
+  plain(made: Record<string, unknown>): string {
+    let text = "";
+    for (const key of sorted(Object.keys(made))) {
+      const part = made[key] as string;
+      if (part === "undefined") continue;
+      text += `${text === "" ? "" : ","}${isWord(key) ? key : quoted(key)}:${part}`;
+      this.#spend(key.length);
+    }
+    return this.#spent(`{${text}}`, 2);
+  }
+  bare(made: Record<string, unknown>): string {
+    return this.plain(made);
+  }
+  array(made: unknown[]): string {
+    return this.#spent(`[${made.join()}]`, 2);
+  }
+  sparse(length: number, elements: [number, unknown][]): string {
+    const items: unknown[] = [];
+    const holes = (count: number) => count > 0 && items.push(count === 1 ? "empty" : `empty*${count}`);
+    let next = 0;
+    for (const [index, part] of elements) {
+      holes(index - next);
+      items.push(part);
+      next = index + 1;
+    }
+    holes(length - next);
+    return this.array(items);
+  }
+  date(ms: number): string {
+    return this.#spent(`Date<${isNaN(ms) ? "NaN" : `"${new Date(ms).toISOString()}"`}>`, 32);
+  }
+  map(flat: unknown[]): string {
+    const pairs: string[] = [];
+    for (let i = 0; i < flat.length; i += 2) pairs.push(`[${flat[i]},${flat[i + 1]}]`);
+    return this.#spent(`Map<${pairs.join()}>`, 5 + 2 * flat.length);
+  }
+  set(items: unknown[]): string {
+    return this.#spent(`Set<${items.join()}>`, 5);
+  }
+  headers(flat: unknown[]): string {
+    return this.map(flat).replace("Map", "Headers");
+  }
+  textual(text: string, kind: TextKind): string {
+    return `${kind}<${this.text(text)}>`;
+  }
+  regexp(source: string, flags: string, lastIndex: unknown): string {
+    return `RegExp<${this.text(source)},"${flags}"${lastIndex === "0" ? "" : `,${lastIndex}`}>`;
+  }
+  bytes(bytes: Uint8Array, kind: BytesKind, object: object): string {
+    this.#spend(2 * bytes.length);
+    const elements = kind === "ArrayBuffer" || kind === "DataView" ? bytes : object as Float64Array;
+    // `join` would write -0 as 0.
+    const text = kind.startsWith("Float") ? Array.from(elements, numberText).join() : elements.join();
+    return `${kind}<${text}>`;
+  }
+
+  /** A user's own method, whose errors are the caller's. */
+  #identityOf(object: Identified): unknown {
+    try {
+      return identityOf(object, this.#subjectText());
+    } catch (error) {
+      throw new Passing(error);
+    }
+  }
+
+  #classNameOf(object: object): string {
+    try {
+      return classNameOf(object, this.#subjectText());
+    } catch (error) {
+      throw new Passing(error);
+    }
+  }
+
+  #subjectText(): string {
+    return typeof this.#subject === "number" ? `argument ${this.#subject}` : this.#subject;
+  }
+
+  #spent(text: string, length: number): string {
+    this.#spend(length);
+    return text;
+  }
+
+  /** Parts are paid for one by one, so an object that stands in many places is paid for in each. */
+  #spend(length: number): void {
+    this.#left -= length;
+    if (this.#left < 0) throw new Passing(tooLong(this.#subjectText()));
   }
 }
 
-const numberText = (value: number): string => value === 0 && 1 / value < 0 ? "-0" : String(value);
+const tooLong = (subject: string): CacheKeyError =>
+  new CacheKeyError(
+    `Cannot make a key of ${subject}: its text is longer than ${LONGEST} characters; ` +
+      "pass the option `key`, which says in short what identifies a call (an id, a digest)",
+  );
+
+const numberText = (value: number | bigint | undefined): string =>
+  value === 0 && 1 / (value as number) < 0 ? "-0" : String(value);
+
+/** As they mostly are. */
+function sorted(keys: string[]): string[] {
+  for (let i = 1; i < keys.length; i++) if (keys[i - 1]! > keys[i]!) return keys.sort();
+  return keys;
+}
+
+function primitiveText(value: unknown, position: number): string {
+  switch (typeof value) {
+    case "string":
+      if (value.length <= LONGEST) return quoted(value);
+      throw tooLong(`argument ${position + 1}`);
+    case "number":
+      return numberText(value);
+    case "bigint":
+      return `${value}n`;
+    case "symbol":
+      return argumentText(value, position + 1);
+    default:
+      return String(value);
+  }
+}
+
+const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** As JSON.stringify quotes it, lone surrogates included (`\ud800`). */
 function quoted(value: string): string {
@@ -98,164 +265,62 @@ function quoted(value: string): string {
   return `"${value}"`;
 }
 
-function objectText(value: object, subject: number | string, above: object[]): string {
-  const depth = above.length;
-  if (above.includes(value)) throw refusal("itself", subject, depth, "pass it without its cycle");
-  if (depth === MAX_DEPTH) throw refusal(`more than ${MAX_DEPTH} levels`, subject, depth, "nest it less deeply");
-  above.push(value);
-  const written = openedText(value, subject, depth, (item) => text(item, subject, above));
-  above.pop();
-  return written;
-}
+/** The strings of a template literal, as a tag is given them: frozen, so they stay what they are. */
+const isTemplate = (object: object): object is TemplateStringsArray =>
+  Array.isArray(object) && Object.hasOwn(object, "raw") && Object.isFrozen(object) &&
+  Array.isArray((object as unknown as TemplateStringsArray).raw) &&
+  Object.isFrozen((object as unknown as TemplateStringsArray).raw);
 
-/** `depth`: how many objects hold this one. `inner` writes what it holds. */
-function openedText(value: object, subject: number | string, depth: number, inner: (item: unknown) => string): string {
-  if (hasIdentity(value)) return `${classNameOf(value, subject)}(${inner(identityOf(value, subject))})`;
-  const prototype = Object.getPrototypeOf(value);
-  switch (prototype) {
-    case Object.prototype:
-    case null:
-      return plainText(value, subject, depth, inner);
-    case Array.prototype:
-      if (Array.isArray(value)) return arrayText(value, subject, depth, inner);
-      break;
-    case Date.prototype:
-      assertBare(value, subject, depth);
-      return `Date<${isNaN((value as Date).getTime()) ? "NaN" : `"${(value as Date).toISOString()}"`}>`;
-    case URL.prototype: // Not asserted bare: runtimes keep their own things on it.
-      return `URL<${quoted((value as URL).href)}>`;
-    case RegExp.prototype: {
-      assertBare(value, subject, depth);
-      const { source, flags, lastIndex } = value as RegExp;
-      return `RegExp<${quoted(source)},"${flags}"${lastIndex === 0 ? "" : `,${lastIndex}`}>`;
-    }
-    case Map.prototype:
-      assertBare(value, subject, depth);
-      return `Map<${Array.from(value as Map<unknown, unknown>, ([k, v]) => `[${inner(k)},${inner(v)}]`).join()}>`;
-    case Set.prototype:
-      assertBare(value, subject, depth);
-      return `Set<${Array.from(value as Set<unknown>, inner).join()}>`;
-    case ArrayBuffer.prototype:
-      assertBare(value, subject, depth);
-      return `ArrayBuffer<${new Uint8Array(value as ArrayBuffer).join()}>`;
+const ADVICE: Readonly<Record<Fault, string>> = {
+  function: "pass the option `key`, which leaves it out",
+  symbol: "pass the option `key`, which leaves it out",
+  instance: "give its class a [cacheKey]() method, or pass the option `key`",
+  cycle: "pass it without its cycle",
+  depth: "nest it less deeply",
+  size: "pass the option `key`, which says in short what identifies a call",
+  accessor: "pass its value instead, or the option `key`",
+  hidden: "make it enumerable, or pass the option `key`",
+  added: "pass it without that, or pass the option `key`",
+  unreadable: "pass the option `key`",
+};
+
+/** Built-ins, whose class can be given no `[cacheKey]`, and what to pass instead. Those that extend them are found, too. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  Promise: "await it first",
+  Error: "pass its message, or the option `key`",
+  Request: "pass its url, and its method and headers if they count; or the option `key`",
+  Response: "pass its text, or the option `key`",
+  Blob: "pass `await blob.text()` or its bytes, or the option `key`",
+  FormData: "pass `[...formData]`, or the option `key`",
+  ReadableStream: "pass what identifies its source, by the option `key`",
+  AbortSignal: "pass it as an argument of its own, or as `signal` of an object that comes last",
+  WeakMap: "pass the option `key`, which leaves it out",
+  WeakSet: "pass the option `key`, which leaves it out",
+  WeakRef: "pass the option `key`, which leaves it out",
+  String: "pass the text itself",
+  Number: "pass the number itself",
+  Boolean: "pass the boolean itself",
+};
+
+function insteadOf(part: object): string | undefined {
+  for (let at = Object.getPrototypeOf(part); at !== null; at = Object.getPrototypeOf(at)) {
+    const name = Object.getOwnPropertyDescriptor(at, "constructor")?.value?.name;
+    if (typeof name === "string" && Object.hasOwn(INSTEAD, name)) return INSTEAD[name];
+    const tag = Object.getOwnPropertyDescriptor(at, Symbol.toStringTag)?.value;
+    if (typeof tag === "string" && tag.startsWith("Intl.")) return "pass its locale and options, or the option `key`";
+    if (typeof tag === "string" && tag.endsWith("Generator")) return "pass what it is made of, or the option `key`";
   }
-  if (isTypedArray(value, prototype)) {
-    // `join` would write -0 as 0.
-    const floats = value[Symbol.toStringTag].startsWith("Float");
-    return `${value[Symbol.toStringTag]}<${floats ? Array.from(value, numberText).join() : value.join()}>`;
-  }
-  // Node's own bytes: a Uint8Array, and yet of another class, so another call.
-  const { Buffer } = globalThis as { Buffer?: { readonly prototype: object } };
-  if (value instanceof Uint8Array && prototype === Buffer?.prototype) return `Buffer<${value.join()}>`;
-  throw refusal(described(value), subject, depth);
+  return undefined;
 }
 
-/** Keys sorted by code unit; a property that holds `undefined` is absent. */
-function plainText(
-  value: object,
-  subject: number | string,
-  depth: number,
-  inner: (item: unknown) => string,
-): string {
-  assertNoSymbols(value, subject, depth);
-  let written = "";
-  for (const key of Object.keys(value).sort()) {
-    const property = (value as Record<string, unknown>)[key];
-    if (property === undefined) continue;
-    written += `${written === "" ? "" : ","}${isWord(key) ? key : quoted(key)}:${inner(property)}`;
-  }
-  return `{${written}}`;
-}
-
-/** By its keys, so that a sparse array costs what is in it, and named properties are seen. */
-function arrayText(
-  value: readonly unknown[],
-  subject: number | string,
-  depth: number,
-  inner: (item: unknown) => string,
-): string {
-  const items: string[] = [];
-  const holes = (count: number) => count > 0 && items.push(count === 1 ? "empty" : `empty*${count}`);
-  let next = 0;
-  for (const key of Object.keys(value)) {
-    const index = Number(key);
-    // Indices come first, in ascending order; whatever follows them is none.
-    if (!(index >= next && index < value.length && String(index) === key)) {
-      throw refusal(`an array with a property ${quoted(key)}`, subject, depth, "pass an array without it");
-    }
-    holes(index - next);
-    items.push(inner(value[index]));
-    next = index + 1;
-  }
-  holes(value.length - next);
-  assertNoSymbols(value, subject, depth);
-  return `[${items.join()}]`;
-}
-
-/** Properties that somebody gave to a built-in would be lost. */
-function assertBare(value: object, subject: number | string, depth: number): void {
-  const [key] = Object.keys(value);
-  if (key !== undefined) {
-    throw refusal(`${described(value)} with a property ${quoted(key)}`, subject, depth);
-  }
-  assertNoSymbols(value, subject, depth);
-}
-
-/** Query builders hide operators under symbols; left out, two queries would be one call. */
-function assertNoSymbols(value: object, subject: number | string, depth: number): void {
-  for (const symbol of Object.getOwnPropertySymbols(value)) {
-    if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
-      throw refusal(`an object with a property under ${String(symbol)}`, subject, depth);
-    }
-  }
-}
-
-type AnyTypedArray = Uint8Array | Float32Array | Float64Array;
-const TypedArrayPrototype: object = Object.getPrototypeOf(Uint8Array.prototype);
-
-/** One of the language's own, not of a class made from it. */
-const isTypedArray = (value: object, prototype: object): value is AnyTypedArray =>
-  ArrayBuffer.isView(value) && Object.getPrototypeOf(prototype) === TypedArrayPrototype;
-
-/** Letters, digits, `_`, `$`, and all beyond ASCII but surrogates: stands without quotes. */
-function isWord(key: string): boolean {
-  for (let i = 0; i < key.length; i++) {
-    const unit = key.charCodeAt(i);
-    const fits = unit >= 0x80
-      ? unit < 0xd800
-      : unit >= 0x61 && unit <= 0x7a || unit >= 0x41 && unit <= 0x5a || unit >= 0x30 && unit <= 0x39 ||
-        unit === 0x5f || unit === 0x24;
-    if (!fits) return false;
-  }
-  return key !== "";
-}
-
-function identityOf(value: { [cacheKey](): unknown }, subject: number | string): unknown {
-  if (typeof value[cacheKey] === "function") return value[cacheKey]();
-  throw new CacheKeyError(`Cannot make a key of ${subjectText(subject)}: its [cacheKey] must be a method`);
-}
-
-function classNameOf(value: object, subject: number | string): string {
-  const name: unknown = Object.getPrototypeOf(value) === null ? "Object" : value.constructor?.name;
-  if (typeof name === "string" && isWord(name)) return name;
-  throw new CacheKeyError(
-    `Cannot make a key of ${subjectText(subject)}: the class of an object with [cacheKey] needs a name`,
-  );
-}
-
-function described(value: object): string {
-  if (value instanceof Promise) return "a promise (await it first)";
-  const name: unknown = value.constructor?.name;
-  return typeof name === "string" && name !== "" ? `an instance of ${name}` : "an instance of a class";
-}
-
-const subjectText = (subject: number | string): string => typeof subject === "number" ? `argument ${subject}` : subject;
-
-function refusal(what: string, subject: number | string, depth: number, advice?: string): CacheKeyError {
-  const verb = depth === 0 ? "is" : "contains";
+/** Says of an argument which part of it has no text, and what to do. */
+function refused(
+  subject: string,
+  ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>
+): CacheKeyError {
+  const instead = fault === "instance" ? insteadOf(part as object) : undefined;
   return new CacheKeyError(
-    `Cannot make a key of ${subjectText(subject)}: it ${verb} ${what}; ${
-      advice ?? "give its class a [cacheKey]() method, or pass the option `key`"
-    }`,
+    `Cannot make a key of ${subject}${path}: ${words}; ${instead ?? ADVICE[fault]}`,
+    cause === undefined ? undefined : { cause },
   );
 }

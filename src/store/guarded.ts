@@ -160,15 +160,6 @@ export class GuardedStore {
     return this.#store.copy === undefined ? value : this.#store.copy(value);
   }
 
-  /** The same for those who share a result: what cannot be copied is handed out as it is. */
-  share(value: unknown): unknown {
-    try {
-      return this.copy(value);
-    } catch {
-      return value;
-    }
-  }
-
   async close(): Promise<void> {
     await this.#store.close();
   }

@@ -39,7 +39,7 @@ const ODD = new Map<unknown, number | undefined>([
 /** A value as a tree. Throws CacheValueError for what cannot be kept. */
 export function toTree(value: unknown): Tree {
   const maker = new Tags();
-  const node = walk(value, maker, refuseValue);
+  const node = walk(value, maker);
   return { node, tagged: maker.tagged, bytes: maker.contents };
 }
 
@@ -53,6 +53,7 @@ export function jsonOf(node: unknown): string {
 }
 
 class Tags implements Maker {
+  readonly refusal: Maker["refusal"] = refuseValue;
   tagged = false;
   readonly contents: Uint8Array[] = [];
 

@@ -1,10 +1,12 @@
-import { copyBy } from "../data/copy.ts";
-import type { Refusal } from "../data/walk.ts";
+import { twins } from "../data/copy.ts";
+import { type Maker, walk } from "../data/walk.ts";
 import { CacheValueError } from "../errors.ts";
 
 /** Says of a result which part of it cannot be kept, and why. */
-export const refuseValue: Refusal = (path, _fault, words, _part, cause) =>
+export const refuseValue: Maker["refusal"] = (path, _fault, words, _part, cause) =>
   new CacheValueError(`Cannot keep value${path}: ${words}`, cause === undefined ? undefined : { cause });
 
+const copying: Maker = { ...twins, refusal: refuseValue };
+
 /** A copy of a result, the same as encoding and decoding it gives. Throws CacheValueError for what cannot be kept. */
-export const copyOf = (value: unknown): unknown => copyBy(value, refuseValue);
+export const copyOf = (value: unknown): unknown => walk(value, copying);

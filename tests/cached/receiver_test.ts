@@ -365,7 +365,7 @@ test("two classes of one name with [cacheKey] do not share what they inherit", a
   const told = await warnings(async () => {
     for (let i = 0; i < 2; i++) assertEquals([await users.find(1), await posts.find(1)], ["users 1", "posts 1"]);
   });
-  assertEquals(told.length, 1);
+  assertEquals(told.filter((warning) => warning.includes("results of the second one are not kept")).length, 1);
 });
 
 test("a warning about a second instance does not depend on garbage collection", async () => {

@@ -113,7 +113,7 @@ test("arguments without identity reject the call and every verb, and throw from 
 
 test("what `key` returns must have an identity", async () => {
   const { fn } = weather(new FakeBackend(), { key: () => Promise.resolve(1) });
-  await assertRejects(() => fn("oslo"), CacheKeyError, "what `key` returns: it is a promise");
+  await assertRejects(() => fn("oslo"), CacheKeyError, "what `key` returns: it is an instance of Promise");
 });
 
 test("invalidate() forgets one call", async () => {

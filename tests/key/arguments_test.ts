@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheKeyError } from "../../src/errors.ts";
-import { argumentsText, argumentText, cacheKey, hasIdentity, identityText } from "../../src/key/arguments.ts";
+import { argumentsText, argumentText, identityText } from "../../src/key/arguments.ts";
+import { cacheKey, hasIdentity } from "../../src/key/identity.ts";
 
 class City {
   readonly id: unknown;
@@ -96,7 +97,6 @@ test("argumentsText() never writes one text for two calls", () => {
     ["a b"],
     ["ab"],
     ["a%20b"],
-    [["a", "b"]],
     [["a"], "b"],
     [[["a", "b"]]],
     [1, 2],
@@ -182,6 +182,29 @@ test("argumentsText() never writes one text for two calls", () => {
     [new BigUint64Array([1n])],
     [new Uint8Array([1, 2]).buffer],
     [new ArrayBuffer(0)],
+    [new DataView(new ArrayBuffer(0))],
+    [new URLSearchParams("a=1&b=2")],
+    [new URLSearchParams("b=2&a=1")],
+    [new URLSearchParams([["?a", "1"]])],
+    ["a=1&b=2"],
+    [new Headers([["a", "1"]])],
+    [new Headers([["a", "1, 2"]])],
+    [new Headers([["set-cookie", "1"], ["set-cookie", "2"]])],
+    [new Headers([["set-cookie", "1, 2"]])],
+    [new Map([["a", "1"]])],
+    [template`a${0}b`],
+    [template`a${0}\u0062`],
+    [template`a${0}\xerxes`],
+    [template`a${0}\unicode`],
+    [["a", "b"]],
+    ...(Temporal === undefined ? [] : [
+      [Temporal.PlainDate.from("2020-01-01")],
+      [Temporal.PlainDate.from("2020-01-01[u-ca=hebrew]")],
+      [Temporal.PlainMonthDay.from("01-01")],
+      [Temporal.Duration.from("PT2S")],
+      [Temporal.Duration.from({ seconds: 1, milliseconds: 1000 })],
+      ["2020-01-01"],
+    ]),
   ];
   const seen = new Map<string, number>();
   calls.forEach((call, i) => {
@@ -190,6 +213,16 @@ test("argumentsText() never writes one text for two calls", () => {
     seen.set(text, i);
   });
 });
+
+const template = (strings: TemplateStringsArray, ..._values: unknown[]) => strings;
+/** Node has it from 26 on. */
+const { Temporal } = globalThis as unknown as {
+  Temporal?:
+    & Record<string, { from(what: string | object): object }>
+    & {
+      readonly [kind in "PlainDate" | "PlainMonthDay" | "Duration"]: { from(what: string | object): object };
+    };
+};
 
 /** A small generator of numbers, so that a failure can be replayed. */
 function lottery(seed: number): (below: number) => number {
@@ -283,41 +316,40 @@ test("argumentsText() refuses what has no identity, and says which argument it i
   class Session {}
   refused([1, () => 1], "argument 2", "is a function", "`key`");
   refused([Symbol("x")], "argument 1", "is a symbol");
-  refused([1, 2, Promise.resolve()], "argument 3", "is a promise (await it first)");
+  refused([1, 2, Promise.resolve()], "argument 3", "is an instance of Promise; await it first");
   refused([new Session()], "argument 1", "is an instance of Session", "[cacheKey]", "`key`");
-  refused([{ a: [new Session()] }], "argument 1", "contains an instance of Session");
-  refused([new Map([[1, () => 1]])], "argument 1", "contains a function");
-  refused([new City(Symbol())], "argument 1", "contains a symbol");
+  refused([{ a: [new Session()] }], "argument 1.a[0]: it is an instance of Session");
+  refused([new Map([[1, () => 1]])], "argument 1.get(key 0): it is a function");
+  refused([new City(Symbol())], "argument 1[cacheKey](): it is a symbol");
   refused([new String("a")], "instance of String");
   refused([Object.create({ a: 1 })], "argument 1");
   refused([new (class extends Array {})()], "argument 1");
   refused([new (class extends Uint8Array {})()], "argument 1");
   refused([new WeakMap()], "instance of WeakMap");
-  refused([new DataView(new ArrayBuffer(1))], "instance of DataView");
   refused([new Error("x")], "instance of Error");
   refused([(function* () {})()], "argument 1");
 });
 
 test("argumentsText() refuses what it would have to leave out", () => {
-  refused([{ age: { [Symbol("gt")]: 5 } }], "argument 1", "a property under Symbol(gt)");
-  refused([Object.assign([1], { total: 2 })], 'an array with a property "total"');
-  refused([Object.assign([1], { "01": 2 })], 'an array with a property "01"');
-  refused([Object.assign(new Date(0), { zone: 2 })], 'a property "zone"');
-  refused([Object.assign(new Map(), { a: 2 })], 'a property "a"');
+  refused([{ age: { [Symbol("gt")]: 5 } }], "argument 1.age", "the property Symbol(gt)");
+  refused([Object.assign([1], { total: 2 })], 'the property "total"', "an array");
+  refused([Object.assign([1], { "01": 2 })], 'the property "01"', "an array");
+  refused([Object.assign(new Date(0), { zone: 2 })], 'the property "zone"', "a Date");
+  refused([Object.assign(new Map(), { a: 2 })], 'the property "a"', "a Map");
 });
 
 test("argumentsText() refuses cycles and bottomless nesting with a CacheKeyError", () => {
   const ring: { self?: unknown } = {};
   ring.self = [ring];
-  refused([0, ring], "argument 2", "contains itself");
+  refused([0, ring], "argument 2.self[0]", "contains itself");
   const selves = new City(undefined);
   Object.assign(selves, { id: selves });
   refused([selves], "contains itself");
   let deep: unknown = 1;
   for (let i = 0; i < 100_000; i++) deep = [deep];
-  refused([deep], "more than 500 levels");
+  refused([deep], "deeper than 500 levels");
   const endless = { [cacheKey]: () => ({ ...endless }) };
-  refused([endless], "more than 500 levels");
+  refused([endless], "deeper than 500 levels");
 });
 
 test("argumentsText() takes 500 levels, and one object in two places", () => {
@@ -343,7 +375,7 @@ test("argumentText() takes words as the subject of its errors", () => {
   assertEquals(argumentText("http://a.b", "what `key` returns"), '"http://a.b"');
   assertEquals(argumentText(undefined, "what `key` returns"), "undefined");
   const error = assertThrows(() => argumentText(Promise.resolve(), "what `key` returns"), CacheKeyError);
-  assertStringIncludes(error.message, "Cannot make a key of what `key` returns: it is a promise");
+  assertStringIncludes(error.message, "Cannot make a key of what `key` returns: it is an instance of Promise");
 });
 
 test("identityText() tells the class and the identity of an object with [cacheKey]", () => {
@@ -369,4 +401,87 @@ test("-0 and 0 differ in every kind of float array that the runtime has", () => 
   for (const kind of [Float32Array, Float64Array, ...(Float16Array === undefined ? [] : [Float16Array])]) {
     assertNotEquals(argumentsText([kind.of(-0)]), argumentsText([kind.of(0)]));
   }
+});
+
+test("what a function could read, and a text would not say, is refused", () => {
+  refused([Object.defineProperty({ a: 1 }, "tenant", { value: 1 })], "argument 1.tenant", "not enumerable");
+  refused([{ a: [Object.defineProperty({}, "tenant", { value: 1 })] }], "argument 1.a[0].tenant");
+  refused([Object.assign(new URL("http://a/"), { user: "a" })], 'the property "user"', "a URL");
+  refused([Object.assign(new URLSearchParams(), { user: "a" })], 'the property "user"');
+  refused([Object.assign(new Headers(), { user: "a" })], 'the property "user"');
+  refused([Object.assign(new Uint8Array(1), { user: "a" })], 'the property "user"', "a Uint8Array");
+  refused([Object.assign(new Float64Array(70_000), { [Symbol("s")]: "a" })], "Symbol(s)");
+  refused([{
+    get name() {
+      return "a";
+    },
+  }], "argument 1.name: it is an accessor");
+  refused([{ set name(_: string) {} }], "argument 1.name: it is an accessor");
+  refused([Object.defineProperty([1], 0, { get: () => 1, enumerable: true })], "argument 1[0]: it is an accessor");
+  refused([Object.assign(["a"], { raw: ["a"] })], 'the property "raw"');
+});
+
+test("the class of what has a [cacheKey] is its prototype's, whatever its data say", () => {
+  const forged = Object.assign(new City(9), JSON.parse('{"constructor":{"name":"Country"}}'));
+  assertEquals(textOf(forged), "City(9)");
+  assertEquals(textOf(Object.create(new City(9))), "City(9)");
+  const bare = Object.assign(Object.create(null), { [cacheKey]: () => 1 });
+  assertEquals(textOf(bare), "Object(1)");
+});
+
+test("built-ins that can have no [cacheKey] are refused with a word on what to pass instead", () => {
+  const request = new Request("http://a.b/");
+  refused([request], "an instance of Request", "pass its url");
+  refused([new RangeError("x")], "pass its message");
+  refused([new Response("x")], "pass its text");
+  refused([new Blob([])], "await blob.text()");
+  refused([new Intl.NumberFormat("en")], "pass its locale");
+  refused([{ deep: new AbortController().signal }, 1], "as an argument of its own");
+  refused([(async function* () {})()], "pass what it is made of");
+  refused([new Boolean(true)], "pass the boolean itself");
+});
+
+test("a text of more than a million characters is refused at once, whatever it is made of", () => {
+  let entangled: unknown = { x: 1 };
+  for (let i = 0; i < 40; i++) entangled = { a: entangled, b: [entangled] };
+  const large: unknown[] = [
+    "%".repeat(1e7),
+    "\ud800".repeat(1e7),
+    entangled,
+    { [`a${"b".repeat(2e6)}`]: 1 },
+    new Uint8Array(1e7),
+    new Array(2e6).fill(0),
+    new Map(Array.from({ length: 2e5 }, (_, i) => [i, i])),
+    new URLSearchParams([["a", "b".repeat(2e6)]]),
+    new City("x".repeat(2e6)),
+    10n ** 1_100_000n,
+  ];
+  for (const value of large) refused([value], "argument", "longer than 1048576 characters", "`key`");
+  refused(["x".repeat(6e5), "y".repeat(6e5)], "longer than 1048576 characters");
+  assertEquals(textOf("x".repeat(1e6)).length, 1e6 + 2);
+});
+
+test("another realm's plain data is plain data", async () => {
+  const { runInNewContext } = await import("node:vm");
+  const make = "({ a: [1, , new Date(0)], m: new Map([[1, new Set([2])]]), r: /a/g, u: new Uint8Array(2) })";
+  assertEquals(textOf(runInNewContext(make)), textOf((0, eval)(make)));
+  assertEquals(textOf(runInNewContext("Object.create(null)")), "{}");
+  refused([runInNewContext("new (class City {})()")], "an instance of City");
+  refused([runInNewContext("Object.create({})")], "argument 1");
+  refused([runInNewContext("new (class Map2 extends Map {})()")], "an instance of Map2");
+  refused([runInNewContext("Promise.resolve()")], "await it first");
+});
+
+test("what imitates a built-in by name is no built-in", () => {
+  const imitation = class Date {};
+  refused([new imitation()], "an instance of Date");
+  function Map2() {}
+  Object.defineProperty(Map2, "name", { value: "Map" });
+  refused([new (Map2 as unknown as new () => object)()], "an instance of Map");
+  const tagged = new (class {
+    get [Symbol.toStringTag]() {
+      return "URL";
+    }
+  })();
+  refused([tagged], "an instance of a class");
 });

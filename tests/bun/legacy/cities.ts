@@ -3,7 +3,7 @@
 import { cached } from "../../../src/cached/cached.ts";
 import { configure } from "../../../src/cached/configure.ts";
 import { handle } from "../../../src/cached/decorator.ts";
-import { cacheKey } from "../../../src/key/arguments.ts";
+import { cacheKey } from "../../../src/key/identity.ts";
 import { FakeBackend } from "../../cached/_fake_backend.ts";
 
 /** A decorator that tells how it is called. */
