@@ -17,10 +17,10 @@ const skip = folder instanceof Error && folder.message;
 
 const library = new URL("../../mod.ts", import.meta.url).href;
 
-/** The application: a page, and a module that the page imports. */
+/** The application: a page, and a module that the page imports (not in the first column: no import of this file). */
 const PAGE = `
-import { cached } from "@x/cache-utils";
-import { greeting } from "./greeting.js";
+ import { cached } from "@x/cache-utils";
+ import { greeting } from "./greeting.js";
 const list = cached(async function list(n) {
   globalThis.runs.push("list one " + greeting());
   return "one " + greeting() + " " + n;
