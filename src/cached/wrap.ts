@@ -1,7 +1,7 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
 import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
-import { withoutSignals } from "../key/signals.ts";
+import { signalsIn } from "../key/signals.ts";
 import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
 import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
@@ -69,8 +69,10 @@ export class CachedFunction implements Called {
         : isObject(owner) || args.some(isObject)
         ? undefined
         : this.#optionText(owner, args);
-      if (text === undefined || hasIdentity(owner)) return this.#fetchObjects(backend, verb, self, args, owner);
-      const { head, key } = this.#around(owner, text);
+      if (text === undefined || isObject(owner) && hasIdentity(owner)) {
+        return this.#fetchObjects(backend, verb, self, args, owner);
+      }
+      const head = this.#headOfNobody(owner), key = `${head.text}${text})`;
       this.#checkReceiver(self, key, owner, head);
       const options = this.#fetchOptions(verb, head, owner, () => args);
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
@@ -89,7 +91,7 @@ export class CachedFunction implements Called {
   ): Promise<unknown> {
     let text: string, signals: readonly AbortSignal[], from: CutFrom;
     if (this.#terms.key !== undefined) {
-      [text, signals, from] = [this.#optionText(owner, args), withoutSignals(args).signals, "the option key"];
+      [text, signals, from] = [this.#optionText(owner, args), signalsIn(args), "the option key"];
     } else {
       const keyed = keyedArguments(args);
       ({ text, signals } = keyed);
@@ -254,22 +256,25 @@ export class CachedFunction implements Called {
 
   /** The same, given the text of what identifies the call besides its receiver. */
   #around(owner: unknown, text: string): { readonly head: Head; readonly key: string } {
-    const heads = this.#heads!;
     if (!hasIdentity(owner)) {
-      const head = heads.of(owner);
-      const isNobody = owner === undefined || heads.identifies && isPrototype(owner);
-      if (isNobody && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
+      const head = this.#headOfNobody(owner);
       return { head, key: `${head.text}${text})` };
     }
     if (isPrototype(owner)) throw this.#noReceiver();
     const identity = identityText(owner, "`this`");
-    const head = heads.identified(owner, identity.className);
+    const head = this.#heads!.identified(owner, identity.className);
     return { head, key: `${identity.text}.${head.text}${text})` };
   }
 
-  /** Do the instances of its class stand in the key? So its class says, or those that were seen. */
-  #identifies(): boolean {
-    return hasIdentity(this.#home) || this.#heads!.identifies;
+  /** Of calls in whose key nobody stands but, maybe, the receiver's class. */
+  #headOfNobody(owner: unknown): Head {
+    const heads = this.#heads!;
+    const isNobody = owner === undefined || heads.identifies && isPrototype(owner);
+    // Do the instances of its class stand in the key? So the class says, or those that were seen.
+    if (isNobody && this.#place !== undefined && (heads.identifies || hasIdentity(this.#home))) {
+      throw this.#noReceiver();
+    }
+    return heads.of(owner);
   }
 
   #noReceiver(cause?: unknown): TypeError {

@@ -92,6 +92,7 @@ export class Walk {
 
   /** Goes through a value. */
   whole(value: unknown): unknown {
+    this.#objects = 0;
     try {
       return this.#part(value);
     } catch (error) {
@@ -160,7 +161,8 @@ export class Walk {
   }
 
   #walked(object: object): unknown {
-    const kind = kindOf(object);
+    // Most are plain.
+    const kind = Object.getPrototypeOf(object) === Object.prototype ? "plain" : kindOf(object);
     switch (kind) {
       case "plain":
         return this.#maker.plain(this.#properties(object));

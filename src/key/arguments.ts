@@ -15,7 +15,7 @@ import { twins } from "../data/copy.ts";
 import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
 import { CacheKeyError } from "../errors.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
-import { isSignal, withoutSignals } from "./signals.ts";
+import { isSignal, keyedLength, NO_SIGNALS, signalsIn } from "./signals.ts";
 
 /**
  * So long may the text of a call be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
@@ -43,8 +43,7 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
   for (let i = 0; i < count; i++) {
     const arg = args[i];
     if (typeof arg === "object" && arg !== null || typeof arg === "function") return undefined;
-    if (i > 0) text += ",";
-    text += primitiveText(arg, i);
+    text = i === 0 ? primitiveText(arg, 0) : `${text},${primitiveText(arg, i)}`;
   }
   if (text.length > LONGEST) throw tooLong("these arguments");
   return text;
@@ -52,19 +51,27 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
 
 /** All arguments of a call. Throws a CacheKeyError that names the one which has no text. */
 export function keyedArguments(args: readonly unknown[]): KeyedArguments {
-  const { count, signals } = withoutSignals(args);
-  const maker = new KeyText(signals);
+  const signals = signalsIn(args);
+  let count = args.length;
+  if (signals !== NO_SIGNALS) count = keyedLength(args);
+  else while (count > 0 && args[count - 1] === undefined) count--;
+  // One is kept for the next call, since each hit needs one. (A [cacheKey] may cut a key meanwhile.)
+  const maker = spare ?? new KeyText();
+  spare = undefined;
+  maker.begin(signals);
   let text = "";
-  for (let i = 0; i < count; i++) text += (i === 0 ? "" : ",") + maker.write(args[i], i + 1);
+  for (let i = 0; i < count; i++) text += i === 0 ? maker.write(args[i], 1) : `,${maker.write(args[i], i + 1)}`;
+  spare = maker;
   return { text, identified: maker.identified, signals };
 }
+
+let spare: KeyText | undefined;
 
 /** All arguments of a call, without the parentheses. */
 export const argumentsText = (args: readonly unknown[]): string => primitivesText(args) ?? keyedArguments(args).text;
 
 /** One value. `subject` names it in errors: an argument's position (from 1), or words. */
-export const argumentText = (value: unknown, subject: number | string): string =>
-  new KeyText(NO_SIGNALS).write(value, subject);
+export const argumentText = (value: unknown, subject: number | string): string => new KeyText().write(value, subject);
 
 /** The class of an object with `[cacheKey]`, and with what that returns: `City(7)`. */
 export function identityText(object: Identified, subject: string): { className: string; text: string } {
@@ -88,13 +95,15 @@ const taking: Maker = {
 /** Writes values as texts, as long as there is room. */
 class KeyText implements Maker {
   identified = false;
-  readonly #signals: readonly AbortSignal[];
+  #signals: readonly AbortSignal[] = NO_SIGNALS;
   #left = LONGEST;
   readonly #walk = new Walk(this);
   #subject: number | string = "";
 
-  constructor(signals: readonly AbortSignal[]) {
+  begin(signals: readonly AbortSignal[]): void {
+    this.identified = false;
     this.#signals = signals;
+    this.#left = LONGEST;
   }
 
   /** `subject` names the value in errors: an argument's position (from 1), or words. */
@@ -227,6 +236,7 @@ const tooLong = (subject: string): CacheKeyError =>
       "pass the option `key`, which says in short what identifies a call (an id, a digest)",
   );
 
+/** Also of what else is written as in source: undefined, null, true, false. */
 const numberText = (value: number | bigint | undefined): string =>
   value === 0 && 1 / (value as number) < 0 ? "-0" : String(value);
 
@@ -236,23 +246,15 @@ function sorted(keys: string[]): string[] {
   return keys;
 }
 
-function primitiveText(value: unknown, position: number): string {
-  switch (typeof value) {
-    case "string":
-      if (value.length <= LONGEST) return quoted(value);
-      throw tooLong(`argument ${position + 1}`);
-    case "number":
-      return numberText(value);
-    case "bigint":
-      return `${value}n`;
-    case "symbol":
-      return argumentText(value, position + 1);
-    default:
-      return String(value);
+function primitiveText(value: unknown, index: number): string {
+  if (typeof value === "string") {
+    if (value.length > LONGEST) throw tooLong(`argument ${index + 1}`);
+    return quoted(value);
   }
+  if (typeof value === "symbol") return argumentText(value, index + 1);
+  if (typeof value === "bigint") return `${value}n`;
+  return numberText(value as number | undefined);
 }
-
-const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** As JSON.stringify quotes it, lone surrogates included (`\ud800`). */
 function quoted(value: string): string {

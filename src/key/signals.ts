@@ -7,34 +7,36 @@ import { kindOf } from "../data/kinds.ts";
 
 /** An AbortSignal, of this realm or another. */
 export const isSignal = (value: unknown): value is AbortSignal =>
-  typeof value === "object" && value !== null && kindOf(value) === undefined &&
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) !== Object.prototype &&
+  kindOf(value) === undefined &&
   Object.prototype.toString.call(value) === "[object AbortSignal]";
 
-/** The arguments that stand in the key: the first `count`, in which `signals` are left out. */
-export interface WithoutSignals {
-  readonly count: number;
-  readonly signals: readonly AbortSignal[];
+/** Given where there is none: a call without signals is told by it. */
+export const NO_SIGNALS: readonly AbortSignal[] = [];
+
+/** The signals among the arguments of a call. */
+export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
+  if (!args.some(mayBringOne)) return NO_SIGNALS;
+  const count = keyedLength(args), signals: AbortSignal[] = [];
+  args.forEach((arg, i) => {
+    const signal = isSignal(arg) ? arg : i >= count - 1 ? signalOf(arg) : undefined;
+    if (signal !== undefined) signals.push(signal);
+  });
+  return signals;
 }
 
-const NONE: readonly AbortSignal[] = [];
+/** Mostly none does, and no more is to be asked then. */
+const mayBringOne = (arg: unknown): boolean =>
+  typeof arg === "object" && arg !== null && (Object.hasOwn(arg, "signal") || isSignal(arg));
 
-/** Finds the signals. Trailing arguments that hold nothing else, `undefined` among them, count as absent. */
-export function withoutSignals(args: readonly unknown[]): WithoutSignals {
-  let signals: AbortSignal[] = NONE as AbortSignal[];
-  const found = (signal: AbortSignal) => void (signals = [...signals, signal]);
-  let count = args.length;
-  for (; count > 0; count--) {
+/** How many arguments stand in the key: trailing ones that are `undefined`, or hold nothing but a signal, count as absent. */
+export function keyedLength(args: readonly unknown[]): number {
+  for (let count = args.length; count > 0; count--) {
     const last = args[count - 1];
-    if (isSignal(last)) found(last);
-    else if (last !== undefined) {
-      const signal = signalOf(last);
-      if (signal === undefined) break;
-      found(signal);
-      if (Reflect.ownKeys(last as object).length > 1) break;
-    }
+    if (last === undefined || isSignal(last)) continue;
+    if (signalOf(last) === undefined || Reflect.ownKeys(last as object).length > 1) return count;
   }
-  for (let i = 0; i < count; i++) if (isSignal(args[i])) found(args[i] as AbortSignal);
-  return { count, signals };
+  return 0;
 }
 
 /** The signal of a plain object. */

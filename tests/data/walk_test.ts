@@ -1,6 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
+import { twins } from "../../src/data/copy.ts";
+import { Walk } from "../../src/data/walk.ts";
 import { copyOf } from "../../src/store/values.ts";
 
 const refusal = (value: unknown): string => assertThrows(() => copyOf(value), CacheValueError).message;
@@ -144,6 +146,13 @@ test("walk() bounds what one object in many places comes to", () => {
 test("walk() refuses memory that can change its size", () => {
   const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
   assertStringIncludes(refusal({ buffer: new Resizable(1, { maxByteLength: 2 }) }), "value.buffer: its memory");
+});
+
+test("a walk counts the objects of each value for itself", () => {
+  const refusal = () => new Error("refused");
+  const walk = new Walk({ ...twins, refusal });
+  const many = Array.from({ length: 600_000 }, () => ({}));
+  assertEquals([walk.whole(many), walk.whole(many)].map((copy) => (copy as unknown[]).length), [600_000, 600_000]);
 });
 
 test("walk() takes an equal text or number as often as it stands there", () => {
