@@ -127,11 +127,7 @@ export class CachedFunction implements Called {
     };
     const asked = (args: Arguments) => ({ backend: before(), ...this.#asked(owner(), args) });
     return {
-      invalidate: (...args) =>
-        attempt(() => {
-          const { backend, key } = asked(args);
-          return backend.delete(key);
-        }),
+      invalidate: (...args) => attempt(() => before().delete(this.keyOf(owner(), args))),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
       peek: (...args) =>
         attempt(() => {
@@ -148,10 +144,7 @@ export class CachedFunction implements Called {
           const options = { ...this.#entryOptions(owner(), args), ...head.source };
           return head.keepsNothing ? Promise.resolve() : backend.set(key, value, options);
         }),
-      key: (...args) => {
-        const { backend, key } = asked(args);
-        return backend.key(key);
-      },
+      key: (...args) => before().key(this.keyOf(owner(), args)),
       on: (receiver) => bound(this, receiver),
     };
   }
