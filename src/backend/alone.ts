@@ -39,7 +39,8 @@ export class Alone {
    * is told its value before anybody is answered; of several callers who bring one, the first one's is used.
    */
   board(call: Call, keep?: Keep): Place {
-    const key = call.fullKey ?? call.about.key;
+    // Of one source: what another one computes under this key may not be meant for this caller.
+    const { about, fullKey = about.key, source = "" } = call, key = `${source} ${fullKey}`;
     let next = this.#waiting.get(key);
     const leads = next === undefined;
     if (next === undefined) {

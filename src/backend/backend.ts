@@ -11,6 +11,13 @@ export interface EntryOptions<T = unknown> {
   stale?: Duration | undefined;
   /** Name the same groups in every verb: an entry kept under others is not found. Order and repetition do not matter. */
   group?: Groups | undefined;
+  /**
+   * A short hash of the text of the function that computes, where its name is a guess. It is kept with the value. What
+   * another source has kept is served, with one warning a name. Default: nothing is kept or compared.
+   */
+  source?: string | undefined;
+  /** true: what is kept by another source, or by an unknown one, is outdated. */
+  strictSource?: boolean | undefined;
 }
 
 /**
@@ -42,19 +49,24 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   inputs?: Inputs | undefined;
 }
 
+/** Which entry is read, besides by its key, and in whose name. */
+export type ReadOptions = Pick<FetchOptions, "group" | "source" | "strictSource" | "name">;
+
 /** The port: what `cached` talks to. Any object with this shape works. */
 export interface Backend extends AsyncDisposable {
   /** false: `group` is refused in every verb, so `cached` can say so when a function is wrapped. Absent: groups work. */
   readonly groups?: false | undefined;
+  /** true: a function that is wrapped later under a name takes it over from the older one. Absent: that is a TypeError. */
+  readonly redefine?: boolean | undefined;
   /**
    * The value kept under `key`, or else what `compute` returns, kept. The signal given to `compute` fires when every
    * caller that waited for it has aborted.
    */
   fetch<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options?: FetchOptions<T>): Promise<T>;
   /** The value kept under `key`, fresh or stale; else `undefined`. */
-  get<T>(key: string, options?: { group?: Groups | undefined }): Promise<T | undefined>;
+  get<T>(key: string, options?: ReadOptions): Promise<T | undefined>;
   /** Many at once: one round trip per server (more than 5,000 keys go in rounds). Absent keys are not in the map. */
-  getMany<T>(keys: readonly string[], options?: { group?: Groups | undefined }): Promise<Map<string, T>>;
+  getMany<T>(keys: readonly string[], options?: ReadOptions): Promise<Map<string, T>>;
   /** Keeps a value. Rejects when it is unknown whether it was kept, and with CacheValueError if it never can be. */
   set<T>(key: string, value: T, options?: EntryOptions<T>): Promise<void>;
   /** Keeps it only where `get` would find nothing. Tells whether it was kept. */

@@ -3,35 +3,29 @@ import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../known.ts";
 import type { About } from "../store/guarded.ts";
 import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
-import type { FetchOptions, Groups } from "./backend.ts";
+import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
 import type { Outcome } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
 import type { Settings } from "./options.ts";
 import { Patience } from "./patience.ts";
 import { checkTerms } from "./terms.ts";
+import type { Asker } from "./verdict.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
-export interface Target {
+export interface Target extends Asker {
   readonly about: About;
-  /** Only where the store's key is a truncation of it. */
-  readonly fullKey: string | undefined;
   /** Its groups' counters, in the order of its distinct, sorted groups. */
   readonly counters: readonly Counter[];
 }
 
-/** The options that say which entry is meant, and in whose name. */
-export interface TargetOptions {
-  readonly group?: Groups | undefined;
-  readonly name?: string | undefined;
-}
-
 /** Throws a TypeError for a wrong key, group, or options that are none. */
-export function targetOf(key: string, options: TargetOptions, keys: Keys, counters: Counters): Target {
+export function targetOf(key: string, options: ReadOptions, keys: Keys, counters: Counters): Target {
   assertOptions(options);
   const entry = keys.entry(key);
   const about = { name: options.name, key: entry.key };
-  return { about, fullKey: entry.fullKey, counters: counters.of(options.group) };
+  const { source, strictSource = false } = options;
+  return { about, fullKey: entry.fullKey, source, strictSource, counters: counters.of(options.group) };
 }
 
 /** One call of `fetch`. */
@@ -50,7 +44,7 @@ export interface Call extends Target {
 
 /** Throws a TypeError or RangeError for options that can never be right. Its patience begins now. */
 export function callOf<T>(
-  { about, fullKey, counters }: Target,
+  { about, fullKey, source, strictSource, counters }: Target,
   compute: Call["compute"],
   options: FetchOptions<T>,
   { defaults, clock }: Settings,
@@ -63,6 +57,8 @@ export function callOf<T>(
   return {
     about,
     fullKey,
+    source,
+    strictSource,
     counters,
     compute,
     options,
@@ -105,9 +101,10 @@ export function landed(call: Call, end: End, outcome: Outcome): unknown {
 export const valueIn = (found: Found): unknown => (found.entry as ValueEntry).value;
 
 /** The mark that says: the last result could not be kept. */
-export const mark = ({ fullKey, generations }: Owned): UncacheableEntry => ({
+export const mark = ({ fullKey, source, generations }: Owned): UncacheableEntry => ({
   kind: "uncacheable",
   fullKey,
+  source,
   generations,
 });
 

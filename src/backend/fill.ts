@@ -1,7 +1,7 @@
 import { CacheError, type CacheValueError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import type { About, GuardedStore, Written } from "../store/guarded.ts";
-import type { Entry, LeaseEntry, Owned, Token } from "../store/store.ts";
+import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
 import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
 import type { Events } from "./events.ts";
 import { type End, Flight, type Flights } from "./flights.ts";
@@ -53,8 +53,15 @@ export class Fills {
   }
 
   /** What a look has found, to this call and now. */
-  judge({ fullKey }: Target, look: Look): Verdict {
-    return verdict(look.found, fullKey, look.generations, this.#parts.settings.clock.now());
+  judge(target: Target, look: Look): Verdict {
+    const seen = verdict(look.found, target, look.generations, this.#parts.settings.clock.now());
+    if (seen === "fresh" || seen === "stale") {
+      const { source } = look.found!.entry as ValueEntry;
+      if (source !== target.source && source !== undefined && target.source !== undefined) {
+        this.#warnOtherSource(target);
+      }
+    }
+    return seen;
   }
 
   /** Was this lease asked for by this process? */
@@ -327,11 +334,26 @@ export class Fills {
     }
   }
 
-  #warnNeverKept({ name, key }: About, error: CacheValueError): void {
-    const whose = name ?? key;
-    if (this.#warned.has(whose)) return;
-    this.#warned.add(whose);
-    console.warn(`cache-utils: a result of ${whose} cannot be kept, so it is computed each time. ${error.message}`);
+  #warnNeverKept(about: About, error: CacheValueError): void {
+    this.#warn("cannot be kept, so it is computed each time. " + error.message, about, "never kept");
+  }
+
+  /** Two releases of one function, or two functions of which each is given what the other one has kept. */
+  #warnOtherSource({ about }: Target): void {
+    this.#warn(
+      "was kept by a function of another source. If they are two functions of one name, pass the option `name` to one " +
+        "of them; if they are two releases of one, give their backends a `version` each.",
+      about,
+      "other source",
+    );
+  }
+
+  /** Once a name for each reason. */
+  #warn(what: string, { name, key }: About, why: string): void {
+    const whose = name ?? key, id = `${why} ${whose}`;
+    if (this.#warned.has(id)) return;
+    this.#warned.add(id);
+    console.warn(`cache-utils: a result of ${whose} ${what}`);
   }
 }
 
@@ -339,11 +361,15 @@ export class Fills {
 export const notConfirmed = (action: string, key: string, cause?: unknown): CacheError =>
   new CacheError(`Cannot ${action} ${key}: the store did not confirm it, so what is there is unknown`, { cause });
 
-const ownedBy = ({ fullKey }: Target, generations: readonly bigint[]): Owned => ({ fullKey, generations });
+const ownedBy = ({ fullKey, source }: Target, generations: readonly bigint[]): Owned => ({
+  fullKey,
+  source,
+  generations,
+});
 
-/** Two calls of one key may name different groups, or stand for different full keys. */
+/** Two calls of one key may name different groups, or stand for different full keys or sources. */
 const isSameTarget = (one: Target, other: Target): boolean =>
-  one.fullKey === other.fullKey && one.counters.length === other.counters.length &&
+  one.fullKey === other.fullKey && one.source === other.source && one.counters.length === other.counters.length &&
   one.counters.every((counter, i) => counter.key === other.counters[i]!.key);
 
 /** A flight that one caller at most boards. */

@@ -10,15 +10,14 @@
  * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
  * refreshes it.
  */
-import type { Clock } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
-import { GuardedStore, type StoreFailure, UNANSWERED } from "../store/guarded.ts";
+import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
-import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
-import { type Call, callOf, landed, seated, type Target, targetOf, type TargetOptions, valueIn, wait } from "./call.ts";
+import type { Backend, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
+import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
@@ -36,8 +35,7 @@ import type { Verdict } from "./verdict.ts";
 const MAX_REFUSALS = 8, MAX_WAITS = 3;
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
-/** No value: `undefined` may be one. */
-const NONE: unique symbol = Symbol("none");
+const NONE: unique symbol = Symbol("no value"); // `undefined` may be one
 
 /**
  * The group backend: generations, mint locks, leases, projects and versions over any Store.
@@ -53,8 +51,9 @@ const NONE: unique symbol = Symbol("none");
  * ```
  */
 export class GroupBackend implements Backend {
+  /** The option `redefine`. */
+  readonly redefine: boolean;
   readonly #settings: Settings;
-  readonly #clock: Clock;
   readonly #keys: Keys;
   readonly #counters: Counters;
   readonly #store: GuardedStore;
@@ -69,12 +68,15 @@ export class GroupBackend implements Backend {
   /** Throws a TypeError or RangeError that names a wrong option. */
   constructor(options: GroupBackendOptions = {}) {
     const settings = this.#settings = settingsOf(options);
-    const clock = this.#clock = settings.clock;
+    this.redefine = settings.redefine;
+    const { clock } = settings;
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
     const kept = settings.store ?? new MemoryStore({ clock });
-    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (error) => this.#told(error));
+    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (failure) => {
+      if (this.#closed === undefined) events.tell("storeError", failure);
+    });
     const copy = (value: unknown) => store.copy(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(copy);
@@ -186,7 +188,7 @@ export class GroupBackend implements Backend {
     const patienceMs = this.#patienceMs(call);
     const ms = flight.answered ? Math.min(this.#settings.storeTimeoutMs, patienceMs) : patienceMs;
     const seat = flight.board();
-    const end = await seated(call, seat, within(this.#clock, ms, seat.end));
+    const end = await seated(call, seat, within(this.#settings.clock, ms, seat.end));
     if (end === LATE) seat.leave("late");
     return end;
   }
@@ -195,7 +197,7 @@ export class GroupBackend implements Backend {
   async #poll(call: Call, nonce: string): Promise<End | typeof LATE> {
     const poll = this.#pollers.wait(call.about, nonce);
     try {
-      const woken = await wait(call, within(this.#clock, this.#patienceMs(call), poll.gone));
+      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.gone));
       return woken === LATE ? LATE : { kind: "dissolved", why: "over" };
     } finally {
       poll.leave();
@@ -204,7 +206,7 @@ export class GroupBackend implements Backend {
 
   /** A call waits for others `mintDelay` in all. */
   #patienceMs(call: Call): number {
-    const now = this.#clock.now();
+    const now = this.#settings.clock.now();
     call.waitsUntil ??= now + call.mintDelayMs;
     return call.waitsUntil - now;
   }
@@ -250,12 +252,12 @@ export class GroupBackend implements Backend {
   // ──────────────── the user's own verbs ────────────────
 
   /** The value kept under `key`, fresh or stale; else, or when the store does not answer, `undefined`. */
-  async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
+  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
     return await this.#peek(this.#target(key, options)) as T | undefined;
   }
 
   /** Many at once. Absent keys, and those whose store does not answer, are not in the map. */
-  async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+  async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
     this.#assertOpen();
     if (!Array.isArray(keys)) throw new TypeError("Cannot get many: `keys` must be an array of keys");
     const targets = keys.map((key) => this.#target(key, options));
@@ -275,9 +277,8 @@ export class GroupBackend implements Backend {
     const { target, taken, ttlMs } = this.#given(key, value, options);
     if (!(ttlMs > 0)) return await this.#invalidate(target);
     const generations = await this.#generations(target);
-    await this.#fills.put(target, generations, this.#keeping(taken, ttlMs, options), (lease) => {
-      return this.#store.set(target.about, lease, LEASE_MS, "anything");
-    });
+    const take = (lease: LeaseEntry) => this.#store.set(target.about, lease, LEASE_MS, "anything");
+    await this.#fills.put(target, generations, this.#keeping(taken, ttlMs, options), take);
   }
 
   /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
@@ -346,7 +347,7 @@ export class GroupBackend implements Backend {
 
   // ──────────────── arguments ────────────────
 
-  #target(key: string, options: TargetOptions): Target {
+  #target(key: string, options: ReadOptions): Target {
     this.#assertOpen();
     return targetOf(key, options, this.#keys, this.#counters);
   }
@@ -387,18 +388,13 @@ export class GroupBackend implements Backend {
 
   #keeping<T>(taken: unknown, ttlMs: number, { stale }: EntryOptions<T>): (owned: Owned) => Keeping {
     const { defaults, random } = this.#settings;
-    return (owned) => keep(taken, ttlMs, stale, defaults, owned, this.#clock.now(), random);
+    return (owned) => keep(taken, ttlMs, stale, defaults, owned, this.#settings.clock.now(), random);
   }
 
   async #peek(target: Target): Promise<unknown> {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
-    if (look === undefined) return undefined;
-    const seen = this.#fills.judge(target, look);
-    return seen === "fresh" || seen === "stale" ? look.hand(valueIn(look.found!)) : undefined;
-  }
-
-  #told(failure: StoreFailure): void {
-    if (this.#closed === undefined) this.#events.tell("storeError", failure);
+    const seen = look && this.#fills.judge(target, look);
+    return seen === "fresh" || seen === "stale" ? look!.hand(valueIn(look!.found!)) : undefined;
   }
 
   #assertOpen(): void {

@@ -14,8 +14,8 @@ export interface GroupBackendOptions {
   /** Several projects on one store never see each other. Default: none. */
   project?: string | undefined;
   /**
-   * Several releases of one project side by side never see each other's entries; an invalidation reaches all of them.
-   * 1 and "1" are the same. Default: none.
+   * Several releases of one project side by side never see each other's entries. An invalidation of groups reaches all
+   * of them; a single call's key carries the version. 1 and "1" are the same. Default: none.
    */
   version?: string | number | undefined;
   /** How long a result is fresh. Default 300 s. 0: nothing is kept. */
@@ -38,6 +38,12 @@ export interface GroupBackendOptions {
    * hosts; called in the caller's async context. The promise never rejects. Default: nobody is told.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /**
+   * For hosts that keep this library loaded and run an application's modules again, as development servers do: a
+   * function that is wrapped later under a name takes it over; the older one from then on computes and keeps nothing.
+   * Default false: it is a TypeError.
+   */
+  redefine?: boolean | undefined;
   /** Default: the runtime's. */
   clock?: Clock | undefined;
   /** Default: the runtime's. */
@@ -53,6 +59,7 @@ export interface Settings {
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
   readonly waitUntil: (work: Promise<unknown>) => void;
+  readonly redefine: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -68,6 +75,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   jitter: true,
   storeTimeout: true,
   waitUntil: true,
+  redefine: true,
   clock: true,
   random: true,
 };
@@ -75,12 +83,15 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
   assertKnown(options, KNOWN);
-  const { jitter = 0, waitUntil = () => {}, store } = options;
+  const { jitter = 0, waitUntil = () => {}, store, redefine = false } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
   }
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
+  if (typeof redefine !== "boolean") {
+    throw new TypeError(`Cannot use ${typeof redefine} as redefine: it must be true or false`);
+  }
   if (store !== undefined && typeof store?.increment !== "function") {
     throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
   }
@@ -97,6 +108,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
     waitUntil,
+    redefine,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };

@@ -5,7 +5,7 @@ import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
 export type { KeyValueCache };
-import type { Backend, EntryOptions, FetchOptions, Groups } from "./backend.ts";
+import type { Backend, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
 import type { BackendEvents, Outcome } from "./events.ts";
 import { GroupBackend } from "./group.ts";
 
@@ -19,6 +19,8 @@ export interface PlainBackendOptions {
   ttl?: Duration | undefined;
   /** How values become the strings that the cache is given. Default: `defaultCodec()`. */
   codec?: Codec | undefined;
+  /** As of a GroupBackend. Default: false. */
+  redefine?: boolean | undefined;
   /** Default: the runtime's. */
   clock?: Clock | undefined;
 }
@@ -28,6 +30,7 @@ const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
   version: true,
   ttl: true,
   codec: true,
+  redefine: true,
   clock: true,
 };
 
@@ -47,6 +50,8 @@ const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
 export class PlainBackend implements Backend {
   /** Groups are refused. */
   readonly groups = false;
+  /** The option `redefine`. */
+  readonly redefine: boolean;
   readonly #backend: GroupBackend;
 
   /** Throws a TypeError for a cache that lacks get, set or delete. */
@@ -54,6 +59,7 @@ export class PlainBackend implements Backend {
     assertKnown(options, KNOWN);
     const { codec, clock, ...rest } = options;
     this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new PlainStore(cache, { codec, clock }) });
+    this.redefine = this.#backend.redefine;
   }
 
   /** How many calls of `fetch` had which outcome. */
@@ -74,11 +80,11 @@ export class PlainBackend implements Backend {
     return await this.#backend.fetch(key, compute, neverStale(options));
   }
 
-  async get<T>(key: string, options: { group?: Groups | undefined } = {}): Promise<T | undefined> {
+  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
     return await this.#backend.get(key, neverStale(options));
   }
 
-  async getMany<T>(keys: readonly string[], options: { group?: Groups | undefined } = {}): Promise<Map<string, T>> {
+  async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
     return await this.#backend.getMany(keys, neverStale(options));
   }
 

@@ -50,8 +50,9 @@ export function keep(
   const staleMs = stale === undefined ? defaults.staleMs : toMsFromZero(stale, "stale");
   const freshUntil = now + jittered(ttlMs, defaults.jitter, random);
   const staleUntil = freshUntil + staleMs;
-  const { fullKey, generations } = owned;
-  return { entry: { kind: "value", value, freshUntil, staleUntil, fullKey, generations }, ttlMs: staleUntil - now };
+  const { fullKey, source, generations } = owned;
+  const entry: ValueEntry = { kind: "value", value, freshUntil, staleUntil, fullKey, source, generations };
+  return { entry, ttlMs: staleUntil - now };
 }
 
 /** Never down to 0, which would mean "not kept". */

@@ -1,8 +1,8 @@
 import type { Groups } from "../backend/backend.ts";
 import type { Duration } from "../duration.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
-import { sourceOf } from "./names.ts";
 import { type Terms, termsOf } from "./options.ts";
+import { sourceOf } from "./source.ts";
 import type {
   AnyFunction,
   AsyncFunction,

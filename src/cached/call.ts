@@ -1,4 +1,5 @@
-import type { Inputs } from "../backend/backend.ts";
+import type { FetchOptions, Inputs } from "../backend/backend.ts";
+import { keepsByDefault } from "../backend/terms.ts";
 import { takenArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import { printable } from "../known.ts";
@@ -61,6 +62,28 @@ export class ObjectCall implements Inputs {
   /** The arguments as they were when the function was called. */
   get args(): Arguments {
     return this.#args;
+  }
+
+  /** The options of its fetch, given those that any call has. */
+  optionsOn(
+    { ttl, stale, group, when, timeout, mintDelay, force, name, source, strictSource }: FetchOptions,
+  ): FetchOptions {
+    const signals = this.#signals;
+    return {
+      ttl,
+      stale,
+      group,
+      // A backend that knows no inputs is not to keep what has changed either.
+      when: this.#from === "data" ? when : (result) => this.areCurrent() && (when ?? keepsByDefault)(result),
+      timeout,
+      mintDelay,
+      force,
+      name,
+      source,
+      strictSource,
+      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
+      inputs: this,
+    };
   }
 
   /** The answer was at hand: nothing will be computed. */

@@ -3,19 +3,40 @@ import { GroupBackend } from "../backend/group.ts";
 import type { GroupBackendOptions } from "../backend/options.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory.ts";
+import { inheritNames } from "./names.ts";
+import { shared } from "./shared.ts";
 import { configurationOf } from "./url.ts";
 
-let current: Backend | undefined;
+/** Of this realm, whichever copy of the library asks. */
+const current = shared("default", () => ({ backend: undefined as Backend | undefined, isConfigured: false }));
 
 /** What cached functions without a backend of their own use; without any configuration a GroupBackend over a MemoryStore. */
-export const defaultBackend = (): Backend => current ??= new GroupBackend();
+export function defaultBackend(): Backend {
+  return current.backend ?? become(new GroupBackend());
+}
+
+/** The same, once there is one: to wrap a function makes none. */
+export const knownDefault = (): Backend | undefined => current.backend;
+
+function become<B extends Backend>(backend: B): B {
+  // Modules wrap functions before `main` configures: those hold their names on what is configured first.
+  if (!current.isConfigured) inheritNames(current.backend, backend);
+  current.backend = backend;
+  return backend;
+}
+
+function configured<B extends Backend>(backend: B): B {
+  become(backend);
+  current.isConfigured = true;
+  return backend;
+}
 
 /**
  * Sets what cached functions without a `backend` of their own use from now on, those wrapped earlier included.
  *
  * It takes options, a backend of your own, or a URL: `memory:///`, `memcached://host:port,host:port/`,
  * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. Both kinds know the parameters project, version,
- * ttl, stale, group, mintDelay, jitter and storeTimeout; memory: maxBytes and maxEntries; memcached: protocol, timeout,
+ * ttl, stale, group, mintDelay, jitter, storeTimeout and redefine; memory: maxBytes and maxEntries; memcached: protocol, timeout,
  * connectTimeout, connections and deadServers. A bare number is seconds. A user and a password stand before the host,
  * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed.
  *
@@ -32,11 +53,11 @@ export function configure(options: string | GroupBackendOptions): GroupBackend;
 /** Sets a backend of your own, and returns it. */
 export function configure<B extends Backend>(backend: B): B;
 export function configure(given: string | GroupBackendOptions | Backend): Backend {
-  if (typeof given === "string") return current = configuredBy(given);
+  if (typeof given === "string") return configured(configuredBy(given));
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new TypeError("Cannot configure: give a URL, the options of a GroupBackend, or a backend");
   }
-  return current = isBackend(given) ? given : new GroupBackend(given);
+  return configured(isBackend(given) ? given : new GroupBackend(given));
 }
 
 /** Makes the store, too, which opens no connection. */

@@ -3,7 +3,8 @@
  */
 import type { Terms } from "./options.ts";
 import type { AnyFunction, Cached } from "./types.ts";
-import { bound, CachedFunction, cachedFunctionOf, homeOf, isHome, wrapperOf } from "./wrap.ts";
+import { isHome } from "./receiver.ts";
+import { bound, CachedFunction, cachedFunctionOf, wrapperOf } from "./wrap.ts";
 
 /** What a TC39 decorator is told, of which a wrong one may hold anything. */
 type Context = ClassMethodDecoratorContext;
@@ -24,7 +25,7 @@ export function decorate(method: AnyFunction, context: Context, terms: Terms): C
   if (!isPrivate) {
     // Statics: at the class's definition. Methods: at each construction, of which the first one counts.
     context.addInitializer(function () {
-      if (cached.home === undefined) settle(cached, homeOf(this, { property, isStatic }, method));
+      if (cached.home === undefined) settle(cached, cached.homeFrom(this));
       if (isStatic) cached.checkName();
     });
   }

@@ -15,6 +15,7 @@ export interface Terms {
   readonly timeout: number | undefined;
   readonly mintDelay: number | undefined;
   readonly backend: Backend | undefined;
+  readonly shared: boolean;
 }
 
 const KNOWN: Readonly<Record<keyof CallOptions, true>> = {
@@ -27,6 +28,7 @@ const KNOWN: Readonly<Record<keyof CallOptions, true>> = {
   timeout: true,
   mintDelay: true,
   backend: true,
+  shared: true,
 };
 
 /** Checks the options of a cached function. Throws a TypeError or RangeError that names the option. */
@@ -38,12 +40,13 @@ export function termsOf(given: unknown): Terms {
   // deno-lint-ignore no-explicit-any
   const options = given as CallOptions<any[], any>;
   assertKnown(options, KNOWN);
-  const { ttl, group, name, key, when, backend } = options;
+  const { ttl, group, name, key, when, backend, shared = false } = options;
   if (name !== undefined && (typeof name !== "string" || name === "")) {
     throw new TypeError(`Cannot use ${name === "" ? '""' : typeof name} as name: a name is a non-empty string`);
   }
   assertFunction(key, "key");
   assertFunction(when, "when");
+  if (typeof shared !== "boolean") throw new TypeError(`Cannot use ${typeof shared} as shared: it is true or false`);
   if (backend !== undefined && typeof backend?.fetch !== "function") {
     throw new TypeError("Cannot use backend: it must be a backend (a GroupBackend, a PlainBackend, or of their shape)");
   }
@@ -57,6 +60,7 @@ export function termsOf(given: unknown): Terms {
     timeout: seconds(options.timeout, "timeout", toMsFromZero),
     mintDelay: seconds(options.mintDelay, "mintDelay", toMsFromZero),
     backend,
+    shared,
   };
 }
 

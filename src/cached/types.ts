@@ -27,7 +27,10 @@ export interface CallOptions<A extends any[] = any[], R = unknown, T = any> {
    * do not matter. A TypeError on a backend without groups. Default: none besides the backend's.
    */
   group?: Groups | ((this: T, ...args: A) => Groups) | undefined;
-  /** Readable head of the key. Default: the function's name, or `Class.method`. Needed for anonymous functions. */
+  /**
+   * Readable head of the key, taken at your word. Default: the function's name, or `Class.method`, which is a guess: see
+   * "Whose result it is" in the README. Needed for anonymous functions.
+   */
   name?: string | undefined;
   /** What identifies a call; it stands in the key as one argument. Default: all arguments. `this` is the receiver. */
   key?: ((this: T, ...args: A) => unknown) | undefined;
@@ -42,6 +45,11 @@ export interface CallOptions<A extends any[] = any[], R = unknown, T = any> {
   mintDelay?: Duration | undefined;
   /** Where results are kept. Default: the one given to `configure()`, looked up at each call. */
   backend?: Backend | undefined;
+  /**
+   * true: wrapping functions of one source again under this name is meant, and so are instances that share results.
+   * Default: false, and one warning that they share; of two classes of one name the second one's results are not kept.
+   */
+  shared?: boolean | undefined;
 }
 
 /** The options of `cached(fn, options)`: those of a call, typed by the function. */
@@ -88,7 +96,10 @@ export type CachedCall<F extends AnyFunction> = F extends AsyncFunction ? F
  * ```
  */
 export interface CachedVerbs<F extends AnyFunction> {
-  /** Forgets the result of this call, in every process, from the moment it resolves. Rejects if the store did not confirm. */
+  /**
+   * Forgets the result of this call, in every process of this version, from the moment it resolves. Rejects if the store
+   * did not confirm.
+   */
   invalidate(...args: Parameters<F>): Promise<void>;
   /** Calls the function now and keeps the result, whatever is kept already. Rejects with the function's own error. */
   refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>;

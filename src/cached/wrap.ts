@@ -1,12 +1,14 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
-import { keepsByDefault } from "../backend/terms.ts";
 import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { signalsIn } from "../key/signals.ts";
 import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
-import { defaultBackend } from "./configure.ts";
-import { claim, type Holder, sourceOf } from "./names.ts";
+import { defaultBackend, knownDefault } from "./configure.ts";
+import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
+import { type Holder, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
+import { functionOf, handleOf, homeOf, isPrototype, nameOfHome, partsOfName } from "./receiver.ts";
+import { sourceOf } from "./source.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 
 /** Where a decorated method stands. */
@@ -26,16 +28,15 @@ export class CachedFunction implements Called {
   readonly #place: Place | undefined;
   #home: object | undefined;
   #name: string | undefined;
-  /** The key up to the arguments; for receivers with an identity, from their text on, by their class. */
-  #head = "";
-  readonly #heads = new Map<string, string>();
-  /** The options of a fetch, and of one that computes in any case, as far as no call changes them. */
-  #fixed: FetchOptions = {};
-  #forced: FetchOptions = {};
-  readonly #variable: boolean;
-  /** The backend of the last call, on which this function is known to hold its name. */
+  /** The parts of a name that was derived and not given. */
+  #derived: readonly string[] | undefined;
+  /** Who was wrapped later has the larger one. */
+  readonly #order: number;
+  /** How it stands in keys, on the backend of the last call, where it is known to hold its name. */
+  #heads: Heads | undefined;
   #backend: Backend | undefined;
   #holder: Holder | undefined;
+  readonly #variable: boolean;
   #warnedOfChange = false;
 
   /** Throws a TypeError for what is wrong whatever the call: no name, no groups on the given backend, a name that is taken. */
@@ -43,13 +44,13 @@ export class CachedFunction implements Called {
     this.fn = fn;
     this.#terms = terms;
     this.#place = place;
-    this.#name = terms.name ?? (place === undefined ? functionName(fn) : undefined);
+    if (terms.name === undefined && place === undefined) this.#derived = [functionName(fn)];
+    this.#name = terms.name ?? this.#derived?.join();
+    this.#order = numberOf(this);
     const { ttl, when, group, backend } = terms;
     this.#variable = typeof ttl === "function" || when !== undefined || typeof group === "function";
-    if (backend !== undefined) {
-      this.#assertGroups(backend);
-      if (this.#name !== undefined) this.#hold(backend);
-    }
+    if (backend !== undefined) this.#assertGroups(backend);
+    this.#claimEarly();
   }
 
   // ──────────────── the call and its verbs ────────────────
@@ -63,18 +64,17 @@ export class CachedFunction implements Called {
   #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
     try {
       const backend = this.#ready(owner);
-      const fixed = verb === "call" ? this.#fixed : this.#forced;
       const text = this.#terms.key === undefined
         ? primitivesText(args)
         : isObject(owner) || args.some(isObject)
         ? undefined
         : this.#optionText(owner, args);
       if (text === undefined || isObject(owner) && hasIdentity(owner)) {
-        return this.#fetchObjects(backend, fixed, self, args, owner);
+        return this.#fetchObjects(backend, verb, self, args, owner);
       }
-      const key = this.#keyOfNobody(owner, text);
-      this.#checkReceiver(self, key, owner);
-      const options = this.#variable ? this.#fetchOptions(fixed, owner, () => args) : fixed;
+      const head = this.#headOfNobody(owner), key = `${head.text}${text})`;
+      this.#checkReceiver(self, key, owner, head);
+      const options = this.#fetchOptions(verb, head, owner, () => args);
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
       return Promise.reject(error);
@@ -84,7 +84,7 @@ export class CachedFunction implements Called {
   /** The same for a call that objects belong to, which may change meanwhile. */
   #fetchObjects(
     backend: Backend,
-    fixed: FetchOptions,
+    verb: "call" | "refresh",
     self: unknown,
     args: Arguments,
     owner: unknown,
@@ -97,10 +97,10 @@ export class CachedFunction implements Called {
       ({ text, signals } = keyed);
       from = keyed.identified || hasIdentity(owner) ? "data and identities" : "data";
     }
-    const key = this.#keyAround(owner, text);
-    this.#checkReceiver(self, key, owner);
+    const { head, key } = this.#around(owner, text);
+    this.#checkReceiver(self, key, owner, head);
     const call = new ObjectCall(this, self, owner, args, signals, key, from);
-    const options = this.#objectOptions(fixed, owner, call, signals, from);
+    const options = call.optionsOn(this.#fetchOptions(verb, head, owner, () => call.args));
     const answer = backend.fetch(key, (signal) => call.compute(signal), options);
     // Nothing but `fetch` has run since the key was cut.
     call.take();
@@ -116,23 +116,33 @@ export class CachedFunction implements Called {
   /** The verbs for a receiver; `self` is `undefined` where none is known. */
   verbs(self: unknown): Omit<CachedVerbs<AnyFunction>, "original"> {
     const place = this.#place;
-    // The verbs of a static need no receiver, since its class is one; a prototype is not the one whose state is meant.
-    const owner = () => self === undefined && place?.isStatic ? this.#home : isPrototype(self) ? undefined : self;
+    // The verbs of a static need no receiver, since its class is one.
+    const owner = () => self === undefined && place?.isStatic ? this.#home : self;
     const before = () => {
       const backend = this.#ready(self);
-      // Calls on objects with an identity have it in their keys: without a receiver a verb would mean another key.
-      if (place === undefined && self === undefined && this.#heads.size > 0) throw this.#noReceiver();
+      // Calls on objects whose identity or class is in their keys: without a receiver a verb would mean another key.
+      const isElsewhere = place === undefined ? this.#heads!.identifies : this.#home === undefined;
+      if (self === undefined && isElsewhere) throw this.#noReceiver();
       return backend;
     };
+    const asked = (args: Arguments) => ({ backend: before(), ...this.#asked(owner(), args) });
     return {
       invalidate: (...args) => attempt(() => before().delete(this.keyOf(owner(), args))),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
-      peek: (...args) => attempt(() => before().get(this.keyOf(owner(), args), { group: this.#group(owner(), args) })),
+      peek: (...args) =>
+        attempt(() => {
+          const { backend, head, key } = asked(args);
+          const group = this.#group(owner(), args);
+          if (head.keepsNothing) return Promise.resolve(undefined);
+          const { source } = head;
+          return backend.get(key, source === undefined ? { group } : { group, ...source, name: this.#name });
+        }),
       set: (args, value) =>
         attempt(() => {
           if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
-          const backend = before();
-          return backend.set(this.keyOf(owner(), args), value, this.#entryOptions(owner(), args));
+          const { backend, head, key } = asked(args);
+          const options = { ...this.#entryOptions(owner(), args), ...head.source };
+          return head.keepsNothing ? Promise.resolve() : backend.set(key, value, options);
         }),
       key: (...args) => before().key(this.keyOf(owner(), args)),
       on: (receiver) => bound(this, receiver),
@@ -143,13 +153,24 @@ export class CachedFunction implements Called {
 
   /** The class (of a static) or prototype this method stands on. The first one told counts. */
   stand(home: object | undefined): void {
-    this.#home ??= home;
+    if (this.#home !== undefined || home === undefined) return;
+    this.#home = home;
+    // Which of two classes is newer counts from their definitions, as far as those are seen.
+    numberOf(functionOf(home)!);
+    // Keys of receivers of that class are others now.
+    this.#backend = undefined;
   }
 
-  /** A check at wrap time, where a class is known that early: is the name free on the given backend? */
+  /** Where, from a receiver on, this method stands. */
+  homeFrom(self: unknown): object | undefined {
+    return homeOf(self, this.#place!.property, (value) => cachedFunctionOf(value)?.fn === this.fn);
+  }
+
+  /** A check at wrap time, where a class is known that early: is the name free? */
   checkName(): void {
-    const named = this.#home !== undefined && classNameOf(this.#home) !== undefined;
-    if (named && this.#terms.backend !== undefined) this.#ready(this.#home);
+    if (this.#home === undefined || nameOfHome(this.#home) === undefined) return;
+    this.#name ??= this.#methodName();
+    this.#claimEarly();
   }
 
   /** Where it stands; `undefined` for a function. */
@@ -164,15 +185,38 @@ export class CachedFunction implements Called {
 
   // ──────────────── name and backend ────────────────
 
+  /** Takes the name where the backend is known, or the default one that is still to come: a second source is told now. */
+  #claimEarly(): void {
+    if (this.#name === undefined) return;
+    this.#holder = claimName(this.#subject(), this.#terms.backend ?? knownDefault(), this.#holder);
+  }
+
   /** The backend of this call, on which the name is held. */
   #ready(self: unknown): Backend {
     const backend = this.#terms.backend ?? defaultBackend();
-    if (backend !== this.#backend) {
+    if (backend !== this.#backend || this.#holder!.forgotten !== undefined) {
       this.#assertGroups(backend);
-      this.#name ??= this.#methodName(self);
-      this.#hold(backend);
+      if (this.#place !== undefined) this.stand(this.homeFrom(self));
+      this.#name ??= this.#methodName();
+      this.#heads = new Heads(this.#subject(), backend, this.#holder);
+      this.#holder = this.#heads.holder;
+      this.#backend = backend;
     }
     return backend;
+  }
+
+  #subject(): Subject {
+    const place = this.#place;
+    const kind = place === undefined ? "function" : place.isStatic ? "static" : "method";
+    return {
+      fn: this.fn,
+      terms: this.#terms,
+      kind,
+      name: this.#name!,
+      home: this.#home,
+      derived: this.#derived,
+      order: this.#order,
+    };
   }
 
   #assertGroups(backend: Backend): void {
@@ -181,92 +225,49 @@ export class CachedFunction implements Called {
     }
   }
 
-  #hold(backend: Backend): void {
-    const name = this.#name!;
-    this.#holder = this.#claim(backend, name);
-    this.#backend = backend;
-    this.#head = `${escapedName(name)}(`;
-    this.#heads.clear();
-    const { ttl, stale, group, timeout, mintDelay } = this.#terms;
-    this.#fixed = {
-      ttl: typeof ttl === "function" ? undefined : ttl,
-      stale,
-      group: typeof group === "function" ? undefined : group,
-      when: undefined,
-      timeout,
-      mintDelay,
-      force: undefined,
-      name,
-    };
-    this.#forced = { ...this.#fixed, force: true };
-  }
-
-  #claim(backend: Backend, name: string): Holder {
-    const { key, name: given } = this.#terms;
-    return claim(backend, name, this.fn, key !== undefined ? "by key" : given !== undefined ? "by name" : "not at all");
-  }
-
-  /** `Class.method`. A process that never called the method may find its class by the receiver. */
-  #methodName(self: unknown): string {
-    const { property } = this.#place!;
-    if (this.#home === undefined) this.stand(homeOf(self, this.#place!, this.fn));
-    const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
-    if (this.#home === undefined) {
-      const form = handleOf("Class.prototype", method);
-      throw new TypeError(
-        `Cannot name ${method}: its class is not known, before its first instance or since another decorator hides it; ` +
-          `use ${form}, put @cached outermost, or pass the option \`name\``,
-      );
-    }
-    const className = classNameOf(this.#home);
-    if (className === undefined) {
-      throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
-    }
-    return `${className}.${method}`;
+  /** The name, `Class.method` if it was not given. A process that never called the method may find its class by the receiver. */
+  #methodName(): string {
+    this.#derived = partsOfName(this.#home, this.#place!.property);
+    return this.#derived.join(".");
   }
 
   // ──────────────── one call ────────────────
 
   /** The key of a call. */
   keyOf(owner: unknown, args: Arguments): string {
-    return this.#keyAround(
-      owner,
-      this.#terms.key === undefined ? argumentsText(args) : this.#optionText(owner, args),
-    );
+    return this.#asked(owner, args).key;
+  }
+
+  /** The key of a call, and how calls for receivers of that class are kept. */
+  #asked(owner: unknown, args: Arguments): { readonly head: Head; readonly key: string } {
+    return this.#around(owner, this.#terms.key === undefined ? argumentsText(args) : this.#optionText(owner, args));
   }
 
   #optionText(owner: unknown, args: Arguments): string {
     return argumentText(this.#ask(this.#terms.key!, owner, args), "what `key` returns");
   }
 
-  #keyAround(owner: unknown, text: string): string {
-    if (!hasIdentity(owner)) return this.#keyOfNobody(owner, text);
+  /** The same, given the text of what identifies the call besides its receiver. */
+  #around(owner: unknown, text: string): { readonly head: Head; readonly key: string } {
+    if (!hasIdentity(owner)) {
+      const head = this.#headOfNobody(owner);
+      return { head, key: `${head.text}${text})` };
+    }
     if (isPrototype(owner)) throw this.#noReceiver();
     const identity = identityText(owner, "`this`");
-    return `${identity.text}.${this.#headOn(identity.className)}${text})`;
+    const head = this.#heads!.identified(owner, identity.className);
+    return { head, key: `${identity.text}.${head.text}${text})` };
   }
 
-  /** The key where nobody stands in it. */
-  #keyOfNobody(owner: unknown, text: string): string {
-    if (owner === undefined && this.#place !== undefined && this.#identifies()) throw this.#noReceiver();
-    return `${this.#head}${text})`;
-  }
-
-  /** `offers(` for `City.offers` on a City, and whatever is declared elsewhere in full; the name it amounts to is taken, too. */
-  #headOn(className: string): string {
-    let head = this.#heads.get(className);
-    if (head === undefined) {
-      const name = this.#name!;
-      const rest = name.startsWith(`${className}.`) ? name.slice(className.length + 1) : name;
-      this.#claim(this.#backend!, `${className}.${rest}`);
-      this.#heads.set(className, head = `${escapedName(rest)}(`);
+  /** Of calls in whose key nobody stands but, maybe, the receiver's class. */
+  #headOfNobody(owner: unknown): Head {
+    const heads = this.#heads!;
+    const isNobody = owner === undefined || heads.identifies && isPrototype(owner);
+    // Do the instances of its class stand in the key? So the class says, or those that were seen.
+    if (isNobody && this.#place !== undefined && (heads.identifies || hasIdentity(this.#home))) {
+      throw this.#noReceiver();
     }
-    return head;
-  }
-
-  /** Do the instances of its class stand in the key? So its class says, or those that were seen. */
-  #identifies(): boolean {
-    return hasIdentity(this.#home) || this.#heads.size > 0;
+    return heads.of(owner);
   }
 
   #noReceiver(cause?: unknown): TypeError {
@@ -281,10 +282,12 @@ export class CachedFunction implements Called {
 
   /** A function of the options that reads `this` where there is none fails with a word on what to do. */
   #ask<T>(question: (this: unknown, ...args: unknown[]) => T, owner: unknown, args: Arguments): T {
+    // A prototype is not the one whose state is meant.
+    const self = this.#place !== undefined && isPrototype(owner) ? undefined : owner;
     try {
-      return question.apply(owner, args as unknown[]);
+      return question.apply(self, args as unknown[]);
     } catch (error) {
-      const lacksThis = owner === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
+      const lacksThis = self === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
       throw lacksThis ? this.#noReceiver(error) : error;
     }
   }
@@ -304,7 +307,10 @@ export class CachedFunction implements Called {
   }
 
   /** `argsOf`: the arguments as they were, asked when the result is there. */
-  #fetchOptions(fixed: FetchOptions, owner: unknown, argsOf: () => Arguments): FetchOptions {
+  #fetchOptions(verb: "call" | "refresh", head: Head, owner: unknown, argsOf: () => Arguments): FetchOptions {
+    if (head.keepsNothing) return head.unkept;
+    const fixed = verb === "call" ? head.fixed : head.forced;
+    if (!this.#variable) return fixed;
     const { when, ttl } = this.#terms;
     // Written out: spreads cost more than all of the rest.
     return {
@@ -316,48 +322,19 @@ export class CachedFunction implements Called {
       mintDelay: fixed.mintDelay,
       force: fixed.force,
       name: fixed.name,
+      source: fixed.source,
+      strictSource: fixed.strictSource,
       signal: undefined,
       inputs: undefined,
     };
   }
 
-  #objectOptions(
-    fixed: FetchOptions,
-    owner: unknown,
-    call: ObjectCall,
-    signals: readonly AbortSignal[],
-    from: CutFrom,
-  ): FetchOptions {
-    const { ttl, stale, group, when, timeout, mintDelay, force, name } = this.#variable
-      ? this.#fetchOptions(fixed, owner, () => call.args)
-      : fixed;
-    return {
-      ttl,
-      stale,
-      group,
-      // A backend that knows no inputs is not to keep what has changed either.
-      when: from === "data" ? when : (result) => call.areCurrent() && (when ?? keepsByDefault)(result),
-      timeout,
-      mintDelay,
-      force,
-      name,
-      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
-      inputs: call,
-    };
-  }
-
-  #checkReceiver(self: unknown, key: string, owner: unknown): void {
+  /** Instances whose identity is not in the key share results, which may surprise. */
+  #checkReceiver(self: unknown, key: string, owner: unknown, head: Head): void {
     if (this.#place === undefined) return;
     if (isPrototype(self)) throw this.#noReceiver();
-    this.#meet(key, owner);
-  }
-
-  /** Instances whose identity is not in the key share results, which may surprise. */
-  #meet(key: string, owner: unknown): void {
-    if (this.#terms.key !== undefined || owner === undefined || owner === null) return;
-    // Of a static, the receivers are classes: one that inherits it is another one.
-    if (typeof owner !== (this.#place!.isStatic ? "function" : "object") || hasIdentity(owner)) return;
-    this.#holder!.meet(key, owner as object);
+    if (owner === undefined || owner === null || sharesOf(this.#terms) || hasIdentity(owner)) return;
+    if (!head.keepsNothing) this.#holder!.meet(this.#name!, key, owner);
   }
 }
 
@@ -403,42 +380,6 @@ function functionName(fn: AnyFunction): string {
   if (typeof fn.name === "string" && fn.name !== "") return fn.name;
   throw new TypeError("Cannot name this function: it is anonymous; pass the option `name`");
 }
-
-function classNameOf(home: object): string | undefined {
-  const { name } = (typeof home === "function" ? home : home.constructor ?? {}) as { name?: unknown };
-  return typeof name === "string" && name !== "" ? name : undefined;
-}
-
-const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
-
-/** The backend escapes `%` once more, and everything else. */
-const escapedName = (name: string): string =>
-  name.replace(/[():%]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
-/** The prototype of a class has its verbs, but stands for no instance. */
-const isPrototype = (self: unknown): boolean =>
-  typeof self === "object" && self !== null && Object.hasOwn(self, "constructor") &&
-  (self.constructor as { prototype?: unknown } | undefined)?.prototype === self;
-
-/**
- * Where, from a receiver on, this method stands: the own property that holds its wrapper. A decorator above ours may
- * have put something else there: then the only one with an own property of that name. Of two, nobody can tell: guessing
- * would give one method two keys, depending on which class a process constructs first.
- */
-export function homeOf(self: unknown, { property }: Place, fn: AnyFunction): object | undefined {
-  const others: object[] = [];
-  if (self === undefined || self === null) return undefined;
-  for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
-    const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
-    if (own === undefined) continue;
-    if (cachedFunctionOf(own.value)?.fn === fn) return at;
-    others.push(at);
-  }
-  return others.length === 1 ? others[0] : undefined;
-}
-
-/** A class, or the prototype of one. */
-export const isHome = (at: unknown): boolean => typeof at === "function" || isPrototype(at);
 
 const isObject = (value: unknown): boolean =>
   typeof value === "object" && value !== null || typeof value === "function";

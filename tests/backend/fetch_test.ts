@@ -224,7 +224,12 @@ test("what cannot be kept leaves a mark: later calls compute without a lease, an
     a.result = () => result;
     assertEquals(await a.read(), result);
     await fleet.settle();
-    assertEquals(fleet.server.at(KEY)?.entry, { kind: "uncacheable", fullKey: undefined, generations: [] });
+    assertEquals(fleet.server.at(KEY)?.entry, {
+      kind: "uncacheable",
+      fullKey: undefined,
+      source: undefined,
+      generations: [],
+    });
   }
   assertEquals(a.computations, 2);
   assertEquals(await b.read(), 1);

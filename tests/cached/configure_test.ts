@@ -5,16 +5,6 @@ import { cached } from "../../src/cached/cached.ts";
 import { configure, defaultBackend, invalidateGroup } from "../../src/cached/configure.ts";
 import { FakeBackend } from "./_fake_backend.ts";
 
-test("without configuration there is one GroupBackend, made on first use", async () => {
-  // A copy of the module that nobody has configured, however the tests of one process came before.
-  const copy: string = "../../src/cached/configure.ts?unconfigured";
-  const fresh: { defaultBackend: typeof defaultBackend } = await import(copy);
-  const backend = fresh.defaultBackend();
-  assert(backend instanceof GroupBackend);
-  assertStrictEquals(fresh.defaultBackend(), backend);
-  assertEquals(backend.key("count()"), "::count()");
-});
-
 test("a function without a backend of its own works on a GroupBackend, groups included", async () => {
   configure({});
   let calls = 0;

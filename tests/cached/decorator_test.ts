@@ -70,7 +70,7 @@ test("a method is called on what never ran the constructor", async () => {
   assertEquals(handle(Repo.prototype, "get").key(7), "Repo.get(7)");
 });
 
-test("an inherited method is known by the class that declares it, whoever is constructed first", async () => {
+test("an inherited method is known by the class that declares it and the receiver's, whoever is constructed first", async () => {
   const backend = configure(new FakeBackend());
   class Base {
     @cached
@@ -86,11 +86,15 @@ test("an inherited method is known by the class that declares it, whoever is con
     other = 1;
   }
   await new Sub().get(1);
-  assertEquals(backend.last.key, "Base.get(1)");
-  assertEquals(handle(new Sub(), "get").key(1), "Base.get(1)");
-  assertEquals(handle(Sub.prototype, "get").key(1), "Base.get(1)");
+  assertEquals(backend.last.key, "Base.get<Sub>(1)");
+  assertEquals(handle(new Sub(), "get").key(1), "Base.get<Sub>(1)");
+  assertEquals(handle(Sub.prototype, "get").key(1), "Base.get<Sub>(1)");
   await Sub.all();
-  assertEquals([backend.last.key, handle(Sub, "all").key()], ["Base.all()", "Base.all()"]);
+  assertEquals([backend.last.key, handle(Sub, "all").key()], ["Base.all<Sub>()", "Base.all<Sub>()"]);
+  await new Base().get(1);
+  assertEquals([backend.last.key, handle(Base.prototype, "get").key(1)], ["Base.get(1)", "Base.get(1)"]);
+  await Base.all();
+  assertEquals([backend.last.key, handle(Base, "all").key()], ["Base.all()", "Base.all()"]);
 });
 
 test("an overriding method and the one it calls are two", async () => {
@@ -144,7 +148,7 @@ test("an instance with [cacheKey] stands in the key, before the method", async (
   assertEquals([...backend.kept.keys()], ['City(8).offers("hot")']);
 });
 
-test("two classes that share an inherited static are warned about once", async () => {
+test("classes that inherit a static do not share its results", async () => {
   configure(new FakeBackend());
   class Model {
     static table = "?";
@@ -160,10 +164,11 @@ test("two classes that share an inherited static are warned about once", async (
     static override table = "users";
   }
   const told = await warnings(async () => {
-    for (const model of [City, User, City, User]) await model.all();
+    const tables = [];
+    for (const model of [City, User, Model, City, User]) tables.push(await model.all());
+    assertEquals(tables, ["cities", "users", "?", "cities", "users"]);
   });
-  assertEquals(told.length, 1);
-  assertStringIncludes(told[0]!, '"Model.all"');
+  assertEquals(told, []);
 });
 
 test("a call through a prototype is a TypeError: its result would be kept for every instance", async () => {
@@ -261,7 +266,7 @@ test("under another decorator an overridden method has one key, whichever class 
   const one = make();
   await new one.Base().get(1);
   await new one.Sub().get(1);
-  assertEquals(backend.last.key, "Base.get(1)");
+  assertEquals(backend.last.key, "Base.get<Sub>(1)");
   configure(new FakeBackend());
   const other = make();
   // From a Sub alone nobody can tell which of the two it is: no key is better than another process's other key.
@@ -350,7 +355,8 @@ test("a private method needs a name", async () => {
   assertThrows(() => cached(method, context("#get")), TypeError, "Cannot name #get");
   const backend = configure(new FakeBackend());
   assertEquals(await cached({ name: "secret" })(method, context("#get")).call({}, 1), 1);
-  assertEquals(backend.last.key, "secret(1)");
+  // Which class declares it nobody can tell, so the receiver's always stands in the key.
+  assertEquals(backend.last.key, "secret<Object>(1)");
 });
 
 test("only methods are decorated", () => {
@@ -391,7 +397,7 @@ test("a method lent to another object is known by its class", async () => {
   assertThrows(() => handle(lent, "get").key(1), TypeError, "its class is not known");
   new Repo();
   assertEquals(await lent.get(1), 1);
-  assertEquals([backend.last.key, handle(lent, "get").key(1)], ["Repo.get(1)", "Repo.get(1)"]);
+  assertEquals([backend.last.key, handle(lent, "get").key(1)], ["Repo.get<Object>(1)", "Repo.get<Object>(1)"]);
 });
 
 test("an ungrouped backend refuses a decorated method's `group` at the class's definition", () => {

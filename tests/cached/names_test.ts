@@ -2,6 +2,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { cached, cacheKey, configure } from "@x/cache-utils";
+import { namesOn } from "../../src/cached/names.ts";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
 
 test("two functions of one name on one backend are a TypeError, at wrap if the backend is given", () => {
@@ -16,20 +17,35 @@ test("two functions of one name on one backend are a TypeError, at wrap if the b
   cached((n: number) => n + 2, { name: "g", backend });
 });
 
-test("two functions of one name on the default backend are a TypeError at the first call", async () => {
+test("two functions of one name on the default backend are a TypeError when the second is wrapped", async () => {
+  configure(new FakeBackend());
   const one = cached((n: number) => n + 1, { name: "f" });
+  assertThrows(() => cached((n: number) => n + 2, { name: "f" }), TypeError, 'Cannot cache "f"');
+  assertEquals(await one(1), 2);
+});
+
+test("functions that were wrapped for different defaults meet at the first call", async () => {
+  configure(new FakeBackend());
+  const one = cached((n: number) => n + 1, { name: "f" });
+  configure(new FakeBackend());
   const two = cached((n: number) => n + 2, { name: "f" });
+  assertEquals(await two(1), 3);
+  await assertRejects(() => one(1), TypeError, 'Cannot cache "f"');
+  await assertRejects(() => one(1), TypeError, 'Cannot cache "f"');
+  assertThrows(() => one.key(1), TypeError, 'Cannot cache "f"');
   configure(new FakeBackend());
   assertEquals(await one(1), 2);
   await assertRejects(() => two(1), TypeError, 'Cannot cache "f"');
-  await assertRejects(() => two(1), TypeError, 'Cannot cache "f"');
-  assertThrows(() => two.key(1), TypeError, 'Cannot cache "f"');
-  configure(new FakeBackend());
-  assertEquals(await two(1), 3);
-  await assertRejects(() => one(1), TypeError, 'Cannot cache "f"');
+});
+
+test("the TypeError names the option for hosts that run modules again", () => {
+  const backend = new FakeBackend();
+  cached((n: number) => n + 1, { name: "f", backend });
+  assertThrows(() => cached((n: number) => n + 2, { name: "f", backend }), TypeError, "the option `redefine: true`");
 });
 
 test("`group` on an ungrouped default backend is a TypeError at the first call", async () => {
+  configure(new FakeBackend());
   const fn = cached((n: number) => n, { name: "f", group: "g" });
   configure(new FakeBackend({ groups: false }));
   await assertRejects(() => fn(1), TypeError, "Cannot use group: its backend has no groups");
@@ -46,19 +62,65 @@ test("closures of one source are allowed, and warned about once", async () => {
   const told = await warnings(() => [2, 3, 4].map(make));
   assertEquals(told.length, 1);
   assertStringIncludes(told[0]!, '"times"');
-  assertStringIncludes(told[0]!, "pass the option `name` or `key`");
+  assertStringIncludes(told[0]!, "pass the option `key`");
+  assertStringIncludes(told[0]!, "`shared: true`");
 });
 
-test("closures that are given `name` or `key` are warned about never", async () => {
+test("a name does not say what tells closures apart: one warning a name", async () => {
+  const backend = new FakeBackend();
+  const user = (db: string) => cached((id: number) => `${db} ${id}`, { name: "user", backend });
+  const post = (db: string) => cached((id: number) => `${db} ${-id}`, { name: "post", backend });
+  const told = await warnings(() => {
+    for (const db of ["one", "other", "third"]) [user(db), post(db)];
+  });
+  assertEquals(told.map((warning) => /"\w+"/.exec(warning)?.[0]), ['"user"', '"post"']);
+});
+
+test("closures that are given `key` or `shared: true` are warned about never", async () => {
   const backend = new FakeBackend();
   const told = await warnings(() => {
     for (const factor of [2, 3]) {
       const times = (n: number) => n * factor;
-      cached(times, { name: "named", backend });
+      cached(times, { name: "named", shared: true, backend });
       cached(times, { key: (n) => [factor, n], backend });
     }
   });
   assertEquals(told, []);
+});
+
+test("`shared: true` admits no second source", () => {
+  const backend = new FakeBackend();
+  cached((n: number) => n + 1, { name: "f", shared: true, backend });
+  assertThrows(() => cached((n: number) => n + 2, { name: "f", shared: true, backend }), TypeError, 'Cannot cache "f"');
+});
+
+test("a name that is wrapped anew 50,000 times under names of its own costs a bounded number of them", () => {
+  const backend = new FakeBackend();
+  const first = cached((n: number) => n + 1, { name: "first", backend });
+  for (let i = 0; i < 50_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
+  assertEquals(namesOn(backend).size, 5_000);
+  assertEquals(first.key(1), "first(1)");
+});
+
+test("a name that was forgotten is claimed again by whoever works under it", async () => {
+  const backend = new FakeBackend();
+  const first = cached((n: number) => n + 1, { name: "first", backend });
+  assertEquals(await first(1), 2);
+  for (let i = 0; i < 6_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
+  assertEquals(await first(1), 2);
+  // Nobody else can have had it meanwhile, so nothing is suspected of what is kept.
+  assertEquals(backend.last.options.strictSource, false);
+  // It stands in the table again.
+  assertThrows(() => cached((n: number) => n + 2, { name: "first", backend }), TypeError, 'Cannot cache "first"');
+});
+
+test("of two that took a forgotten name one after the other, the first is told", async () => {
+  const backend = new FakeBackend();
+  const first = cached((n: number) => n + 1, { name: "first", backend });
+  await first(1);
+  for (let i = 0; i < 6_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
+  cached((n: number) => n + 2, { name: "first", backend });
+  await assertRejects(() => first(1), TypeError, 'Cannot cache "first"');
 });
 
 test("one function wrapped twice shares its results without a warning", async () => {

@@ -16,6 +16,7 @@ test("termsOf() turns durations into seconds and makes groups distinct and sorte
     key: undefined,
     when: undefined,
     backend: undefined,
+    shared: false,
   });
   const terms = termsOf({ ttl, key, when, backend, name: "n", group: "g" });
   assertEquals([terms.ttl, terms.key, terms.when, terms.backend, terms.name, terms.group], [
@@ -40,7 +41,7 @@ test("termsOf() refuses an unknown option and lists the known ones", () => {
     assertThrows(
       () => termsOf({ [name]: 1 }),
       TypeError,
-      `Cannot use option "${name}": the options are ttl, stale, group, name, key, when, timeout, mintDelay, backend`,
+      `Cannot use option "${name}": the options are ttl, stale, group, name, key, when, timeout, mintDelay, backend, shared`,
     );
   }
 });
@@ -57,6 +58,7 @@ test("termsOf() refuses wrong values and names the option", () => {
   }
   for (const key of ["a", null]) assertThrows(() => termsOf({ key }), TypeError, "key: it must be a function");
   assertThrows(() => termsOf({ when: true }), TypeError, "Cannot use boolean as when: it must be a function");
+  assertThrows(() => termsOf({ shared: 1 }), TypeError, "Cannot use number as shared: it is true or false");
   for (const backend of [{}, null, "memory:"]) {
     assertThrows(() => termsOf({ backend }), TypeError, "Cannot use backend");
   }

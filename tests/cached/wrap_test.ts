@@ -158,7 +158,14 @@ test("the verbs may be taken off the function", async () => {
 
 test("fixed options reach the backend as they are, in seconds, the same object at each call", async () => {
   const backend = new FakeBackend();
-  const { fn } = weather(backend, { ttl: "5m", stale: "250ms", group: ["b", "a", "b"], timeout: 2, mintDelay: "1m" });
+  const { fn } = weather(backend, {
+    name: "weather",
+    ttl: "5m",
+    stale: "250ms",
+    group: ["b", "a", "b"],
+    timeout: 2,
+    mintDelay: "1m",
+  });
   await fn("oslo");
   const first = backend.last.options;
   assertEquals(first, {
@@ -170,6 +177,8 @@ test("fixed options reach the backend as they are, in seconds, the same object a
     mintDelay: 60,
     force: undefined,
     name: "weather",
+    source: undefined,
+    strictSource: false,
   });
   await fn("rome");
   assertStrictEquals(backend.last.options, first);

@@ -1,33 +1,20 @@
 /** Who can read whose values: other clients on the same server and, with several servers, on the same ring. */
 
 import { assertEquals } from "@std/assert";
-import { execFile, spawn } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
-import { promisify } from "node:util";
 import { Memcached } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
+import { fromNpm } from "../_npm.ts";
 
 /** Fetched here, for these tests alone. */
 const PACKAGES = { memjs: "1.3.2", memcached: "2.2.2" };
 
-const folder = await fetched().catch((error) => error as Error);
-const skip = folder instanceof Error && `npm could not be asked for memjs and memcached: ${folder.message}`;
-
-async function fetched(): Promise<string> {
-  const path = join(tmpdir(), "x-cache-utils-interop");
-  const wanted = JSON.stringify({ private: true, dependencies: PACKAGES });
-  if (await readFile(join(path, "complete"), "utf8").catch(() => "") === wanted) return path;
-  await mkdir(path, { recursive: true });
-  await writeFile(join(path, "package.json"), wanted);
-  await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund", "--silent"], { cwd: path, timeout: 120_000 });
-  await writeFile(join(path, "complete"), wanted);
-  return path;
-}
+const folder = await fromNpm("interop", PACKAGES);
+const skip = folder instanceof Error && folder.message;
 
 interface Memjs {
   readonly Client: {

@@ -1,0 +1,12 @@
+/** Decorates as a compiler does under `experimentalDecorators`, since Node has no decorators of its own. */
+import { cached } from "@x/cache-utils";
+
+// deno-lint-ignore no-explicit-any
+type Options = any;
+type Legacy = (home: object, name: string | symbol, descriptor: PropertyDescriptor) => PropertyDescriptor;
+
+/** Caches a member of a prototype, or of a class. */
+export function decorate(home: object, name: string, options: Options = {}): void {
+  const decorator = cached(options) as unknown as Legacy;
+  Object.defineProperty(home, name, decorator(home, name, Object.getOwnPropertyDescriptor(home, name)!));
+}
