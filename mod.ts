@@ -39,7 +39,7 @@ export type {
 
 export { GroupBackend } from "./src/backend/group.ts";
 export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain.ts";
-export type { Backend, EntryOptions, FetchOptions, Groups, ReadOptions } from "./src/backend/backend.ts";
+export type { Backend, EntryOptions, FetchOptions, Groups, Inputs, ReadOptions } from "./src/backend/backend.ts";
 export type { BackendEvents, Outcome } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";
 

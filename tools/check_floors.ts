@@ -49,7 +49,13 @@ export const floors: readonly (readonly string[])[] = [
     "src/key/*",
   ],
   ["src/backend/lease.ts", "src/backend/look.ts", "src/backend/poller.ts"],
-  ["src/backend/alone.ts", "src/backend/call.ts", "src/backend/fill.ts", "src/backend/group.ts", "src/backend/plain.ts"],
+  [
+    "src/backend/alone.ts",
+    "src/backend/call.ts",
+    "src/backend/fill.ts",
+    "src/backend/group.ts",
+    "src/backend/plain.ts",
+  ],
   ["mod.ts", "src/cached/*", "src/testing/*"],
 ];
 

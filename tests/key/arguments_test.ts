@@ -416,7 +416,7 @@ test("what a function could read, and a text would not say, is refused", () => {
       return "a";
     },
   }], "argument 1.name: it is an accessor");
-  refused([{ set name(_: string) {} }], "argument 1.name: it is an accessor");
+  refused([Object.defineProperty({}, "name", { set: String, enumerable: true })], "argument 1.name: it is an accessor");
   refused([Object.defineProperty([1], 0, { get: () => 1, enumerable: true })], "argument 1[0]: it is an accessor");
   refused([Object.assign(["a"], { raw: ["a"] })], 'the property "raw"');
 });

@@ -81,11 +81,6 @@ test("faults() refuses a file of src that imports a mod.ts, which the outer mod.
   assertSound({ "mod.ts": 'export * from "./src/memcached/mod.ts";\n', "src/memcached/mod.ts": "" });
 });
 
-test("faults() refuses more than 400 lines", () => {
-  assertSound({ "src/clock.ts": "\n".repeat(400) });
-  assertFault({ "src/clock.ts": "\n".repeat(401) }, "401 lines");
-});
-
 test("floorOf() puts a file of the driver on the floor that names it", () => {
   assertEquals(floorOf("src/memcached/ring.ts"), 1);
   assertEquals(floorOf("src/memcached/client.ts"), 2);
