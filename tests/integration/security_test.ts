@@ -24,6 +24,7 @@ import {
 import { Memcached, type MemcachedOptions } from "@x/cache-utils/memcached";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { warnings } from "../cached/_fake_backend.ts";
+import { untilKept } from "../_kept.ts";
 import { freshServer, type Server } from "../_memcached.ts";
 import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../memcached/_certificates.ts";
 import { hostile } from "../memcached/_hostile.ts";
@@ -99,13 +100,14 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
   test(`${kind}: a key is no proof: under a forged md5 a call finds nothing, and keeps its own value`, async () => {
     await using server = await freshServer();
     const store = storeOn(server);
-    await using backend = new GroupBackend({ store, project: "forged" });
+    await using backend = new GroupBackend({ store, project: "forged", storeTimeout: "20s" });
     const computed: string[] = [];
     const long = cached((text: string) => (computed.push(text), `value of ${text}`), { name: "long", backend });
     const mine = "x".repeat(300) + "mine", theirs = "x".repeat(300) + "theirs";
     const bare = `forged::long("${theirs}")`;
     const times = { freshUntil: Date.now() + 60_000, staleUntil: Date.now() + 90_000, generations: [] };
     await long(theirs);
+    await untilKept(() => long.peek(theirs));
     const { entry } = (await store.get(long.key(theirs)))!;
     assert(entry.kind === "value" && entry.fullKey === bare, "a truncated key keeps the full one beside it");
     const forgeries: Entry[] = [
@@ -121,6 +123,7 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
       assertEquals(await long.peek(mine), undefined);
       computed.length = 0;
       assertEquals(await long(mine), `value of ${mine}`);
+      assertEquals(await untilKept(() => long.peek(mine)), `value of ${mine}`);
       assertEquals(await long(mine), `value of ${mine}`);
       assertEquals(computed, [mine], "a miss, then a hit");
     }
@@ -129,13 +132,14 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
 
   test(`${kind}: values, arguments, names and groups called __proto__ are data, and no prototype is written to`, async () => {
     await using server = await freshServer();
-    await using backend = new GroupBackend({ store: storeOn(server), project: "__proto__" });
+    await using backend = new GroupBackend({ store: storeOn(server), project: "__proto__", storeTimeout: "20s" });
     const before = prototypes();
     const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[{"__proto__":null}]}';
     const made = cached((..._: unknown[]) => JSON.parse(bomb), { name: "__proto__", group: "__proto__", backend });
     for (const args of [["__proto__"], ["constructor"], [JSON.parse(bomb)], [{ ["__proto__"]: [] }]]) {
       for (let calls = 0; calls < 2; calls++) {
         const value = await made(...args);
+        await untilKept(() => made.peek(...args));
         assert(Object.hasOwn(value, "__proto__") && Object.getPrototypeOf(value) === Object.prototype);
         assertEquals([JSON.stringify(value), value.polluted], [bomb, undefined]);
       }
@@ -148,7 +152,7 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
 
   test(`${kind}: bottomless arguments are refused, bottomless results are returned and not kept`, async () => {
     await using server = await freshServer();
-    await using backend = new GroupBackend({ store: storeOn(server) });
+    await using backend = new GroupBackend({ store: storeOn(server), storeTimeout: "20s" });
     const errors: unknown[] = [];
     backend.on("storeError", ({ error }) => errors.push(error));
     const deep = cached((levels: unknown) => nested(Number(levels)), { name: "deep", backend });
@@ -249,6 +253,7 @@ for (const protocol of ["binary", "meta"] as const) {
     let computations = 0;
     const plain = cached((n: number) => (computations++, { n }), { name: "plain", backend });
     await plain(-1);
+    await untilKept(() => plain.peek(-1));
     const entry = (await stranger.get(plain.key(-1)))!.bytes;
     let count = 0;
     for (const [what, bytes] of garbage(entry, new SeededRandom(3))) {
@@ -268,12 +273,13 @@ for (const protocol of ["binary", "meta"] as const) {
 
   test(`${protocol}: a value with __proto__ that a stranger wrote is read as data`, async () => {
     await using server = await freshServer();
-    await using stranger = new Memcached(server.address, { protocol });
-    const store = new MemcachedStore(server.address, { protocol });
-    await using backend = new GroupBackend({ store });
+    await using stranger = new Memcached(server.address, { protocol, timeout: "20s" });
+    const store = new MemcachedStore(server.address, { protocol, timeout: "20s" });
+    await using backend = new GroupBackend({ store, storeTimeout: "20s" });
     const before = prototypes();
     const plain = cached((_: string) => ({ mine: true } as Record<string, unknown>), { name: "plain", backend });
     await plain("whole");
+    await untilKept(() => plain.peek("whole"));
     const head = (await stranger.get(plain.key("whole")))!.bytes.subarray(0, HEAD_BYTES);
     const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
     const trees = ['{"$":["plain",{"__proto__":{"polluted":1}}]}', '{"$":["bare",{"__proto__":{"polluted":1}}]}'];
@@ -292,9 +298,9 @@ for (const protocol of ["binary", "meta"] as const) {
     timeout: 30_000,
   }, async () => {
     await using server = await freshServer();
-    await using stranger = new Memcached(server.address, { protocol });
-    const store = new MemcachedStore(server.address, { protocol });
-    await using backend = new GroupBackend({ store, project: "garbage" });
+    await using stranger = new Memcached(server.address, { protocol, timeout: "20s" });
+    const store = new MemcachedStore(server.address, { protocol, timeout: "20s" });
+    await using backend = new GroupBackend({ store, project: "garbage", storeTimeout: "20s" });
     let computations = 0;
     const grouped = cached(() => ++computations, { name: "grouped", group: "g", backend });
     const bytes = [
