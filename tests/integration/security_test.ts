@@ -2,10 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import process from "node:process";
-import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -28,7 +25,7 @@ import { untilKept } from "../_kept.ts";
 import { freshServer, type Server } from "../_memcached.ts";
 import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../memcached/_certificates.ts";
 import { hostile } from "../memcached/_hostile.ts";
-import { LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
+import { authfileServer, LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
 import { commandOf } from "./_processes.ts";
 import { Evidence } from "./_evidence.ts";
 import { type Pair, Pairs, tagOf } from "./_pairs.ts";
@@ -539,19 +536,13 @@ test(
 
 test("authfile: passwords, right and wrong, are in no error, no event and no object", { timeout: 60_000 }, async () => {
   using evidence = new Evidence();
-  const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
-  try {
-    await writeFile(join(folder, "users"), `${PLANTED.username}:${PLANTED.password}\n`);
-    await using server = await freshServer(["-Y", join(folder, "users")]);
-    for (const protocol of ["binary", "meta", "auto"] as const) {
-      await onClient(evidence, server.address, { ...PLANTED, password: LOGIN.password, protocol });
-    }
-    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.stop());
-    server.resume();
-    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.kill());
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  await using server = await authfileServer(PLANTED);
+  for (const protocol of ["binary", "meta", "auto"] as const) {
+    await onClient(evidence, server.address, { ...PLANTED, password: LOGIN.password, protocol });
   }
+  await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.stop());
+  server.resume();
+  await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.kill());
   assert(evidence.errors > 100, `${evidence.errors} errors`);
   assertAbsent(evidence, [...withLogin, LOGIN.password]);
 });
