@@ -1,33 +1,18 @@
 /** Who can read whose values: other clients on the same server and, with several servers, on the same ring. */
 
 import { assertEquals } from "@std/assert";
-import { execFile, spawn } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
-import { promisify } from "node:util";
 import { Memcached } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
+import { packages } from "../_packages.ts";
+import { LastWords } from "./_last_words.ts";
 
-/** Fetched here, for these tests alone. */
-const PACKAGES = { memjs: "1.3.2", memcached: "2.2.2" };
-
-const folder = await fetched().catch((error) => error as Error);
+const folder = await packages("clients").catch((error) => error as Error);
 const skip = folder instanceof Error && `npm could not be asked for memjs and memcached: ${folder.message}`;
-
-async function fetched(): Promise<string> {
-  const path = join(tmpdir(), "x-cache-utils-interop");
-  const wanted = JSON.stringify({ private: true, dependencies: PACKAGES });
-  if (await readFile(join(path, "complete"), "utf8").catch(() => "") === wanted) return path;
-  await mkdir(path, { recursive: true });
-  await writeFile(join(path, "package.json"), wanted);
-  await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund", "--silent"], { cwd: path, timeout: 120_000 });
-  await writeFile(join(path, "complete"), wanted);
-  return path;
-}
 
 interface Memjs {
   readonly Client: {
@@ -55,13 +40,15 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
 class NpmMemcached {
   readonly #child = spawn("node", ["-e", PROGRAM, JSON.stringify(addresses)], {
     cwd: folder as string,
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: "pipe",
   });
+  readonly #ended = new LastWords("npm's memcached", this.#child).ended;
   readonly #lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
 
   async #ask(question: object): Promise<unknown> {
     this.#child.stdin.write(`${JSON.stringify(question)}\n`);
     const { value } = await this.#lines.next();
+    if (value === undefined) throw new Error(await this.#ended);
     const answer = JSON.parse(value as string) as { error?: string; result?: unknown };
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.result;
