@@ -83,9 +83,10 @@ export type Program = { readonly path: string } | { readonly missing: string };
 
 const BUN = { bun: "1" };
 /** The package that holds this machine's Node. */
-const NODE = `node-${Deno.build.os === "windows" ? "win" : Deno.build.os}-${
-  Deno.build.arch === "aarch64" ? "arm64" : "x64"
-}`;
+function nodePackage(): string {
+  const os = Deno.build.os === "windows" ? "win" : Deno.build.os;
+  return `node-${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+}
 /** Deno keeps it in its own cache. */
 export const ESBUILD = "npm:esbuild@0.25";
 
@@ -103,7 +104,7 @@ export async function lacking(runtimes: readonly string[]): Promise<string[]> {
   if (!await works("bun") && !await isInstalled("bun", BUN)) lacks.push(`bun from npm, into ${cache}/bun`);
   lacks.push(...await missingPackages());
   if (runtimes.includes("node")) {
-    if (!await hasNode() && !await isInstalled("node", { [NODE]: "22" })) {
+    if (!await hasNode() && !await isInstalled("node", { [nodePackage()]: "22" })) {
       lacks.push(`node from npm, into ${cache}/node`);
     }
     const args = ["run", "--cached-only", "-A", ESBUILD, "--version"];
@@ -121,7 +122,8 @@ export async function bun(): Promise<Program> {
 /** Node: the one on the PATH, else the package that holds this machine's binary, kept in the cache folder. */
 export async function node(): Promise<Program> {
   if (await hasNode()) return { path: "node" };
-  return await fetched("node", { [NODE]: "22" }, [`node_modules/${NODE}/bin/node`], []);
+  const name = nodePackage();
+  return await fetched("node", { [name]: "22" }, [`node_modules/${name}/bin/node`], []);
 }
 
 async function hasNode(): Promise<boolean> {

@@ -97,6 +97,7 @@ test("memjs and the driver read each other's texts and bytes", { skip }, async (
 });
 
 test("npm memcached and the driver put every key on the same server, and read each other's values by their flags", {
+  timeout: 60_000,
   skip,
 }, async () => {
   const memcached = new NpmMemcached();

@@ -47,7 +47,9 @@ const pairs = (): Pair[] => {
   return Array.from({ length: PAIRS }, () => source.next());
 };
 
-test("10,000 generated pairs of argument lists: two calls have two keys, one call has one, and all are legal", () => {
+test("10,000 generated pairs of argument lists: two calls have two keys, one call has one, and all are legal", {
+  timeout: 60_000,
+}, () => {
   const { key } = cached((..._: unknown[]) => 1, {
     name: "pairs",
     backend: new GroupBackend({ store: new MemoryStore() }),

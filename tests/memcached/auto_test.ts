@@ -37,7 +37,7 @@ test("auto speaks binary where it can, and meta where it must, and callers canno
   }
 });
 
-test("the wrong protocol is told, with the cure where there is one", async () => {
+test("the wrong protocol is told, with the cure where there is one", { timeout: 60_000 }, async () => {
   await using one = new Memcached(text.address);
   const error = await assertRejects(() => one.get("k"), ProtocolError);
   assertMatch(error.message, /`protocol: "meta"` or `protocol: "auto"`/);
