@@ -44,7 +44,7 @@ export interface Circumstances {
  * runs in a session of its own, where no signal to the group of whoever started it comes.
  */
 const WATCH =
-  'trap "" INT TERM HUP; while read -r pid; do last=$pid; done; [ "$last" ] && kill -9 "$last"; rm -rf "$1"';
+  'trap "" INT TERM HUP; while read -r pid; do last=$pid; done; [ "$last" ] && kill -9 "$last"; exec rm -rf "$1"';
 
 class Watch {
   readonly #shell: ChildProcess;
@@ -60,7 +60,7 @@ class Watch {
     this.#shell.stdin!.write(`${pid ?? ""}\n`);
   }
 
-  /** Resolves when the folder is gone. */
+  /** Resolves when the server was killed and the folder is gone. */
   async end(): Promise<void> {
     this.#shell.ref();
     const ended = new Promise((resolve) => this.#shell.once("exit", resolve));
@@ -128,8 +128,8 @@ export async function freshServer(
   };
 
   const end = async () => {
-    await kill();
-    await watch.end();
+    child?.ref();
+    await Promise.all([watch.end(), exited]);
   };
   const port = await start(-1).catch(async (error) => {
     await end();
