@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -30,15 +31,51 @@ const START_MS = 10_000;
 export interface Circumstances {
   /** Default "127.0.0.1", on a free port. "unix": a socket's path, and no port. */
   readonly listen?: "127.0.0.1" | "::1" | "unix";
-  readonly env?: Readonly<Record<string, string>>;
+  /** Writes files that it needs in its folder, which is removed with it. */
+  readonly prepare?: (folder: string) => Promise<{
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  }>;
+}
+
+/**
+ * A shell that outlives whoever started it. However that ends (a Ctrl-C, a SIGKILL, a test runner that calls no hooks),
+ * the shell's standard input ends with it: then it kills the server whose pid it read last, and removes the folder. It
+ * runs in a session of its own, where no signal to the group of whoever started it comes.
+ */
+const WATCH =
+  'trap "" INT TERM HUP; while read -r pid; do last=$pid; done; [ "$last" ] && kill -9 "$last"; exec rm -rf "$1"';
+
+class Watch {
+  readonly #shell: ChildProcess;
+
+  constructor(folder: string) {
+    this.#shell = spawn("sh", ["-c", WATCH, "sh", folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+    this.#shell.unref();
+    (this.#shell.stdin as Socket).unref?.();
+  }
+
+  /** `undefined`: there is no server any more. */
+  tell(pid: number | undefined): void {
+    this.#shell.stdin!.write(`${pid ?? ""}\n`);
+  }
+
+  /** Resolves when the server was killed and the folder is gone. */
+  async end(): Promise<void> {
+    this.#shell.ref();
+    const ended = new Promise((resolve) => this.#shell.once("exit", resolve));
+    this.#shell.stdin!.end();
+    await ended;
+  }
 }
 
 /** Starts a memcached. `args`: more of its options ("-C", "-I", "512k"). */
 export async function freshServer(
   args: readonly string[] = [],
-  { listen = "127.0.0.1", env = {} }: Circumstances = {},
+  { listen = "127.0.0.1", prepare }: Circumstances = {},
 ): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "cache-utils-memcached-"));
+  const watch = new Watch(folder);
   const path = join(folder, "socket");
   let child: ChildProcess | undefined;
   let exited: Promise<void> = Promise.resolve();
@@ -46,29 +83,30 @@ export async function freshServer(
   const signal = (name: "SIGSTOP" | "SIGCONT" | "SIGKILL") => {
     if (child?.pid !== undefined) process.kill(child.pid, name);
   };
-  const end = () => signal("SIGKILL");
-  process.on("exit", end);
-  // Deno's test runner emits no "exit", and calls no `after` where some tests are skipped.
-  globalThis.addEventListener?.("unload", end);
 
+  const prepared = await prepare?.(folder);
   /** -1: a free port. The file comes into being by renaming, so it is whole once it is there. */
   const start = async (port: number): Promise<number> => {
     const file = join(folder, "port");
     await rm(file, { force: true });
     const where = listen === "unix" ? ["-s", path] : ["-l", listen, "-p", String(port), "-U", "0"];
-    const options = ["-u", "root", ...where, "-t", "1", ...args];
+    const options = ["-u", "root", ...where, "-t", "1", ...args, ...prepared?.args ?? []];
     const started = spawn("memcached", options, {
       stdio: "ignore",
-      env: { ...process.env, ...env, MEMCACHED_PORT_FILENAME: file },
+      env: { ...process.env, ...prepared?.env, MEMCACHED_PORT_FILENAME: file },
     });
     child = started;
+    watch.tell(started.pid);
     started.unref();
     let failure: unknown;
     started.once("error", (error) => failure = error);
     exited = new Promise((resolve) => {
       started.once("exit", (code) => {
         // Its pid may be somebody else's from now on.
-        if (child === started) child = undefined;
+        if (child === started) {
+          child = undefined;
+          watch.tell(undefined);
+        }
         failure ??= new Error(`memcached ended with code ${code} before it listened`);
         resolve();
       });
@@ -89,7 +127,14 @@ export async function freshServer(
     await exited;
   };
 
-  const port = await start(-1);
+  const end = async () => {
+    child?.ref();
+    await Promise.all([watch.end(), exited]);
+  };
+  const port = await start(-1).catch(async (error) => {
+    await end();
+    throw error;
+  });
   return {
     address: listen === "unix" ? path : listen === "::1" ? `[::1]:${port}` : `127.0.0.1:${port}`,
     port,
@@ -104,12 +149,7 @@ export async function freshServer(
       await kill();
       await start(port);
     },
-    [Symbol.asyncDispose]: async () => {
-      process.off("exit", end);
-      globalThis.removeEventListener?.("unload", end);
-      await kill();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: end,
   };
 }
 

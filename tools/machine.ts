@@ -1,5 +1,7 @@
 /** What the tools need of the machine: a command run and heard, and the programs that are missing, fetched. */
 
+import { cacheFolder, missingPackages } from "../tests/_packages.ts";
+
 /** How a command ended: its exit code, and all it printed, in the order in which it came. */
 export interface Ended {
   readonly code: number;
@@ -79,20 +81,60 @@ function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Arra
 /** A program's path or name, or why it cannot be had. */
 export type Program = { readonly path: string } | { readonly missing: string };
 
+const BUN = { bun: "1" };
+/** The package that holds this machine's Node. */
+function nodePackage(): string {
+  const os = Deno.build.os === "windows" ? "win" : Deno.build.os;
+  return `node-${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+}
+/** Deno keeps it in its own cache. */
+export const ESBUILD = "npm:esbuild@0.25";
+
+/**
+ * What the tests of these runtimes need and this machine lacks, each with where it comes from and goes to, in the order
+ * in which it is fetched. Fetches nothing.
+ */
+export async function lacking(runtimes: readonly string[]): Promise<string[]> {
+  const cache = await cacheFolder();
+  const lacks: string[] = [];
+  const manager = await packageManager();
+  if (!await works("memcached")) {
+    lacks.push(manager === undefined ? "memcached: install it" : `memcached through ${manager}`);
+  }
+  if (!await works("bun") && !await isInstalled("bun", BUN)) lacks.push(`bun from npm, into ${cache}/bun`);
+  lacks.push(...await missingPackages());
+  if (runtimes.includes("node")) {
+    if (!await hasNode() && !await isInstalled("node", { [nodePackage()]: "22" })) {
+      lacks.push(`node from npm, into ${cache}/node`);
+    }
+    const args = ["run", "--cached-only", "-A", ESBUILD, "--version"];
+    if ((await run(Deno.execPath(), args)).code !== 0) lacks.push("esbuild from npm, into Deno's cache");
+  }
+  return lacks;
+}
+
 /** Bun: the one on the PATH, else the package `bun`, kept in the cache folder. */
 export async function bun(): Promise<Program> {
   if (await works("bun")) return { path: "bun" };
-  return await fetched("bun", { bun: "1" }, ["node_modules/.bin/bun"], ["--allow-scripts=npm:bun"]);
+  return await fetched("bun", BUN, ["node_modules/.bin/bun"], ["--allow-scripts=npm:bun"]);
 }
 
 /** Node: the one on the PATH, else the package that holds this machine's binary, kept in the cache folder. */
 export async function node(): Promise<Program> {
+  if (await hasNode()) return { path: "node" };
+  const name = nodePackage();
+  return await fetched("node", { [name]: "22" }, [`node_modules/${name}/bin/node`], []);
+}
+
+async function hasNode(): Promise<boolean> {
   // Where there is no Node, `deno task` lets Deno stand in for it.
   const own = "process.exit(process.versions.deno ? 1 : 0)";
-  if ((await run("node", ["-e", own], { minutes: 0.5 })).code === 0) return { path: "node" };
-  const os = Deno.build.os === "windows" ? "win" : Deno.build.os;
-  const name = `node-${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
-  return await fetched("node", { [name]: "22" }, [`node_modules/${name}/bin/node`], []);
+  return (await run("node", ["-e", own], { minutes: 0.5 })).code === 0;
+}
+
+/** The one that this machine installs programs with. */
+async function packageManager(): Promise<"apt-get" | "brew" | undefined> {
+  return await works("apt-get") ? "apt-get" : await works("brew") ? "brew" : undefined;
 }
 
 /** memcached: the one on the PATH, else from apt-get or brew. */
@@ -108,7 +150,8 @@ export async function memcached(): Promise<Program> {
 /** Debian has the login by name and password in a package of its own. Installs with the machine's own package manager. Answers why it could not. */
 async function install(name: string): Promise<string | undefined> {
   const cure = `install ${name}, or name a running one as MEMCACHED=host:port`;
-  if (await works("apt-get")) {
+  const manager = await packageManager();
+  if (manager === "apt-get") {
     const root = Deno.uid() === 0;
     if (!root && !(await works("sudo"))) return `apt-get needs root and there is no sudo: ${cure}`;
     const apt = async (...args: string[]) => {
@@ -122,7 +165,7 @@ async function install(name: string): Promise<string | undefined> {
     const { code, output } = await apt("install", "-y", "--no-install-recommends", name, "libsasl2-modules");
     return code === 0 ? undefined : `apt-get could not install it (${lastLine(output)}): ${cure}`;
   }
-  if (await works("brew")) {
+  if (manager === "brew") {
     console.log(`fetching ${name} through brew`);
     const { code, output } = await run("brew", ["install", name], { minutes: 6 });
     return code === 0 ? undefined : `brew could not install it (${lastLine(output)}): ${cure}`;
@@ -153,29 +196,23 @@ export async function installPackages(
   flags: readonly string[] = [],
 ): Promise<Program> {
   const path = `${await cacheFolder()}/${folder}`;
+  if (await isInstalled(folder, packages)) return { path };
   await Deno.mkdir(path, { recursive: true });
-  const wanted = JSON.stringify({ private: true, dependencies: packages });
-  const before = await Deno.readTextFile(`${path}/package.json`).catch(() => "");
-  const complete = await Deno.stat(`${path}/complete`).then(() => true, () => false);
-  if (before === wanted && complete) return { path };
   console.log(`fetching ${Object.keys(packages).join(", ")} from npm`);
-  await Deno.writeTextFile(`${path}/package.json`, wanted);
+  await Deno.writeTextFile(`${path}/package.json`, manifest(packages));
   const { code, output } = await run(Deno.execPath(), ["install", ...flags], { cwd: path, minutes: 5 });
   if (code !== 0) return { missing: `npm could not be asked for ${Object.keys(packages)} (${lastLine(output)})` };
   await Deno.writeTextFile(`${path}/complete`, "");
   return { path };
 }
 
-/** Where fetched programs stay between runs, outside the tree. */
-async function cacheFolder(): Promise<string> {
-  const home = Deno.env.get("HOME");
-  const folders = [Deno.env.get("XDG_CACHE_HOME"), home ? `${home}/.cache` : undefined];
-  for (const folder of folders) {
-    if (!folder) continue;
-    const path = `${folder}/x-cache-utils`;
-    if (await Deno.mkdir(path, { recursive: true }).then(() => true, () => false)) return path;
-  }
-  return await Deno.makeTempDir({ prefix: "x-cache-utils-" });
+const manifest = (packages: Record<string, string>): string =>
+  JSON.stringify({ private: true, dependencies: packages });
+
+async function isInstalled(folder: string, packages: Record<string, string>): Promise<boolean> {
+  const path = `${await cacheFolder()}/${folder}`;
+  const before = await Deno.readTextFile(`${path}/package.json`).catch(() => "");
+  return before === manifest(packages) && await Deno.stat(`${path}/complete`).then(() => true, () => false);
 }
 
 async function works(program: string): Promise<boolean> {
@@ -215,9 +252,12 @@ export async function startServer(
   }).spawn();
   let ended = false;
   child.status.then(() => ended = true);
+  // SIGTERM would take a second.
+  const kill = () => void (ended || child.kill("SIGKILL"));
+  globalThis.addEventListener("unload", kill);
   const stop = async () => {
-    // SIGTERM would take a second.
-    if (!ended) child.kill("SIGKILL");
+    globalThis.removeEventListener("unload", kill);
+    kill();
     await child.status;
   };
   for (let tries = 0; tries < 50 && !ended; tries++) {

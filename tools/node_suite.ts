@@ -4,7 +4,7 @@
  */
 
 import { specifiersIn } from "./check_floors.ts";
-import { lastLine, run } from "./machine.ts";
+import { ESBUILD, lastLine, run } from "./machine.ts";
 
 /** A test that is about the tree and not about the package. */
 const aboutTheTree = "tests/package_test.ts";
@@ -114,7 +114,7 @@ export async function esbuild(args: readonly string[]): Promise<void> {
   // esbuild drops the attributes of `import … with { type: "json" }` for this target, which Node 20.10 has and wants.
   const asked = ["--format=esm", "--platform=node", "--target=node20", "--supported:import-attributes=true"];
   const out = ["--out-extension:.js=.mjs", "--log-level=warning"];
-  await must("esbuild", run(Deno.execPath(), ["run", "-A", "npm:esbuild@0.25", ...asked, ...out, ...args]));
+  await must("esbuild", run(Deno.execPath(), ["run", "-A", ESBUILD, ...asked, ...out, ...args]));
 }
 
 async function must(action: string, ended: ReturnType<typeof run>): Promise<void> {

@@ -24,6 +24,7 @@ test("a store that is down: calls compute and return, told as storeError; reads 
   await assertRejects(() => a.backend.invalidateGroup("cities"), CacheError, "did not confirm");
   a.store.down = false;
   await a.read();
+  await fleet.settle();
   await a.read();
   assertEquals(a.backend.stats.hit, 1, "hits resume by themselves");
 });

@@ -90,6 +90,7 @@ test("rule 4, shared until sent: a look that was sent before an invalidation is 
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await b.read();
+  await fleet.settle();
   const answer = a.store.gate("get", "answer", KEY); // A's first look is executed at once and answered late
   const first = a.read();
   await answer.reached;
@@ -106,6 +107,7 @@ test("rule 4, shared until sent: a counter that was asked before a group's inval
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await b.read(GROUP);
+  await fleet.settle();
   const answer = a.store.gate("counter", "answer", COUNTER);
   const first = a.read(GROUP);
   await answer.reached;

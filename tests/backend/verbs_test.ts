@@ -19,6 +19,7 @@ test("get finds a fresh and a stale value, else undefined, and never computes", 
   assertEquals(await a.backend.get("k"), undefined, "a lease is nothing to get");
   a.computing[0]!.end(1);
   await call;
+  await fleet.settle(); // its value is on its way when it is answered
   assertEquals(await a.backend.get("k"), 1);
   await fleet.clock.advance(61_000);
   assertEquals(await a.backend.get("k"), 1);
@@ -203,6 +204,7 @@ test("events tell of calls, invalidations and store errors; a listener that leav
   const leave = a.backend.on("call", ({ name, key, outcome }) => heard.push({ name, key, outcome }));
   a.backend.on("invalidate", (event) => heard.push(event));
   await a.read({ name: "cities" });
+  await fleet.settle();
   await a.read({ name: "cities" });
   await a.backend.delete("k");
   await a.backend.invalidateGroup("b", "a", "b");

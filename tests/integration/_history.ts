@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Memcached } from "@x/cache-utils/memcached";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { freshServer, type Server } from "../_memcached.ts";
+import { LastWords } from "./_last_words.ts";
 import { commandOf } from "./_processes.ts";
 import type { Course } from "./_history_worker.ts";
 
@@ -63,7 +64,7 @@ export async function runHistory(plan: Plan): Promise<History> {
     if (plan.chaos) await strike(cache, running, random, blows, () => over);
     await ended;
   } finally {
-    for (const runner of running) runner.kill();
+    for (const runner of running) runner.stop();
   }
   return { ...check(lines), blows };
 }
@@ -76,6 +77,7 @@ class Runner {
   #child: ChildProcess | undefined;
   #left = 0;
   #generation = 0;
+  #killed = false;
 
   constructor(runtime: "deno" | "bun", course: Course, lines: Line[]) {
     this.#runtime = runtime;
@@ -90,14 +92,23 @@ class Runner {
 
   /** SIGKILL; what it had in mind is lost, and another one takes over. */
   kill(): void {
-    if (this.#child?.pid !== undefined && this.#child.exitCode === null) process.kill(this.#child.pid, "SIGKILL");
+    if (this.#child?.pid === undefined || this.#child.exitCode !== null) return;
+    this.#killed = true;
+    process.kill(this.#child.pid, "SIGKILL");
+  }
+
+  /** The same, and nobody takes over. */
+  stop(): void {
+    this.#left = 0;
+    this.kill();
   }
 
   async #life(): Promise<void> {
     const { path, args } = commandOf(this.#runtime, WORKER);
     const course = { ...this.#course, seed: this.#course.seed + 100 * this.#generation++ };
-    const child = this.#child = spawn(path, [...args, JSON.stringify(course)], { stdio: ["pipe", "pipe", "inherit"] });
-    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    this.#killed = false;
+    const child = this.#child = spawn(path, [...args, JSON.stringify(course)], { stdio: "pipe" });
+    const { ended } = new LastWords(this.#runtime, child);
     child.stdin!.on("error", () => {}); // it was killed
     child.stdin!.write(`${JSON.stringify({ reads: this.#left })}\n`);
     for await (const text of createInterface({ input: child.stdout! })) {
@@ -110,7 +121,8 @@ class Runner {
         if (line[0] === "read") this.#left--;
       }
     }
-    await exited;
+    const why = await ended;
+    if (this.#left > 0 && !this.#killed) throw new Error(why);
   }
 }
 

@@ -7,7 +7,9 @@ import { cached, configure } from "@x/cache-utils";
 const { Deno } = globalThis as unknown as { Deno: { args: string[] } };
 const [server, protocol = "binary"] = Deno.args;
 const backend = configure(
-  server === undefined ? {} : `memcached://${server}/?protocol=${protocol}&project=${protocol}`,
+  server === undefined
+    ? {}
+    : `memcached://${server}/?protocol=${protocol}&project=${protocol}&timeout=20s&storeTimeout=20s`,
 );
 const errors: string[] = [];
 backend.on("storeError", ({ error }) => errors.push(String(error)));

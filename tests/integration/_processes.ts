@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { LastWords } from "./_last_words.ts";
 
 const WORKER = fileURLToPath(new URL("./_worker.ts", import.meta.url));
 
@@ -21,6 +23,15 @@ export function commandOf(
   return { path: PATHS[runtime], args: [...before, program] };
 }
 
+/** What a worker is told about its backend. */
+interface Terms {
+  readonly server: string;
+  readonly protocol: string;
+  readonly mintDelay: string;
+  /** Of its driver and of its backend. */
+  readonly timeout: string;
+}
+
 /** One worker. */
 export class Worker {
   readonly child: ChildProcess;
@@ -30,17 +41,22 @@ export class Worker {
   readonly computing: string[] = [];
   readonly #asked: Map<number, { resolve(value: unknown): void; reject(error: unknown): void }> = new Map();
   #count = 0;
+  /** Why it ended, once it has. */
+  #ended: string | undefined;
   #watchers: (() => void)[] = [];
 
-  constructor(runtime: "deno" | "bun", server: string, protocol: string, mintDelay: string) {
+  /** `program`: what it runs, for tests of this class. */
+  constructor(runtime: "deno" | "bun", terms: Terms, program: string = WORKER) {
     this.runtime = runtime;
-    const { path, args } = commandOf(runtime, WORKER);
-    this.child = spawn(path, [...args, server, protocol, mintDelay], { stdio: ["pipe", "pipe", "inherit"] });
+    const { path, args } = commandOf(runtime, program);
+    this.child = spawn(path, [...args, JSON.stringify(terms)], { stdio: "pipe" });
+    this.child.stdin!.on("error", () => {}); // it has ended, and `ended` says why
+    const { ended } = new LastWords(runtime, this.child);
     this.ready = new Promise((resolve, reject) => {
-      this.child.on("error", (error) => reject(new Error(`${runtime} does not start: ${error.message}`)));
-      this.child.on("exit", () => {
-        reject(new Error(`${runtime} ended before it was ready`));
-        for (const { reject } of this.#asked.values()) reject(new Error("the process has ended"));
+      ended.then((why) => {
+        this.#ended = why;
+        reject(new Error(`${why}\n(before it was ready)`));
+        for (const { reject } of this.#asked.values()) reject(new Error(why));
         this.#asked.clear();
       });
       createInterface({ input: this.child.stdout! }).on("line", (line) => {
@@ -63,6 +79,7 @@ export class Worker {
   ask(verb: string, order: Record<string, unknown> = {}): Promise<any> {
     const id = this.#count++;
     return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(new Error(this.#ended));
       this.#asked.set(id, { resolve, reject });
       this.child.stdin!.write(JSON.stringify({ id, verb, ...order }) + "\n");
     });
@@ -86,16 +103,18 @@ export class Processes implements AsyncDisposable {
     this.workers = workers;
   }
 
-  /** `count`: half of them Deno's, half of them Bun's. */
+  /**
+   * `count`: half of them Deno's, half of them Bun's. By default they wait for the store far longer than any machine is
+   * busy: whoever gives up computes for itself, and nothing could be counted.
+   */
   static async start(
     server: string,
     protocol = "binary",
-    { count = 4, mintDelay = "30s" }: { readonly count?: number; readonly mintDelay?: string } = {},
+    { count = 4, mintDelay = "30s", timeout = "20s" }: Partial<Omit<Terms, "server" | "protocol"> & { count: number }> =
+      {},
   ): Promise<Processes> {
-    const workers = Array.from(
-      { length: count },
-      (_, n) => new Worker(n % 2 === 0 ? "deno" : "bun", server, protocol, mintDelay),
-    );
+    const terms = { server, protocol, mintDelay, timeout };
+    const workers = Array.from({ length: count }, (_, n) => new Worker(n % 2 === 0 ? "deno" : "bun", terms));
     const processes = new Processes(workers);
     try {
       await Promise.all(workers.map((worker) => worker.ready));
@@ -110,6 +129,14 @@ export class Processes implements AsyncDisposable {
   // deno-lint-ignore no-explicit-any
   all(verb: string, order: Record<string, unknown> = {}): Promise<any[]> {
     return Promise.all(this.workers.map((worker) => worker.ask(verb, order)));
+  }
+
+  /** Resolves when all find this value in the store: it is on its way there when those who waited for it are answered. */
+  async untilAllGet(key: string, groups: readonly string[], value: unknown): Promise<void> {
+    for (const began = performance.now(); performance.now() - began < 20_000; await sleep(5)) {
+      if ((await this.all("get", { key, groups })).every((found) => found === value)) return;
+    }
+    throw new Error(`not all processes find ${JSON.stringify(value)} under ${key} within 20 s`);
   }
 
   /** How often any of them began to compute a key. */

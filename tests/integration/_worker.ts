@@ -3,9 +3,12 @@
  * so that no test needs to know how long anything takes.
  *
  *     in   {id, verb, key?, groups?, value?}    out  {id, value?, error?}  and  {computing: key}
+ *
+ * Its argument says what its backend is like, as JSON: {server, protocol, mintDelay, timeout}.
  */
 import { createInterface } from "node:readline";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { GroupBackend, MemcachedStore } from "@x/cache-utils";
 
 interface Order {
@@ -27,15 +30,16 @@ interface Order {
   readonly callers?: number;
 }
 
-const [server = "", protocol = "binary", mintDelay = "30s"] = process.argv.slice(2);
-const store = new MemcachedStore(server, { timeout: "500ms", protocol: protocol as "binary" });
+const { server, protocol, mintDelay, timeout } = JSON.parse(process.argv[2]!);
+const store = new MemcachedStore(server, { timeout, connectTimeout: timeout, protocol });
 const backend = new GroupBackend({
   store,
   project: "fleet",
   version: 7,
   ttl: 300,
   stale: 60,
-  mintDelay: mintDelay as "30s",
+  mintDelay,
+  storeTimeout: timeout,
 });
 const ends = new Map<string, (value: unknown) => void>();
 const say = (line: unknown): void => void process.stdout.write(JSON.stringify(line) + "\n");
@@ -57,7 +61,10 @@ async function obey({ verb, key, groups, value, callers = 1 }: Order): Promise<u
     case "set":
       return await backend.set(key, value, { group });
     case "setStale":
-      return await backend.set(key, value, { group, ttl: "1ms" });
+      await backend.set(key, value, { group, ttl: "1ms" });
+      // It was kept before this moment, so it is stale once the clock has gone on by as much.
+      for (const kept = Date.now(); Date.now() <= kept + 1;) await sleep(1);
+      return;
     case "delete":
       return await backend.delete(key);
     case "invalidateGroup":

@@ -7,6 +7,8 @@ import { freshServer } from "../_memcached.ts";
 
 /** The obvious codec for an application that keeps nothing but bytes. */
 const raw: Codec = { encode: (value) => value as Uint8Array, decode: (bytes) => bytes };
+/** How often anything is asked does not depend on how busy the machine is. */
+const PATIENT = { timeout: "20s", connectTimeout: "20s" } as const;
 const tick = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("a client whose get was wrapped (tracing, a key prefix) is asked through it", async () => {
@@ -18,8 +20,8 @@ test("a client whose get was wrapped (tracing, a key prefix) is asked through it
       return super.get(key, options);
     }
   }
-  await using client = new Traced(server.address);
-  await using backend = new GroupBackend({ store: new MemcachedStore(client) });
+  await using client = new Traced(server.address, PATIENT);
+  await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   await backend.fetch("k", () => 1);
   assertEquals(asked, ["::k"]);
 });
@@ -34,8 +36,8 @@ test("a client that maps its keys in every verb works as a store", async () => {
     override delete: Memcached["delete"] = (key, options) => super.delete("t7:" + key, options);
     override incr: Memcached["incr"] = (key, delta, options) => super.incr("t7:" + key, delta, options);
   }
-  await using client = new Tenant(server.address);
-  await using backend = new GroupBackend({ store: new MemcachedStore(client) });
+  await using client = new Tenant(server.address, PATIENT);
+  await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   let runs = 0;
   for (let n = 0; n < 3; n++) {
     await backend.fetch("k", () => ++runs);
@@ -46,7 +48,7 @@ test("a client that maps its keys in every verb works as a store", async () => {
 
 test("a client behind a proxy whose methods are bound (instrumentation) is a client", async () => {
   await using server = await freshServer();
-  await using client = new Memcached(server.address);
+  await using client = new Memcached(server.address, PATIENT);
   const proxy = new Proxy(client, {
     get: (target, name) => {
       const member = Reflect.get(target, name, target);
@@ -54,7 +56,7 @@ test("a client behind a proxy whose methods are bound (instrumentation) is a cli
     },
   });
   const errors: unknown[] = [];
-  await using backend = new GroupBackend({ store: new MemcachedStore(proxy) });
+  await using backend = new GroupBackend({ store: new MemcachedStore(proxy), storeTimeout: "20s" });
   backend.on("storeError", ({ error }) => errors.push(String(error)));
   let runs = 0;
   for (let n = 0; n < 3; n++) {
@@ -73,7 +75,7 @@ test("a store that extends MemcachedStore and overrides get is asked through its
       return super.get(key, signal);
     }
   }
-  await using backend = new GroupBackend({ store: new Counted(server.address) });
+  await using backend = new GroupBackend({ store: new Counted(server.address, PATIENT), storeTimeout: "20s" });
   await backend.fetch("k", () => 1);
   assertEquals(gets, 1);
 });

@@ -8,13 +8,11 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { Memcached } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
-import { fromNpm } from "../_npm.ts";
+import { packages, unlessOnCi } from "../_packages.ts";
+import { LastWords } from "./_last_words.ts";
 
-/** Fetched here, for these tests alone. */
-const PACKAGES = { memjs: "1.3.2", memcached: "2.2.2" };
-
-const folder = await fromNpm("interop", PACKAGES);
-const skip = folder instanceof Error && folder.message;
+const folder = await packages("clients").catch(unlessOnCi);
+const skip = folder instanceof Error && `npm could not be asked for memjs and memcached: ${folder.message}`;
 
 interface Memjs {
   readonly Client: {
@@ -42,13 +40,15 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
 class NpmMemcached {
   readonly #child = spawn("node", ["-e", PROGRAM, JSON.stringify(addresses)], {
     cwd: folder as string,
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: "pipe",
   });
+  readonly #ended = new LastWords("npm's memcached", this.#child).ended;
   readonly #lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
 
   async #ask(question: object): Promise<unknown> {
     this.#child.stdin.write(`${JSON.stringify(question)}\n`);
     const { value } = await this.#lines.next();
+    if (value === undefined) throw new Error(await this.#ended);
     const answer = JSON.parse(value as string) as { error?: string; result?: unknown };
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.result;
@@ -97,6 +97,7 @@ test("memjs and the driver read each other's texts and bytes", { skip }, async (
 });
 
 test("npm memcached and the driver put every key on the same server, and read each other's values by their flags", {
+  timeout: 60_000,
   skip,
 }, async () => {
   const memcached = new NpmMemcached();

@@ -2,10 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import process from "node:process";
-import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -24,10 +21,11 @@ import {
 import { Memcached, type MemcachedOptions } from "@x/cache-utils/memcached";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { warnings } from "../cached/_fake_backend.ts";
+import { untilKept } from "../_kept.ts";
 import { freshServer, type Server } from "../_memcached.ts";
 import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../memcached/_certificates.ts";
 import { hostile } from "../memcached/_hostile.ts";
-import { LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
+import { authfileServer, LOGIN, saslServer, withoutSasl } from "../memcached/_sasl.ts";
 import { commandOf } from "./_processes.ts";
 import { Evidence } from "./_evidence.ts";
 import { type Pair, Pairs, tagOf } from "./_pairs.ts";
@@ -49,7 +47,9 @@ const pairs = (): Pair[] => {
   return Array.from({ length: PAIRS }, () => source.next());
 };
 
-test("10,000 generated pairs of argument lists: two calls have two keys, one call has one, and all are legal", () => {
+test("10,000 generated pairs of argument lists: two calls have two keys, one call has one, and all are legal", {
+  timeout: 60_000,
+}, () => {
   const { key } = cached((..._: unknown[]) => 1, {
     name: "pairs",
     backend: new GroupBackend({ store: new MemoryStore() }),
@@ -99,13 +99,14 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
   test(`${kind}: a key is no proof: under a forged md5 a call finds nothing, and keeps its own value`, async () => {
     await using server = await freshServer();
     const store = storeOn(server);
-    await using backend = new GroupBackend({ store, project: "forged" });
+    await using backend = new GroupBackend({ store, project: "forged", storeTimeout: "20s" });
     const computed: string[] = [];
     const long = cached((text: string) => (computed.push(text), `value of ${text}`), { name: "long", backend });
     const mine = "x".repeat(300) + "mine", theirs = "x".repeat(300) + "theirs";
     const bare = `forged::long("${theirs}")`;
     const times = { freshUntil: Date.now() + 60_000, staleUntil: Date.now() + 90_000, generations: [] };
     await long(theirs);
+    await untilKept(() => long.peek(theirs));
     const { entry } = (await store.get(long.key(theirs)))!;
     assert(entry.kind === "value" && entry.fullKey === bare, "a truncated key keeps the full one beside it");
     const forgeries: Entry[] = [
@@ -121,6 +122,7 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
       assertEquals(await long.peek(mine), undefined);
       computed.length = 0;
       assertEquals(await long(mine), `value of ${mine}`);
+      assertEquals(await untilKept(() => long.peek(mine)), `value of ${mine}`);
       assertEquals(await long(mine), `value of ${mine}`);
       assertEquals(computed, [mine], "a miss, then a hit");
     }
@@ -129,13 +131,14 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
 
   test(`${kind}: values, arguments, names and groups called __proto__ are data, and no prototype is written to`, async () => {
     await using server = await freshServer();
-    await using backend = new GroupBackend({ store: storeOn(server), project: "__proto__" });
+    await using backend = new GroupBackend({ store: storeOn(server), project: "__proto__", storeTimeout: "20s" });
     const before = prototypes();
     const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[{"__proto__":null}]}';
     const made = cached((..._: unknown[]) => JSON.parse(bomb), { name: "__proto__", group: "__proto__", backend });
     for (const args of [["__proto__"], ["constructor"], [JSON.parse(bomb)], [{ ["__proto__"]: [] }]]) {
       for (let calls = 0; calls < 2; calls++) {
         const value = await made(...args);
+        await untilKept(() => made.peek(...args));
         assert(Object.hasOwn(value, "__proto__") && Object.getPrototypeOf(value) === Object.prototype);
         assertEquals([JSON.stringify(value), value.polluted], [bomb, undefined]);
       }
@@ -148,7 +151,7 @@ for (const [kind, storeOn] of Object.entries(STORES)) {
 
   test(`${kind}: bottomless arguments are refused, bottomless results are returned and not kept`, async () => {
     await using server = await freshServer();
-    await using backend = new GroupBackend({ store: storeOn(server) });
+    await using backend = new GroupBackend({ store: storeOn(server), storeTimeout: "20s" });
     const errors: unknown[] = [];
     backend.on("storeError", ({ error }) => errors.push(error));
     const deep = cached((levels: unknown) => nested(Number(levels)), { name: "deep", backend });
@@ -249,6 +252,7 @@ for (const protocol of ["binary", "meta"] as const) {
     let computations = 0;
     const plain = cached((n: number) => (computations++, { n }), { name: "plain", backend });
     await plain(-1);
+    await untilKept(() => plain.peek(-1));
     const entry = (await stranger.get(plain.key(-1)))!.bytes;
     let count = 0;
     for (const [what, bytes] of garbage(entry, new SeededRandom(3))) {
@@ -268,12 +272,13 @@ for (const protocol of ["binary", "meta"] as const) {
 
   test(`${protocol}: a value with __proto__ that a stranger wrote is read as data`, async () => {
     await using server = await freshServer();
-    await using stranger = new Memcached(server.address, { protocol });
-    const store = new MemcachedStore(server.address, { protocol });
-    await using backend = new GroupBackend({ store });
+    await using stranger = new Memcached(server.address, { protocol, timeout: "20s" });
+    const store = new MemcachedStore(server.address, { protocol, timeout: "20s" });
+    await using backend = new GroupBackend({ store, storeTimeout: "20s" });
     const before = prototypes();
     const plain = cached((_: string) => ({ mine: true } as Record<string, unknown>), { name: "plain", backend });
     await plain("whole");
+    await untilKept(() => plain.peek("whole"));
     const head = (await stranger.get(plain.key("whole")))!.bytes.subarray(0, HEAD_BYTES);
     const bomb = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
     const trees = ['{"$":["plain",{"__proto__":{"polluted":1}}]}', '{"$":["bare",{"__proto__":{"polluted":1}}]}'];
@@ -292,9 +297,9 @@ for (const protocol of ["binary", "meta"] as const) {
     timeout: 30_000,
   }, async () => {
     await using server = await freshServer();
-    await using stranger = new Memcached(server.address, { protocol });
-    const store = new MemcachedStore(server.address, { protocol });
-    await using backend = new GroupBackend({ store, project: "garbage" });
+    await using stranger = new Memcached(server.address, { protocol, timeout: "20s" });
+    const store = new MemcachedStore(server.address, { protocol, timeout: "20s" });
+    await using backend = new GroupBackend({ store, project: "garbage", storeTimeout: "20s" });
     let computations = 0;
     const grouped = cached(() => ++computations, { name: "grouped", group: "g", backend });
     const bytes = [
@@ -533,19 +538,13 @@ test(
 
 test("authfile: passwords, right and wrong, are in no error, no event and no object", { timeout: 60_000 }, async () => {
   using evidence = new Evidence();
-  const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
-  try {
-    await writeFile(join(folder, "users"), `${PLANTED.username}:${PLANTED.password}\n`);
-    await using server = await freshServer(["-Y", join(folder, "users")]);
-    for (const protocol of ["binary", "meta", "auto"] as const) {
-      await onClient(evidence, server.address, { ...PLANTED, password: LOGIN.password, protocol });
-    }
-    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.stop());
-    server.resume();
-    await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.kill());
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  await using server = await authfileServer(PLANTED);
+  for (const protocol of ["binary", "meta", "auto"] as const) {
+    await onClient(evidence, server.address, { ...PLANTED, password: LOGIN.password, protocol });
   }
+  await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.stop());
+  server.resume();
+  await onClient(evidence, server.address, { ...PLANTED, protocol: "meta" }, () => server.kill());
   assert(evidence.errors > 100, `${evidence.errors} errors`);
   assertAbsent(evidence, [...withLogin, LOGIN.password]);
 });

@@ -49,7 +49,7 @@ test("1,600 callers of a stale key are all served at once, and it costs one comp
     await looked(processes);
     await looked(processes);
     await end(processes, key, "new");
-    await looked(processes);
+    await processes.untilAllGet(key, GROUPS, "new");
     for (const answers of await processes.all("fetch", { key, groups: GROUPS })) assertEquals(answers, ["new"]);
     assertEquals(processes.computations(key), 1);
   }

@@ -10,10 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
-import { fromNpm } from "../_npm.ts";
+import { packages, unlessOnCi } from "../_packages.ts";
 
-const folder = await fromNpm("vite", { vite: "7.3.8" });
-const skip = folder instanceof Error && folder.message;
+const folder = await packages("vite").catch(unlessOnCi);
+const skip = folder instanceof Error && `npm could not be asked for vite: ${folder.message}`;
 
 const library = new URL("../../mod.ts", import.meta.url).href;
 

@@ -1,9 +1,8 @@
 /** A memcached that wants a login by SASL: alice@tests may come in. */
 
 import { Buffer } from "node:buffer";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { freshServer, type Server } from "../_memcached.ts";
@@ -17,20 +16,24 @@ u2JhvT/uiuwNslTv/gAwAAA=`;
 export const LOGIN = { username: "alice@tests", password: "planted-secret-7c1" } as const;
 
 /** Like freshServer, with -S. */
-export async function saslServer(args: readonly string[] = []): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), "cache-utils-sasl-"));
-  const sasldb = join(folder, "sasldb");
-  await writeFile(sasldb, gunzipSync(Buffer.from(SASLDB, "base64")));
-  const configuration = ["mech_list: plain", "pwcheck_method: auxprop", "auxprop_plugin: sasldb"];
-  await writeFile(join(folder, "memcached.conf"), [...configuration, `sasldb_path: ${sasldb}`, ""].join("\n"));
-  const server = await freshServer(["-S", ...args], { env: { SASL_CONF_PATH: folder } });
-  return {
-    ...server,
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
+export function saslServer(args: readonly string[] = []): Promise<Server> {
+  const prepare = async (folder: string) => {
+    const sasldb = join(folder, "sasldb");
+    await writeFile(sasldb, gunzipSync(Buffer.from(SASLDB, "base64")));
+    const configuration = ["mech_list: plain", "pwcheck_method: auxprop", "auxprop_plugin: sasldb"];
+    await writeFile(join(folder, "memcached.conf"), [...configuration, `sasldb_path: ${sasldb}`, ""].join("\n"));
+    return { env: { SASL_CONF_PATH: folder } };
   };
+  return freshServer(["-S", ...args], { prepare });
+}
+
+/** One that wants a login by the authfile, which only meta has. */
+export function authfileServer({ username, password }: { username: string; password: string }): Promise<Server> {
+  const prepare = async (folder: string) => {
+    await writeFile(join(folder, "users"), `${username}:${password}\n`);
+    return { args: ["-Y", join(folder, "users")] };
+  };
+  return freshServer([], { prepare });
 }
 
 /** Why logins cannot be tried on this machine: `false` where they can. */

@@ -2,25 +2,19 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { AuthError, ConnectionError, Memcached, ProtocolError, ServerError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { certificate, tlsArguments } from "./_certificates.ts";
 import { fakes, fateOf, replyTo, twoReadyFakes } from "./_fakes.ts";
+import { authfileServer } from "./_sasl.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "cache-utils-authfile-"));
-const authfile = join(folder, "users");
 const LOGIN = { username: "alice", password: "planted-7c1" } as const;
-await writeFile(authfile, `${LOGIN.username}:${LOGIN.password}\n`);
 const binary = await freshServer(["-B", "binary"]);
 const text = await freshServer(["-B", "ascii"]);
-const known = await freshServer(["-Y", authfile]);
+const known = await authfileServer(LOGIN);
 after(async () => {
   for (const one of [binary, text, known]) await one[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
 });
 
 test("auto speaks binary where it can, and meta where it must, and callers cannot tell", async () => {
@@ -43,7 +37,7 @@ test("auto speaks binary where it can, and meta where it must, and callers canno
   }
 });
 
-test("the wrong protocol is told, with the cure where there is one", async () => {
+test("the wrong protocol is told, with the cure where there is one", { timeout: 60_000 }, async () => {
   await using one = new Memcached(text.address);
   const error = await assertRejects(() => one.get("k"), ProtocolError);
   assertMatch(error.message, /`protocol: "meta"` or `protocol: "auto"`/);

@@ -18,27 +18,42 @@ test("by default 10,000 requests of one tick are answered, and each one more is 
   assertEquals(await client.get("a"), undefined);
 });
 
-test("by default 32 MiB of one tick are taken, and each write more is a QueueFullError", async () => {
-  await using server = await freshServer(["-m", "128"]);
-  await using client = new Memcached(server.address, { timeout: "20s", connectTimeout: "20s" });
-  const value = new Uint8Array(2 ** 20 - 1000);
-  const errors = await fates(Array.from({ length: 40 }, (_, n) => client.set(`k${n}`, value)));
-  const refused = errors.filter((error) => error !== undefined);
-  assert(refused.length >= 7 && refused.length <= 8, `${refused.length} of 40`);
-  for (const error of refused) assertInstanceOf(error, QueueFullError);
-  assertEquals((await client.set("a", value)).stored, true);
-});
+test(
+  "by default 32 MiB of one tick are taken, and each write more is a QueueFullError",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer(["-m", "128"]);
+    await using client = new Memcached(server.address, { timeout: "20s", connectTimeout: "20s" });
+    const value = new Uint8Array(2 ** 20 - 1000);
+    const errors = await fates(Array.from({ length: 40 }, (_, n) => client.set(`k${n}`, value)));
+    const refused = errors.filter((error) => error !== undefined);
+    assert(refused.length >= 7 && refused.length <= 8, `${refused.length} of 40`);
+    for (const error of refused) assertInstanceOf(error, QueueFullError);
+    assertEquals((await client.set("a", value)).stored, true);
+  },
+);
 
-test("with the bound raised 100,000 calls of one tick are all answered, each with its own", async () => {
-  await using server = await freshServer();
-  const options = { maxInFlight: 200_000, maxBytesInFlight: Infinity, timeout: "60s", connectTimeout: "20s" } as const;
-  await using client = new Memcached(server.address, options);
-  await Promise.all(Array.from({ length: 1000 }, (_, n) => client.set(`k${n}`, `value ${n}`)));
-  const items = await Promise.all(Array.from({ length: 100_000 }, (_, n) => client.get(`k${n % 1000}`)));
-  assert(items.every((item, n) => item?.text() === `value ${n % 1000}`));
-});
+test(
+  "with the bound raised 100,000 calls of one tick are all answered, each with its own",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    const options = {
+      maxInFlight: 200_000,
+      maxBytesInFlight: Infinity,
+      timeout: "60s",
+      connectTimeout: "20s",
+    } as const;
+    await using client = new Memcached(server.address, options);
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => client.set(`k${n}`, `value ${n}`)));
+    const items = await Promise.all(Array.from({ length: 100_000 }, (_, n) => client.get(`k${n % 1000}`)));
+    assert(items.every((item, n) => item?.text() === `value ${n % 1000}`));
+  },
+);
 
-test("getMulti() of 10,000 keys over three servers gives all that is there, and names the server that is gone", async () => {
+test("getMulti() of 10,000 keys over three servers gives all that is there, and names the server that is gone", {
+  timeout: 60_000,
+}, async () => {
   await using one = await freshServer();
   await using two = await freshServer();
   await using three = await freshServer();
@@ -58,7 +73,9 @@ test("getMulti() of 10,000 keys over three servers gives all that is there, and 
   for (const key of keys) assertEquals(part.has(key), client.serverOf(key) !== two.address);
 });
 
-test("a server at its connection limit refuses by an error, and takes the client once there is room", async () => {
+test("a server at its connection limit refuses by an error, and takes the client once there is room", {
+  timeout: 60_000,
+}, async () => {
   await using server = await freshServer(["-c", "20"]);
   const held: Memcached[] = [];
   let refusal: unknown;

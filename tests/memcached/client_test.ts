@@ -160,7 +160,7 @@ test("touch() and getAndTouch() tell whether something was there, and change its
   assertEquals(await text("touch"), "1");
 });
 
-test("ttl: long ones are not read as dates, and short ones do end", async () => {
+test("ttl: long ones are not read as dates, and short ones do end", { timeout: 60_000 }, async () => {
   await client.set("ttl:long", "1", { ttl: "45d" });
   await client.set("ttl:forever", "1", { ttl: Infinity });
   await client.set("ttl:century", "1", { ttl: "36500d" });

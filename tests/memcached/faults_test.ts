@@ -21,7 +21,9 @@ async function reads(client: Memcached): Promise<unknown[]> {
 const RIGHT = ["value of alice", undefined, "alice: value of alice", "bob: value of bob"];
 
 for (const how of ["end", "reset", "half-close"] as const) {
-  test(`${how} at every offset of the replies: the next connection gives every caller its own answer`, async () => {
+  test(`${how} at every offset of the replies: the next connection gives every caller its own answer`, {
+    timeout: 60_000,
+  }, async () => {
     await using server = await freshServer();
     await using proxy = await openProxy(server.port);
     await using client = new Memcached(proxy.address, { timeout: "5s", connectTimeout: "5s" });
@@ -76,15 +78,21 @@ test("replies of one byte a packet are put together, whatever they are", async (
   assert((await client.stats()).get(proxy.address)!.size > 20);
 });
 
-test("1,000 faults by chance: no wrong answer, nothing unsettled, everything right afterwards", async () => {
-  await using server = await freshServer();
-  const tally = await faultsByChance({ port: server.port, count: 1000, seed: 1, protocol: "binary" });
-  assertEquals([tally.wrong, tally.unsettled, tally.complaint], [0, 0, undefined]);
-  assert(tally.faults >= 1000 && tally.answered > 1000 && tally.rejected > 100, JSON.stringify(tally));
-  assertEquals([...tally.taken.keys()].sort(), ["end", "half-close", "half-open", "hold", "reset", "slice"]);
-});
+test(
+  "1,000 faults by chance: no wrong answer, nothing unsettled, everything right afterwards",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    const tally = await faultsByChance({ port: server.port, count: 1000, seed: 1, protocol: "binary" });
+    assertEquals([tally.wrong, tally.unsettled, tally.complaint], [0, 0, undefined]);
+    assert(tally.faults >= 1000 && tally.answered > 1000 && tally.rejected > 100, JSON.stringify(tally));
+    assertEquals([...tally.taken.keys()].sort(), ["end", "half-close", "half-open", "hold", "reset", "slice"]);
+  },
+);
 
-test("a server killed and restarted under load: every call settles, no wrong answer, everything right afterwards", async () => {
+test("a server killed and restarted under load: every call settles, no wrong answer, everything right afterwards", {
+  timeout: 60_000,
+}, async () => {
   await using server = await freshServer();
   await using client = new Memcached(server.address, { connections: 2, timeout: "5s" });
   const load = new Load(client, "kill", new SeededRandom(1), { forgets: true });

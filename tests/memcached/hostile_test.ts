@@ -10,7 +10,9 @@ import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { valueOf } from "./_load.ts";
 
 for (const [name, attack] of Object.entries(attacks)) {
-  test(`a server that says ${name} costs its own callers at most an error, and nobody else anything`, async () => {
+  test(`a server that says ${name} costs its own callers at most an error, and nobody else anything`, {
+    timeout: 60_000,
+  }, async () => {
     let attacking = false;
     await using server = await hostile((socket) => {
       let silent = false;
@@ -21,7 +23,7 @@ for (const [name, attack] of Object.entries(attacks)) {
         else socket.write(join(...frames.map(honest)));
       });
     });
-    await using client = new Memcached(server.address, { timeout: "300ms", connectTimeout: "300ms" });
+    await using client = new Memcached(server.address, { timeout: "1s", connectTimeout: "1s" });
     assertEquals((await client.get("alice"))!.text(), valueOf("alice"));
     const names = ["alice", "nothing", "bob"];
     const calls = [...names.map((name) => client.get(name)), client.getMulti(names)];
@@ -77,7 +79,9 @@ test("statistics without an end are not gathered without an end", async () => {
   assertEquals((await client.get("b"))!.text(), valueOf("b"));
 });
 
-test("300 lies by chance: no wrong answer, nothing unsettled, everything right afterwards, little memory", async () => {
+test("300 lies by chance: no wrong answer, nothing unsettled, everything right afterwards, little memory", {
+  timeout: 60_000,
+}, async () => {
   let most = 0;
   const before = process.memoryUsage().rss;
   const look = () => most = Math.max(most, process.memoryUsage().rss);

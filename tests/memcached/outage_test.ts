@@ -98,36 +98,43 @@ test("an idle connection that the server closes costs nothing but a new one", as
   assertEquals((await client.get("a"))!.text(), "2");
 });
 
-test("a server that is stopped hangs: dead after one timeout, alive again once it goes on", async () => {
-  await using server = await freshServer();
-  await using client = new Memcached(server.address, { timeout: "300ms", connectTimeout: "300ms" });
-  await client.set("a", "1");
-  await server.stop();
-  const [dead, alive] = [event(client, "dead"), event(client, "alive")];
-  await assertRejects(() => client.get("a"), TimeoutError);
-  await dead;
-  const began = performance.now();
-  const errors = await Promise.all(
-    Array.from({ length: 100 }, () => client.get("a").then(() => undefined, (error: MemcachedError) => error)),
-  );
-  // A hundred calls, each told at once.
-  assert(performance.now() - began < 200);
-  for (const error of errors) assertInstanceOf(error, ConnectionError);
-  server.resume();
-  await alive;
-  assertEquals((await client.get("a"))!.text(), "1");
-});
+test(
+  "a server that is stopped hangs: dead after one timeout, alive again once it goes on",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    await using client = new Memcached(server.address, { timeout: "1s", connectTimeout: "1s" });
+    await client.set("a", "1");
+    await server.stop();
+    const [dead, alive] = [event(client, "dead"), event(client, "alive")];
+    await assertRejects(() => client.get("a"), TimeoutError);
+    await dead;
+    const errors = await Promise.all(
+      Array.from({ length: 100 }, () => client.get("a").then(() => undefined, (error: MemcachedError) => error)),
+    );
+    // Told by what is known, at once: a call that had waited for an answer would have a TimeoutError.
+    for (const error of errors) {
+      assertInstanceOf(error, ConnectionError);
+      assertMatch(error.message, /is dead/);
+    }
+    server.resume();
+    await alive;
+    assertEquals((await client.get("a"))!.text(), "1");
+  },
+);
 
-test("a server that is stopped before the first call is found out by the probe, though the kernel accepts", async () => {
+test("a server that is stopped before the first call is found out by the probe, though the kernel accepts", {
+  timeout: 60_000,
+}, async () => {
   await using server = await freshServer();
   await server.stop();
-  await using client = new Memcached(server.address, { timeout: "5s", connectTimeout: "200ms" });
-  await assertRejects(() => client.get("a"), ConnectionError, "did not answer on a new connection within 200 ms");
+  await using client = new Memcached(server.address, { timeout: "5s", connectTimeout: "1s" });
+  await assertRejects(() => client.get("a"), ConnectionError, "did not answer on a new connection within 1000 ms");
   server.resume();
   assertEquals(await client.get("a"), undefined);
 });
 
-test("a server that is killed and comes back is used again, without a new client", async () => {
+test("a server that is killed and comes back is used again, without a new client", { timeout: 60_000 }, async () => {
   await using server = await freshServer();
   await using client = new Memcached(server.address);
   await client.set("a", "1");
@@ -174,19 +181,19 @@ test("localhost is reached whichever of its addresses the server listens on", as
   assertEquals(client.serverOf("a"), `localhost:${server.port}`);
 });
 
-test("an event loop that was blocked for longer than the timeout loses no answer", async () => {
+test("an event loop that was blocked for longer than the timeout loses no answer", { timeout: 60_000 }, async () => {
   await using server = await freshServer();
-  await using client = new Memcached(server.address, { timeout: "100ms" });
+  await using client = new Memcached(server.address, { timeout: "1s" });
   await client.set("a", "1");
   const get = client.get("a");
-  // The request leaves, the answer comes, and nobody looks for 300 ms.
+  // The request leaves, the answer comes, and nobody looks for longer than it may take.
   await Promise.resolve();
   await Promise.resolve();
-  for (const end = performance.now() + 300; performance.now() < end;);
+  for (const end = performance.now() + 1200; performance.now() < end;);
   assertEquals((await get)!.text(), "1");
 });
 
-test("more than the socket's buffers hold goes out whole, while answers come in", async () => {
+test("more than the socket's buffers hold goes out whole, while answers come in", { timeout: 60_000 }, async () => {
   await using server = await freshServer(["-m", "256"]);
   await using client = new Memcached(server.address, { maxBytesInFlight: Infinity, timeout: "20s" });
   const value = new Uint8Array(500_000).fill(7);

@@ -15,24 +15,28 @@ import { freshServer } from "../_memcached.ts";
 const run = promisify(execFile);
 const deno = "Deno" in globalThis;
 
-/** A program of this runtime that uses the driver; it is ended after 10 s. */
+/** A program of this runtime that uses the driver; it is ended after 30 s. */
 async function program(text: string): Promise<string> {
   const whole = `import { Memcached } from "@x/cache-utils/memcached";\n${text}`;
   const args = deno ? ["eval", whole] : process.versions.bun ? ["-e", whole] : ["--input-type=module", "-e", whole];
-  const { stdout } = await run(process.execPath, args, { timeout: 10_000, killSignal: "SIGKILL" });
+  const { stdout } = await run(process.execPath, args, { timeout: 30_000, killSignal: "SIGKILL" });
   return stdout.trim();
 }
 
-test("a process whose connections are idle ends by itself, though nothing was closed", async () => {
-  await using server = await freshServer();
-  const out = await program(`
+test(
+  "a process whose connections are idle ends by itself, though nothing was closed",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    const out = await program(`
     const client = new Memcached("${server.address}");
     await client.set("a", "1");
     console.log((await client.get("a")).text());`);
-  assertEquals(out, "1");
-});
+    assertEquals(out, "1");
+  },
+);
 
-test("a process that has something in flight does not end before its answer", async () => {
+test("a process that has something in flight does not end before its answer", { timeout: 60_000 }, async () => {
   await using server = await freshServer();
   const out = await program(`
     const client = new Memcached("${server.address}");
@@ -40,7 +44,9 @@ test("a process that has something in flight does not end before its answer", as
   assertEquals(out, "1");
 });
 
-test("a process with a dead server ends by itself: the pause before the next try keeps nothing alive", async () => {
+test("a process with a dead server ends by itself: the pause before the next try keeps nothing alive", {
+  timeout: 60_000,
+}, async () => {
   await using server = await freshServer();
   await server.kill();
   const out = await program(`
@@ -49,24 +55,28 @@ test("a process with a dead server ends by itself: the pause before the next try
   assertEquals(out.split("\n"), ["ConnectionError", "ConnectionError", "ConnectionError"]);
 });
 
-test("a process whose connection is never accepted ends by itself once its client is closed", async () => {
-  // Stopped, and with its queue of two full, it answers no more connections: whoever comes waits, as behind a firewall.
-  await using server = await freshServer(["-b", "1"]);
-  await server.stop();
-  const filling = Array.from({ length: 4 }, () => connect(server.port, "127.0.0.1").on("error", () => {}));
-  try {
-    await new Promise((resolve) => filling[0]!.once("connect", resolve));
-    const out = await program(`
+test(
+  "a process whose connection is never accepted ends by itself once its client is closed",
+  { timeout: 60_000 },
+  async () => {
+    // Stopped, and with its queue of two full, it answers no more connections: whoever comes waits, as behind a firewall.
+    await using server = await freshServer(["-b", "1"]);
+    await server.stop();
+    const filling = Array.from({ length: 4 }, () => connect(server.port, "127.0.0.1").on("error", () => {}));
+    try {
+      await new Promise((resolve) => filling[0]!.once("connect", resolve));
+      const out = await program(`
       const client = new Memcached("${server.address}", { connectTimeout: "200ms" });
       await client.get("a").catch((error) => console.log(error.name));
       await client.close();
       console.log("closed");`);
-    assertEquals(out.split("\n"), ["ConnectionError", "closed"]);
-  } finally {
-    for (const socket of filling) socket.destroy();
-    server.resume();
-  }
-});
+      assertEquals(out.split("\n"), ["ConnectionError", "closed"]);
+    } finally {
+      for (const socket of filling) socket.destroy();
+      server.resume();
+    }
+  },
+);
 
 // On Node the tests run on the packed build, where there are no sources to look at.
 test("no file but socket/open.ts names a runtime's sockets, and that one only when it connects", {
@@ -84,15 +94,21 @@ test("no file but socket/open.ts names a runtime's sockets, and that one only wh
   assertEquals(naming, ["open.ts"]);
 });
 
-test("an application that imports the driver and never connects needs no permission", { skip: !deno }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "cache-utils-process-"));
-  try {
-    const driver = `${process.cwd()}/src/memcached/mod.ts`;
-    const text = `import { Memcached } from "${driver}"; new Memcached("10.0.0.1,10.0.0.2"); console.log("fine");`;
-    await writeFile(join(folder, "app.ts"), text);
-    const { stdout } = await run(process.execPath, ["run", "--no-prompt", join(folder, "app.ts")], { timeout: 10_000 });
-    assertEquals(stdout.trim(), "fine");
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+test(
+  "an application that imports the driver and never connects needs no permission",
+  { skip: !deno, timeout: 60_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "cache-utils-process-"));
+    try {
+      const driver = `${process.cwd()}/src/memcached/mod.ts`;
+      const text = `import { Memcached } from "${driver}"; new Memcached("10.0.0.1,10.0.0.2"); console.log("fine");`;
+      await writeFile(join(folder, "app.ts"), text);
+      const { stdout } = await run(process.execPath, ["run", "--no-prompt", join(folder, "app.ts")], {
+        timeout: 30_000,
+      });
+      assertEquals(stdout.trim(), "fine");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);

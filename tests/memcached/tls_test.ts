@@ -118,7 +118,7 @@ test("a key that cannot be read is a clear error, at once, and nothing is unhand
   lines[1] = lines[1]!.slice(0, -8);
   const began = performance.now();
   const error = await failure(server.address, { tls: { ca, cert, key: lines.join("\n") }, connectTimeout: "20s" });
-  assert(performance.now() - began < 5000, "not by its timeout");
+  assert(performance.now() - began < 15_000, "not by its timeout");
   assertMatch(error.message, /cannot be reached/);
 });
 

@@ -18,7 +18,9 @@ async function silently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-test(`${SEEDS} seeds: no call is given what was invalidated before it began, and everything comes to an end`, async () => {
+test(`${SEEDS} seeds: no call is given what was invalidated before it began, and everything comes to an end`, {
+  timeout: 600_000,
+}, async () => {
   const failures: string[] = [];
   await silently(async () => {
     for (const seed of seedsFrom(1, SEEDS)) {
@@ -42,18 +44,28 @@ test("a seed is the same schedule every time, as a numbered list", async () => {
   });
 });
 
-test("the simulation meets what it is for: every kind of plan, every fault, every verb", async () => {
-  const met = new Set<string>();
-  await silently(async () => {
-    for (let seed = 1; seed <= 200; seed++) {
-      const { plan: { kind, faults, verbs } } = await simulate(seed);
-      for (const one of [kind, ...faults, ...Object.entries(verbs).flatMap(([verb, often]) => often > 0 ? verb : [])]) {
-        met.add(one);
+test(
+  "the simulation meets what it is for: every kind of plan, every fault, every verb",
+  { timeout: 60_000 },
+  async () => {
+    const met = new Set<string>();
+    await silently(async () => {
+      for (let seed = 1; seed <= 200; seed++) {
+        const { plan: { kind, faults, verbs } } = await simulate(seed);
+        for (
+          const one of [
+            kind,
+            ...faults,
+            ...Object.entries(verbs).flatMap(([verb, often]) => often > 0 ? verb : []),
+          ]
+        ) {
+          met.add(one);
+        }
       }
-    }
-  });
-  const kinds = ["calm", "contested", "expiry", "faulty", "parade"];
-  const faults = ["crash", "cutOff", "evict", "evictCounter", "junk", "lose", "pause", "restart"];
-  const verbs = ["add", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
-  assertEquals([...met].sort(), [...kinds, ...faults, ...verbs].sort());
-});
+    });
+    const kinds = ["calm", "contested", "expiry", "faulty", "parade"];
+    const faults = ["crash", "cutOff", "evict", "evictCounter", "junk", "lose", "pause", "restart"];
+    const verbs = ["add", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
+    assertEquals([...met].sort(), [...kinds, ...faults, ...verbs].sort());
+  },
+);

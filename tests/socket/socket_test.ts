@@ -95,7 +95,7 @@ test("a socket tells when it is connected, sends, and receives", async () => {
   socket.close();
 });
 
-test("bytes that were received are never written again", async () => {
+test("bytes that were received are never written again", { timeout: 60_000 }, async () => {
   await using server = await peer();
   const { socket, told } = await connected(server.address);
   const other = await server.socket;
@@ -165,7 +165,9 @@ test("a write larger than the socket's buffers is sent whole, and told once", as
   socket.close();
 });
 
-test("a buffer that was told as sent may be filled anew, and the other side gets what stood there before", async () => {
+test("a buffer that was told as sent may be filled anew, and the other side gets what stood there before", {
+  timeout: 60_000,
+}, async () => {
   await using server = await peer();
   const { socket, told } = await connected(server.address);
   const other = await server.socket;

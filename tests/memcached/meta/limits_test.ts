@@ -89,7 +89,9 @@ test("both wires: a server out of memory refuses every write over something alik
   assertEquals(meta!.left, writes.map(() => undefined));
 });
 
-test("meta: a server at its connection limit refuses by an error, and takes the client once there is room", async () => {
+test("meta: a server at its connection limit refuses by an error, and takes the client once there is room", {
+  timeout: 60_000,
+}, async () => {
   await using server = await freshServer(["-c", "20"]);
   const held: Memcached[] = [];
   let refusal: unknown;

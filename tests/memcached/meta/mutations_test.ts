@@ -7,17 +7,21 @@ import { openMetaWire } from "../../../src/memcached/meta/wire.ts";
 import { freshServer } from "../../_memcached.ts";
 import { mutateClient, mutateWire, record } from "../_mutations.ts";
 
-test("20,000 changed replies are read or refused by the meta wire, each within its own bytes", async () => {
-  await using server = await freshServer();
-  const tape = await record(server.address, "meta");
-  const before = process.memoryUsage().rss;
-  const { refused } = mutateWire(tape, openMetaWire, 20_000, 1);
-  assert(refused > 10_000, `${refused} were refused`);
-  const more = process.memoryUsage().rss - before;
-  assert(more < 150 * 2 ** 20, `${more} bytes more`);
-});
+test(
+  "20,000 changed replies are read or refused by the meta wire, each within its own bytes",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    const tape = await record(server.address, "meta");
+    const before = process.memoryUsage().rss;
+    const { refused } = mutateWire(tape, openMetaWire, 20_000, 1);
+    assert(refused > 10_000, `${refused} were refused`);
+    const more = process.memoryUsage().rss - before;
+    assert(more < 150 * 2 ** 20, `${more} bytes more`);
+  },
+);
 
-test("2,000 changed replies cost a client of meta nothing but their connections", async () => {
+test("2,000 changed replies cost a client of meta nothing but their connections", { timeout: 60_000 }, async () => {
   await using server = await freshServer();
   const tape = await record(server.address, "meta");
   const { refused } = await mutateClient(tape, 2000, 1);

@@ -92,7 +92,9 @@ function plain({ verb, key, opaque, details = {} }: Request): Uint8Array {
   }
 }
 
-test("5,000 requests by chance are written as they have to be, within their room, and again under another opaque", () => {
+test("5,000 requests by chance are written as they have to be, within their room, and again under another opaque", {
+  timeout: 60_000,
+}, () => {
   for (let n = 0; n < 5000; n++) {
     const verb = oneOf(VERBS);
     const key = oneOf(KEYS);
