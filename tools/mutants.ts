@@ -168,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "rule 11,",
     patches: [[
       ALONE,
-      "    this.#waiting.delete(key);\n    await run;\n",
-      "    await run;\n    this.#waiting.delete(key);\n",
+      "    this.#waiting.delete(key);\n    await run.done;\n",
+      "    await run.done;\n    this.#waiting.delete(key);\n",
     ]],
   },
   {

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { type Call, isShared } from "./call.ts";
+import { noteWait } from "./context.ts";
 import { Flight, type Seat } from "./flights.ts";
 import { within } from "./patience.ts";
 
@@ -24,8 +25,8 @@ export interface Place {
 export class Alone {
   /** Not begun: may be joined. */
   readonly #waiting = new Map<string, Waiting>();
-  /** Begun: its end. */
-  readonly #running = new Map<string, Promise<void>>();
+  /** Begun. */
+  readonly #running = new Map<string, Running>();
   readonly #clock: Clock;
   readonly #copy: (value: unknown) => unknown;
 
@@ -39,8 +40,7 @@ export class Alone {
    * is told its value before anybody is answered; of several callers who bring one, the first one's is used.
    */
   board(call: Call, keep?: Keep): Place {
-    // Of one source: what another one computes under this key may not be meant for this caller.
-    const { about, fullKey = about.key, source = "" } = call, key = `${source} ${fullKey}`;
+    const key = keyOf(call);
     let next = this.#waiting.get(key);
     const leads = next === undefined;
     if (next === undefined) {
@@ -54,14 +54,23 @@ export class Alone {
     return { seat: next.flight.board(), leads, done: next.done };
   }
 
+  /** What a call would wait for if it boarded: the computation that waits, and the one that runs. */
+  awaited(call: Call): readonly Flight[] {
+    const key = keyOf(call);
+    return [this.#waiting.get(key), this.#running.get(key)].flatMap((one) => one === undefined ? [] : one.flight);
+  }
+
   async #lead(key: string, own: Waiting, call: Call): Promise<void> {
     const before = this.#running.get(key);
-    if (before !== undefined) await within(this.#clock, call.mintDelayMs, before);
-    else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
-    const run = this.#run(own, call);
+    if (before !== undefined) {
+      const noLonger = noteWait(own.flight, before.flight);
+      await within(this.#clock, call.mintDelayMs, before.done);
+      noLonger();
+    } else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
+    const run: Running = { flight: own.flight, done: this.#run(own, call) };
     this.#running.set(key, run);
     this.#waiting.delete(key);
-    await run;
+    await run.done;
     if (this.#running.get(key) === run) this.#running.delete(key);
   }
 
@@ -75,7 +84,16 @@ export class Alone {
   }
 }
 
+/** Of one source: what another one computes under this key may not be meant for this caller. */
+function keyOf({ about, fullKey = about.key, source = "" }: Call): string {
+  return `${source} ${fullKey}`;
+}
+
 type Keep = (value: unknown) => void;
+interface Running {
+  readonly flight: Flight;
+  readonly done: Promise<void>;
+}
 interface Waiting {
   readonly flight: Flight;
   keep: Keep | undefined;

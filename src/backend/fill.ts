@@ -170,7 +170,11 @@ export class Fills {
     const look = await looks.look(call);
     if (look === undefined || this.judge(call, look) !== "stale") return await lock.release();
     const begun = events.begin("refresh");
-    const computed = await unshared().run(call.compute);
+    const flight = unshared();
+    const tooLong = settings.clock.setTimeout(() => flight.expire(), call.mintDelayMs);
+    settings.clock.unref?.(tooLong);
+    const computed = await flight.run(call.compute);
+    settings.clock.clearTimeout(tooLong);
     let failed: { readonly error: unknown } | undefined;
     if (computed.kind === "error") failed = computed;
     else if (computed.kind === "value" && isShared(call)) {
@@ -336,6 +340,16 @@ export class Fills {
 
   #warnNeverKept(about: About, error: CacheValueError): void {
     this.#warn("cannot be kept, so it is computed each time. " + error.message, about, "never kept");
+  }
+
+  /** It would wait for itself. */
+  warnCircle({ about }: Target): void {
+    this.#warn(
+      "was asked for while it was computed, by its own function or by one that this calls, with the same arguments. It " +
+        "would wait for itself, so it was computed without the cache: call the function itself there, not the cached one.",
+      about,
+      "circle",
+    );
   }
 
   /** Two releases of one function, or two functions of which each is given what the other one has kept. */

@@ -1,3 +1,5 @@
+import { type Computation, contextOpening, currentComputation, noteWait, runAs } from "./context.ts";
+
 /**
  * How a flight ended for one who waited. Dissolved: nothing was computed under it, or it is over; `why`: its lease was
  * refused, its lease had no answer, or its last write is answered.
@@ -24,7 +26,8 @@ export interface Seat {
 }
 
 /** One computation of this process that others join. */
-export class Flight {
+export class Flight implements Computation {
+  readonly waitsFor: Map<Computation, number> = new Map();
   readonly #seats = new Set<(end: End) => void>();
   readonly #copy: (value: unknown) => unknown;
   readonly #controller = new AbortController();
@@ -51,7 +54,13 @@ export class Flight {
   /** Takes a seat. */
   board(): Seat {
     let seat!: (end: End) => void;
-    const end = new Promise<End>((resolve) => seat = resolve);
+    const noLonger = noteWait(currentComputation(), this);
+    const end = new Promise<End>((resolve) => {
+      seat = (end) => {
+        noLonger();
+        resolve(end);
+      };
+    });
     this.#seats.add(seat);
     this.#leader ??= seat;
     this.#interested++;
@@ -71,13 +80,18 @@ export class Flight {
    * whatever an abandoned computation does is dropped.
    */
   run(compute: (signal: AbortSignal) => unknown): Promise<Computed> {
+    const opening = contextOpening();
+    return opening === undefined ? this.#run(compute) : opening.then(() => this.#run(compute));
+  }
+
+  #run(compute: (signal: AbortSignal) => unknown): Promise<Computed> {
     return new Promise((resolve) => {
       if (this.#boarded && this.#interested === 0) return resolve({ kind: "abandoned" });
       this.#abandon = () => {
         this.#controller.abort();
         resolve({ kind: "abandoned" });
       };
-      call(compute, this.#controller.signal).then(
+      runAs(this, () => call(compute, this.#controller.signal)).then(
         (value) => resolve({ kind: "value", value }),
         (error) => resolve({ kind: "error", error }),
       );
@@ -108,6 +122,11 @@ export class Flight {
     } catch {
       return OVER;
     }
+  }
+
+  /** Fires the computation's signal, and goes on: a function that does not heed it may still end. */
+  expire(): void {
+    this.#controller.abort(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
   }
 
   /** Answers everybody with the function's own error. */

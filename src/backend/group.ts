@@ -18,6 +18,7 @@ import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
 import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
+import { closesCircle, currentComputation, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
@@ -70,6 +71,7 @@ export class GroupBackend implements Backend {
     const settings = this.#settings = settingsOf(options);
     this.redefine = settings.redefine;
     const { clock } = settings;
+    if (settings.detectCycles) openContext();
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
@@ -143,7 +145,7 @@ export class GroupBackend implements Backend {
 
   /** What a call does that its first look has not served. */
   async #answer(call: Call, first: Look | undefined): Promise<unknown> {
-    if (!call.kept) return landed(call, await this.#fills.unkept(call), "miss");
+    if (!call.kept) return await this.#computeApart(call);
     if (call.options.force === true) return await this.#refresh(call);
     let refusals = 0, waits = 0;
     for (let look = first; look !== undefined; look = await this.#lookAgain(call, refusals, waits)) {
@@ -155,6 +157,7 @@ export class GroupBackend implements Backend {
           const { nonce } = look.found!.entry as LeaseEntry;
           const flight = this.#flights.get(nonce);
           if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
+          if (this.#waitsForItself(call, flight)) return await this.#computeApart(call);
           if (waits++ === MAX_WAITS) continue;
           const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
           if (end === LATE) return await this.#computeAlone(call);
@@ -167,6 +170,7 @@ export class GroupBackend implements Backend {
         case "outdated":
       }
       const attempt = this.#fills.miss(call, look), leads = "end" in attempt;
+      if (!leads && this.#waitsForItself(call, attempt.flight)) return await this.#computeApart(call);
       const end = leads ? await attempt.end : await this.#join(call, attempt.flight);
       if (end === LATE) break;
       if (end.kind !== "dissolved") return landed(call, end, leads ? "miss" : "wait");
@@ -212,14 +216,28 @@ export class GroupBackend implements Backend {
   }
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
+    if (this.#waitsForItself(call, ...this.#alone.awaited(call))) return await this.#computeApart(call);
     const { seat, leads } = this.#boardAlone(call, keep);
     return await this.#answerAlone(call, await seated(call, seat, seat.end), leads);
   }
 
   /** A computation without a lease has ended; what came of it may be another caller's alone. */
   async #answerAlone(call: Call, end: End, leads: boolean): Promise<unknown> {
-    if (end.kind === "dissolved") return landed(call, await this.#fills.unkept(call), "miss");
+    if (end.kind === "dissolved") return await this.#computeApart(call);
     return landed(call, end, leads ? "miss" : "wait");
+  }
+
+  /** Computes for this caller, who waits for nobody and shares with nobody. */
+  async #computeApart(call: Call): Promise<unknown> {
+    return landed(call, await this.#fills.unkept(call), "miss");
+  }
+
+  /** Does it come from a computation that one of these waits for? It would wait for itself, until `mintDelay`. */
+  #waitsForItself(call: Call, ...flights: (Flight | undefined)[]): boolean {
+    const from = currentComputation();
+    if (from === undefined || !flights.some((flight) => closesCircle(from, flight))) return false;
+    this.#fills.warnCircle(call);
+    return true;
   }
 
   #boardAlone(call: Call, keep?: (value: unknown) => void): Place {
@@ -238,6 +256,11 @@ export class GroupBackend implements Backend {
       const end = hasValue ? await this.#fills.refreshOver(call, look) : await this.#fills.refresh(call, look);
       if (end.kind !== "dissolved") return landed(call, end, "miss");
       if (end.why === "unknown") break;
+    }
+    if (this.#waitsForItself(call, ...this.#alone.awaited(call))) {
+      const value = await this.#computeApart(call);
+      await this.#fills.forget(call.about);
+      return value;
     }
     const { seat, leads } = this.#boardAlone(call);
     const forgotten = seat.end.then(async (end) => {

@@ -1,31 +1,36 @@
+import { type Leaving, offAbort, onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { CacheTimeoutError } from "../errors.ts";
 
 /** One caller's patience: its `timeout`, counted from the beginning of its call, and its signal. */
-export class Patience {
+export class Patience implements Leaving {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+  #timer: unknown;
   /** Why the caller left, once it did. */
   #left: { readonly reason: unknown } | undefined;
   #why: "aborted" | "late" = "late";
   /** Rejects the one wait that is under way: a call waits for one thing at a time. */
   #reject: ((reason: unknown) => void) | undefined;
-  #end: () => void;
 
   constructor(clock: Clock, key: string, timeoutMs: number, signal: AbortSignal | undefined) {
-    const timer = timeoutMs === Infinity ? undefined : clock.setTimeout(() => {
-      this.#leave(
-        new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`),
-      );
-    }, timeoutMs);
-    const abort = () => {
-      this.#why = "aborted";
-      this.#leave(signal!.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    this.#end = () => {
-      if (timer !== undefined) clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    };
-    if (signal?.aborted) abort();
+    this.#clock = clock;
+    this.#signal = signal;
+    if (timeoutMs !== Infinity) {
+      this.#timer = clock.setTimeout(() => {
+        this.#end(
+          new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`),
+        );
+      }, timeoutMs);
+    }
+    if (signal?.aborted) this.leave(signal.reason);
+    else if (signal !== undefined) onAbort(signal, this);
+  }
+
+  /** The signal has fired. */
+  leave(reason: unknown): void {
+    this.#why = "aborted";
+    this.#end(reason);
   }
 
   /** What ended it: a timeout is no abort. */
@@ -44,13 +49,14 @@ export class Patience {
 
   /** The call is over: no timer and no listener stays. */
   end(): void {
-    this.#end();
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    if (this.#signal !== undefined) offAbort(this.#signal, this);
   }
 
-  #leave(reason: unknown): void {
+  #end(reason: unknown): void {
     this.#left ??= { reason };
     this.#reject?.(reason);
-    this.#end();
+    this.end();
   }
 }
 

@@ -38,7 +38,8 @@ const BACKEND: Readers = {
   mintDelay: duration,
   jitter: number,
   storeTimeout: duration,
-  redefine: (text) => oneOf("true", "false")(text, "redefine") === "true",
+  redefine: boolean,
+  detectCycles: boolean,
 };
 const MEMORY: Readers = { maxBytes: number, maxEntries: number };
 const MEMCACHED: Readers = {
@@ -136,6 +137,10 @@ function duration(text: string): Duration {
 function number(text: string, parameter: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw wrong(`its parameter ${parameter} must be a number`);
   return Number(text);
+}
+
+function boolean(text: string, parameter: string): boolean {
+  return oneOf("true", "false")(text, parameter) === "true";
 }
 
 function oneOf(...choices: string[]): Read {

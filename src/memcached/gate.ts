@@ -3,7 +3,7 @@
 import { type Clock, deadline } from "../clock.ts";
 import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../errors.ts";
 import { clientClosed } from "./failure.ts";
-import { heed, type Heeding, ignore } from "./heed.ts";
+import { type Leaving, offAbort, onAbort } from "../abort.ts";
 import { checkSignal } from "./request.ts";
 
 /** For how long, and how many of them. */
@@ -23,7 +23,7 @@ export interface GateSettings {
 /** So many calls are made in one step, so that a hundred thousand do not hold up the event loop. */
 const CALLS_A_STEP = 10_000;
 
-interface Waiting extends Heeding {
+interface Waiting extends Leaving {
   made(): void;
 }
 
@@ -70,7 +70,7 @@ export class Gate {
         this.#waiting.delete(waiting);
         this.#bytes -= bytes;
         cancelTimer();
-        if (signal !== undefined) ignore(signal, waiting);
+        if (signal !== undefined) offAbort(signal, waiting);
         if (this.#waiting.size === 0) this.#resolveEmpty?.();
       };
       const waiting: Waiting = {
@@ -89,7 +89,7 @@ export class Gate {
       };
       const message = `Cannot ${action}: ${lack} within ${timeoutMs} ms; nothing was sent`;
       const cancelTimer = deadline(clock, timeoutMs, () => waiting.leave(new TimeoutError(message, server)));
-      if (signal !== undefined) heed(signal, waiting);
+      if (signal !== undefined) onAbort(signal, waiting);
       this.#waiting.add(waiting);
     });
     if (!this.#preparing) this.#begin();

@@ -2,7 +2,7 @@
 
 import type { Told } from "../told.ts";
 import { type Details, Request, VERB, type Verb } from "./request.ts";
-import { heed, type Heeding, ignore } from "./heed.ts";
+import { type Leaving, offAbort, onAbort } from "../abort.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
@@ -34,7 +34,7 @@ const NO_PROMISE: Promise<never> = new Promise(() => {});
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
-export class Operation extends Request implements Heeding {
+export class Operation extends Request implements Leaving {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
@@ -83,7 +83,7 @@ export class Operation extends Request implements Heeding {
   heed(signal: AbortSignal): void {
     if (signal.aborted) return this.fail(signal.reason);
     this.#signal = signal;
-    heed(signal, this);
+    onAbort(signal, this);
   }
 
   /** Its signal has fired. */
@@ -113,7 +113,7 @@ export class Operation extends Request implements Heeding {
   #settle(): void {
     this.settled = true;
     if (this.#signal === undefined) return;
-    ignore(this.#signal, this);
+    offAbort(this.#signal, this);
     this.#signal = undefined;
   }
 }

@@ -72,7 +72,7 @@ test("user and password are percent-decoded, and the last @ ends them", () => {
 });
 
 test("an unknown parameter is a TypeError that names it and lists the known ones", () => {
-  const backend = "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, redefine";
+  const backend = "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, redefine, detectCycles";
   refused("memory:///?timeout=1", 'it has no parameter "timeout"', `${backend}, maxBytes, maxEntries`);
   refused(
     "memcached://a/?maxBytes=1",

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { heed, type Heeding, ignore } from "../../src/memcached/heed.ts";
+import { type Leaving, offAbort, onAbort } from "../src/abort.ts";
 
 /** A signal whose listeners are counted. */
 function counted() {
@@ -13,16 +13,16 @@ function counted() {
   return { controller, signal, counts };
 }
 
-test("a thousand that heed one signal are one listener, which goes with the last of them", () => {
+test("a thousand that onAbort one signal are one listener, which goes with the last of them", () => {
   const { controller, signal, counts } = counted();
   const left: unknown[] = [];
-  const all = Array.from({ length: 1000 }, (_, n): Heeding => ({ leave: (reason) => left.push([n, reason]) }));
-  for (const one of all) heed(signal, one);
+  const all = Array.from({ length: 1000 }, (_, n): Leaving => ({ leave: (reason) => left.push([n, reason]) }));
+  for (const one of all) onAbort(signal, one);
   assertEquals(counts, { added: 1, removed: 0 });
-  for (const one of all.slice(1)) ignore(signal, one);
+  for (const one of all.slice(1)) offAbort(signal, one);
   assertEquals(counts, { added: 1, removed: 0 });
-  ignore(signal, all[0]!);
-  ignore(signal, all[0]!);
+  offAbort(signal, all[0]!);
+  offAbort(signal, all[0]!);
   assertEquals(counts, { added: 1, removed: 1 });
   controller.abort("late");
   assertEquals(left, []);
@@ -31,17 +31,17 @@ test("a thousand that heed one signal are one listener, which goes with the last
 test("when the signal fires each one leaves once, with its reason, and the listener goes", () => {
   const { controller, signal, counts } = counted();
   const left: unknown[] = [];
-  const all = Array.from({ length: 3 }, (_, n): Heeding => {
-    const one: Heeding = {
+  const all = Array.from({ length: 3 }, (_, n): Leaving => {
+    const one: Leaving = {
       leave(reason) {
         left.push([n, reason]);
-        ignore(signal, one);
+        offAbort(signal, one);
       },
     };
     return one;
   });
-  for (const one of all) heed(signal, one);
-  ignore(signal, all[1]!);
+  for (const one of all) onAbort(signal, one);
+  offAbort(signal, all[1]!);
   controller.abort("enough");
   assertEquals(left, [[0, "enough"], [2, "enough"]]);
   assertEquals(counts, { added: 1, removed: 1 });
