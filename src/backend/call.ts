@@ -5,7 +5,7 @@ import type { About } from "../store/guarded.ts";
 import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
-import type { Outcome } from "./events.ts";
+import type { Outcome, Why } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
 import type { Settings } from "./options.ts";
 import { Patience } from "./patience.ts";
@@ -40,6 +40,8 @@ export interface Call extends Target {
   /** When it has waited long enough for others (epoch ms); set by its first wait. */
   waitsUntil: number | undefined;
   outcome: Outcome;
+  /** Why it was not given a fresh value, as far as anybody hears it. */
+  why: Why | undefined;
 }
 
 /** Throws a TypeError or RangeError for options that can never be right. Its patience begins now. */
@@ -67,6 +69,7 @@ export function callOf<T>(
     mintDelayMs,
     waitsUntil: undefined,
     outcome: "miss",
+    why: undefined,
   };
 }
 

@@ -186,7 +186,7 @@ export class Fills {
     // A lock that is left to run out is the whole fleet's pause before the next try.
     if (failed === undefined) await lock.release();
     else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
-    events.refreshed(key, name, begun, computed.kind === "error" ? { error: computed.error } : undefined);
+    events.refreshed(call.about, begun, computed.kind === "error" ? { error: computed.error } : undefined);
   }
 
   // ──────────────── over what a look saw, without a lease ────────────────

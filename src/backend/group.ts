@@ -16,10 +16,10 @@ import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
-import type { Backend, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
+import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
 import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { Counters } from "./counters.ts";
-import { type BackendEvents, Events, type Outcome } from "./events.ts";
+import { type BackendEvents, Events, type Outcome, type Reason, type Why } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
 import { distinct } from "./groups.ts";
@@ -29,12 +29,15 @@ import { type GroupBackendOptions, type Settings, settingsOf } from "./options.t
 import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
-import type { Verdict } from "./verdict.ts";
+import { type Verdict, whyNot } from "./verdict.ts";
 
 /** How often a call starts over for a refused lease, before it computes alone; and for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3;
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
+const because = (reason: Reason): Why => ({ reason });
+const ABSENT = because("absent"), EXPIRED = because("expired"), FORCED = because("forced");
+const UNCACHEABLE = because("uncacheable"), BUSY = because("busy"), STORE = because("store");
 const NONE: unique symbol = Symbol("no value"); // `undefined` may be one
 
 /**
@@ -121,10 +124,10 @@ export class GroupBackend implements Backend {
         if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
       }
       if (value === NONE) value = await this.#answer(call, look);
-      this.#events.called(call.outcome, call.about.key, options.name, begun);
+      this.#events.called(call.outcome, call, begun);
       return value as T;
     } catch (error) {
-      this.#events.called("error", call.about.key, options.name, begun);
+      this.#events.called("error", call, begun);
       throw error;
     } finally {
       call.patience?.end();
@@ -133,9 +136,12 @@ export class GroupBackend implements Backend {
 
   /** 1 and 2: the value that a look has found, fresh or stale; NONE: none that may be given. */
   #served(call: Call, look: Look, seen: Verdict, waits: number): unknown {
-    if (seen === "fresh") call.outcome = waits === 0 ? "hit" : "wait";
-    else if (seen === "stale") {
+    if (seen === "fresh") {
+      call.outcome = waits === 0 ? "hit" : "wait";
+      call.why = undefined;
+    } else if (seen === "stale") {
       call.outcome = "stale";
+      call.why = EXPIRED;
       this.#fills.refreshBehind(call);
     } else return NONE;
     return look.hand(valueIn(look.found!));
@@ -143,37 +149,44 @@ export class GroupBackend implements Backend {
 
   /** What a call does that its first look has not served. */
   async #answer(call: Call, first: Look | undefined): Promise<unknown> {
+    call.why = UNCACHEABLE;
     if (!call.kept) return landed(call, await this.#fills.unkept(call), "miss");
+    call.why = FORCED;
     if (call.options.force === true) return await this.#refresh(call);
+    if (first === undefined) call.why = STORE;
     let refusals = 0, waits = 0;
     for (let look = first; look !== undefined; look = await this.#lookAgain(call, refusals, waits)) {
       const seen = this.#fills.judge(call, look);
       const value = this.#served(call, look, seen, waits); // 1, 2
       if (value !== NONE) return value;
+      if (this.#events.heard("call")) call.why = whyNot(look.found, call, look.generations);
       switch (seen) {
         case "lease": { // 3
           const { nonce } = look.found!.entry as LeaseEntry;
           const flight = this.#flights.get(nonce);
-          if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
+          if (flight === undefined && this.#fills.isOurs(nonce)) { // an orphan: OUTDATED, taken over
+            call.why = ABSENT;
+            break;
+          }
           if (waits++ === MAX_WAITS) continue;
           const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
-          if (end === LATE) return await this.#computeAlone(call);
+          if (end === LATE) return await this.#computeAlone(call, BUSY);
           if (end.kind !== "dissolved") return landed(call, end, "wait");
           continue;
         }
         case "uncacheable": // 4
-          return await this.#computeAlone(call, (value) => this.#fills.keepOverMark(call, value, look));
+          return await this.#computeAlone(call, UNCACHEABLE, (value) => this.#fills.keepOverMark(call, value, look));
         case "nothing": // 5
         case "outdated":
       }
       const attempt = this.#fills.miss(call, look), leads = "end" in attempt;
       const end = leads ? await attempt.end : await this.#join(call, attempt.flight);
-      if (end === LATE) break;
+      if (end === LATE) return await this.#computeAlone(call, BUSY);
       if (end.kind !== "dissolved") return landed(call, end, leads ? "miss" : "wait");
-      if (end.why === "unknown") break;
+      if (end.why === "unknown") return await this.#computeAlone(call, STORE);
       refusals++;
     }
-    return await this.#computeAlone(call);
+    return await this.#computeAlone(call, refusals > MAX_REFUSALS || waits > MAX_WAITS ? BUSY : STORE);
   }
 
   /** `undefined`: not every answer came, or it was refused, or has waited, often enough. Then it is alone. */
@@ -211,7 +224,8 @@ export class GroupBackend implements Backend {
     return call.waitsUntil - now;
   }
 
-  async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
+  async #computeAlone(call: Call, why: Why, keep?: (value: unknown) => void): Promise<unknown> {
+    call.why = why;
     const { seat, leads } = this.#boardAlone(call, keep);
     return await this.#answerAlone(call, await seated(call, seat, seat.end), leads);
   }
@@ -301,8 +315,8 @@ export class GroupBackend implements Backend {
   }
 
   /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
-  async delete(key: string): Promise<void> {
-    await this.#invalidate(this.#target(key, {}));
+  async delete(key: string, options: DeleteOptions = {}): Promise<void> {
+    await this.#invalidate(this.#target(key, { name: options.name }));
   }
 
   /**
@@ -320,8 +334,12 @@ export class GroupBackend implements Backend {
       const done = first === "done" ? first : await this.#store.increment(about);
       return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
     }));
-    for (const failure of failures) if (failure !== undefined) throw failure;
-    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });
+    const confirmed = names.filter((_, i) => failures[i] === undefined);
+    if (confirmed.length > 0) this.#events.invalidated({ groups: confirmed });
+    const error = failures.find((failure) => failure !== undefined);
+    if (error === undefined) return;
+    this.#events.invalidated({ groups: names.filter((_, i) => failures[i] !== undefined) }, { error });
+    throw error;
   }
 
   /** The key as kept in the store: project, version and truncation included. */
@@ -367,8 +385,9 @@ export class GroupBackend implements Backend {
 
   async #invalidate({ about }: Target): Promise<void> {
     const done = await this.#fills.forget(about);
-    if (done !== "done") throw notConfirmed("invalidate", about.key, done.error);
-    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { key: about.key });
+    const failed = done === "done" ? undefined : { error: notConfirmed("invalidate", about.key, done.error) };
+    this.#events.invalidated(about, failed);
+    if (failed !== undefined) throw failed.error;
   }
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */

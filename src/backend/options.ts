@@ -50,6 +50,8 @@ export interface GroupBackendOptions {
   random?: Random | undefined;
 }
 
+const AFTERLIFE_MS = 3_600_000;
+
 /** The options, checked, with every default in its place. */
 export interface Settings {
   readonly store: Store | undefined;
@@ -105,6 +107,8 @@ export function settingsOf(options: GroupBackendOptions): Settings {
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),
       mintDelayMs: toMsFromZero(options.mintDelay ?? 30, "mintDelay"),
       jitter,
+      // What is kept in this process lies there until it is read or evicted: longer, it can tell that it has expired.
+      afterlifeMs: store === undefined || store.immediate === true ? AFTERLIFE_MS : 0,
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
     waitUntil,

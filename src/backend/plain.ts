@@ -5,7 +5,7 @@ import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
 export type { KeyValueCache };
-import type { Backend, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
+import type { Backend, DeleteOptions, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
 import type { BackendEvents, Outcome } from "./events.ts";
 import { GroupBackend } from "./group.ts";
 
@@ -96,8 +96,8 @@ export class PlainBackend implements Backend {
     return await this.#backend.add(key, value, neverStale(options));
   }
 
-  delete(key: string): Promise<void> {
-    return this.#backend.delete(key);
+  delete(key: string, options?: DeleteOptions): Promise<void> {
+    return this.#backend.delete(key, options);
   }
 
   /** Rejects with a TypeError. */
