@@ -2,6 +2,7 @@
 
 import { refused } from "./failure.ts";
 import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
+import { DO_NOT_CREATE } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import { VERB } from "./request.ts";
 import { type Reply, STATUS, uint64 } from "./wire.ts";
@@ -20,7 +21,12 @@ export interface Answerer {
   readonly server: string;
   /** What the server says as it may stand in an error. */
   shown(text: string): string;
+  /** Asks an operation again that was refused, and changed nothing. */
+  askAgain(operation: Operation): void;
 }
+
+/** So often a counter is asked for, as long as others create and lose it at the same moments. */
+const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -56,6 +62,10 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
     case VERB.decr:
       if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      // Another client has created it between the server's look and its own write: next time it is there.
+      if (status === STATUS.notStored && ++operation.refusals < MOST_ASKED && createsCounter(operation)) {
+        return from.askAgain(operation);
+      }
       break;
     case VERB.touch:
       if (status === STATUS.ok) return operation.succeed(true, "ok");
@@ -74,6 +84,8 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
   }
   operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
 }
+
+const createsCounter = ({ details }: Operation): boolean => details!.exptime !== DO_NOT_CREATE;
 
 /** A fenced operation whose connection is gone: certainly not done. */
 export function answerConnectionLost(operation: Operation): void {

@@ -10,10 +10,10 @@ import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
 import type { ConnectionListener, ConnectionSettings } from "./contract.ts";
 import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
+import { Frames } from "./frames.ts";
 import { exposes, Handshake, withoutLogin } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
 import type { Carrier, Operation } from "./operation.ts";
-import { Outgoing } from "./outgoing.ts";
 import { Unreadable, type Wire } from "./wire.ts";
 
 type State = "connecting" | "probing" | "ready" | "ended";
@@ -29,11 +29,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #wire: Wire;
-  /** It finds out what the server speaks: what waits may have to be written anew, on another wire. */
-  #finds: boolean;
   readonly #handshake: Handshake;
   readonly #inFlight: InFlight;
-  readonly #outgoing = new Outgoing();
+  readonly #frames: Frames;
   readonly #cancelled = new Set<Operation>();
   readonly #began: number;
   #state: State = "connecting";
@@ -60,9 +58,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#settings = settings;
     this.#listener = listener;
     const { address, tls, login } = settings;
-    this.#finds = !settings.wires.known;
+    const finds = !settings.wires.known;
     this.#wire = settings.wires.open(settings.maxBodyBytes);
-    this.#handshake = new Handshake(server, login, this.#finds);
+    this.#frames = new Frames(server, this.#wire, settings.maxBytesInFlight, finds);
+    this.#handshake = new Handshake(server, login, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
     this.#began = ticks(clock);
     this.#connectTimer = clock.setTimeout(() => this.#connectTimedOut(), settings.connectTimeoutMs);
@@ -81,7 +80,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   /** Sends an operation with all others of this tick, or once the connection is ready. */
   send(operation: Operation): void {
     const inFlight = this.#inFlight;
-    const { maxInFlight, maxBytesInFlight, timeoutMs, clock } = this.#settings;
+    const { maxInFlight, timeoutMs, clock } = this.#settings;
     if (inFlight.count >= maxInFlight) {
       return operation.fail(queueFull(operation, this.server, `${inFlight.count} requests are in flight`));
     }
@@ -90,7 +89,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       this.#now = ticks(clock);
       queueMicrotask(this.#tick);
     }
-    if (!this.#write(operation, maxBytesInFlight)) return;
+    const refused = this.#frames.write(operation, inFlight.count, inFlight.bytes);
+    if (refused !== undefined) return operation.fail(refused);
     if (operation.deadline === 0) operation.deadline = this.#now + timeoutMs;
     operation.batch = this.#batch;
     operation.carrier = this;
@@ -99,43 +99,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (!this.#referenced) this.#reference();
   }
 
-  /** Writes its frame into the outgoing buffer. false: there are too many bytes, and it was refused. */
-  #write(operation: Operation, maxBytesInFlight: number): boolean {
-    const outgoing = this.#outgoing;
-    const { frame } = operation;
-    if (frame !== undefined && (this.#finds || operation.frameFor !== this.#wire.constructor)) {
-      // Its value is gone, and another kind of server may stand there now.
-      const cause = new ConnectionError(`${this.server} may speak another protocol now`, this.server);
-      operation.fail(lost(operation, this.server, cause, false));
-      return false;
-    }
-    const room = frame === undefined ? this.#wire.room(operation) : frame.length;
-    outgoing.reserve(room);
-    const start = outgoing.end;
-    let end = start + room;
-    if (frame === undefined) end = this.#wire.write(operation, outgoing.bytes, start);
-    const { bytes, count } = this.#inFlight;
-    if (count > 0 && bytes + (end - start) > maxBytesInFlight) {
-      operation.fail(queueFull(operation, this.server, `${bytes} bytes are in flight`));
-      return false;
-    }
-    if (frame !== undefined) {
-      this.#wire.rewrite(operation, frame);
-      outgoing.bytes.set(frame, start);
-      operation.frame = undefined;
-    }
-    this.#release(operation);
-    operation.start = start;
-    operation.bytes = end - start;
-    outgoing.end = end;
-    return true;
-  }
-
-  /** Its bytes are taken: from now on the caller may change them. They are wanted again only if the wire may change. */
-  #release({ details }: Operation): void {
-    if (details?.value === undefined) return;
-    if (!this.#finds) details.value = undefined;
-    else if (typeof details.value !== "string") details.value = new Uint8Array(details.value);
+  askAgain(operation: Operation): void {
+    this.#awaited--; // counted again as it is sent
+    this.send(operation);
   }
 
   /** Its caller has left: a tombstone if it was sent, else it is not sent. */
@@ -172,8 +138,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   sent(): void {
     if (this.#state === "ended") return;
     this.#writing = false;
-    this.#outgoing.written();
-    if (!this.#ticking && this.#outgoing.end > 0) this.#flush(ticks(this.#settings.clock));
+    this.#frames.outgoing.written();
+    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(ticks(this.#settings.clock));
   }
 
   received(bytes: Uint8Array): void {
@@ -234,7 +200,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const reply = this.#wire.next(handshake.expected);
     if (reply === undefined) return false;
     const progress = handshake.read(reply);
-    if (this.#finds) this.#settings.wires.found("binary");
+    if (this.#frames.finds) this.#settings.wires.found("binary");
     if (progress === "wait") {
       if (handshake.expected === undefined) {
         this.#writing = true;
@@ -247,7 +213,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   #ready(): void {
-    this.#finds = false;
+    this.#frames.finds = false;
     // What stands behind it answers nothing: once something was sent, it could be taken for its answer.
     this.#wire.next(undefined);
     this.#state = "ready";
@@ -262,7 +228,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #misread(found: Unreadable): void {
     const { login, wires } = this.#settings;
     const crowded = tooManyConnections(found.text ?? "");
-    if (this.#state === "probing" && this.#finds && found.text !== undefined && !crowded) {
+    if (this.#state === "probing" && this.#frames.finds && found.text !== undefined && !crowded) {
       wires.found("meta");
       return this.#reopen();
     }
@@ -288,7 +254,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   /** One write for everything that was asked since the last one. */
   #flush(now: number): void {
-    const outgoing = this.#outgoing;
+    const outgoing = this.#frames.outgoing;
     if (this.#state !== "ready" || this.#writing || outgoing.end === 0) return;
     if (this.#cancelled.size > 0) outgoing.drop([...this.#cancelled].sort((a, b) => a.start - b.start));
     this.#inFlight.sent(now, this.#cancelled);
@@ -355,7 +321,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const wasReady = this.#state === "ready";
     // Silence, or an error, where a server spoke this wire before: the next connection finds out.
     const doubtful = this.#state === "probing" && how === "broken" && !(cause instanceof AuthError);
-    if (doubtful && !this.#finds) this.#settings.wires.doubt();
+    if (doubtful && !this.#frames.finds) this.#settings.wires.doubt();
     this.#state = "ended";
     this.#settings.clock.clearTimeout(this.#connectTimer);
     this.#socket?.close();
@@ -364,7 +330,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     const moves = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
     for (const operation of repeats) operation.repeated = true;
-    for (const operation of moves) this.#keepFrame(operation);
+    for (const operation of moves) this.#frames.keep(operation);
     const movable = [...repeats, ...moves];
     // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
     this.#listener.ended(this, {
@@ -384,15 +350,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       else operation.fail(lost(operation, this.server, cause, false));
     }
     // Items remember their connection, which need not keep its buffers for them.
-    this.#outgoing.release();
+    this.#frames.outgoing.release();
     this.#wire.release();
-  }
-
-  /** The caller may have changed the value since. What has none, or a copy, is written anew. */
-  #keepFrame(operation: Operation): void {
-    const { start, bytes, details } = operation;
-    if (details === undefined || details.list !== undefined || this.#finds) return;
-    operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
-    operation.frameFor = this.#wire.constructor;
   }
 }

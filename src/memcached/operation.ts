@@ -50,6 +50,8 @@ export class Operation extends Request implements Heeding {
   batch = 0;
   /** It was on a connection before. */
   repeated = false;
+  /** How often the server refused it without having changed anything. */
+  refusals = 0;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
   /** What was written for a connection that never sent it. */
