@@ -1,6 +1,6 @@
 /** What a reply means to the caller of each verb. */
 
-import { refused } from "./failure.ts";
+import { flawed, refused } from "./failure.ts";
 import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
 import { DO_NOT_CREATE } from "./limits.ts";
 import type { Operation } from "./operation.ts";
@@ -32,7 +32,10 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Gives an operation a reply, its last or one of several. */
 export function answer(operation: Operation, reply: Reply, from: Answerer): void {
-  const { status } = reply;
+  const { status, flaw } = reply;
+  if (flaw !== undefined && operation.verb !== VERB.getMulti) {
+    return operation.fail(flawed(operation, from.server, operation.key, flaw, status));
+  }
   switch (operation.verb) {
     case VERB.get:
     case VERB.getAndTouch:
@@ -97,13 +100,20 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
   operation.succeed({ stored: false, reason }, "refused");
 }
 
-/** Hits come one by one; the NOOP's answer ends the run. */
+/**
+ * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are, and
+ * is told with the last; without a login nothing else can follow.
+ */
 function gather(operation: Operation, reply: Reply, from: Answerer): void {
-  if (reply.last) return operation.succeed(undefined, "ok");
-  if (reply.status !== STATUS.ok) {
-    return operation.fail(refused(operation, from.server, reply.status, from.shown(textOf(reply))));
-  }
+  const { status, flaw } = reply;
+  if (reply.last) return operation.succeed(operation.failure, operation.failure === undefined ? "ok" : "error");
   const key = operation.details!.list!.keys[reply.index]!;
+  if (flaw !== undefined) return void (operation.failure ??= flawed(operation, from.server, key, flaw, status));
+  if (status !== STATUS.ok) {
+    const error = refused(operation, from.server, status, from.shown(textOf(reply)));
+    if (status === STATUS.auth) return operation.fail(error);
+    return void (operation.failure ??= error);
+  }
   (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
 }
 

@@ -139,7 +139,7 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
-   * be asked, with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
+   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
    * abort rejects all of it.
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {

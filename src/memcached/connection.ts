@@ -8,7 +8,7 @@ import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
-import type { ConnectionListener, ConnectionSettings } from "./contract.ts";
+import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
 import { Frames } from "./frames.ts";
 import { exposes, Handshake, withoutLogin } from "./handshake.ts";
@@ -59,7 +59,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#listener = listener;
     const { address, tls, login } = settings;
     const finds = !settings.wires.known;
-    this.#wire = settings.wires.open(settings.maxBodyBytes);
+    this.#wire = settings.wires.open(settings.longestValueBytes);
     this.#frames = new Frames(server, this.#wire, settings.maxBytesInFlight, finds);
     this.#handshake = new Handshake(server, login, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
@@ -288,7 +288,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
     if (inFlight.stuck(now)) {
       const state = `${this.server} left a request unanswered for ${2 * timeoutMs} ms`;
-      return this.#end(new ConnectionError(state, this.server), "broken");
+      return this.#end(new ConnectionError(state, this.server), "stuck");
     }
     inFlight.watchOn();
     this.#rest();
@@ -316,7 +316,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   /** Dies, once. Each operation is rejected, moved, or answered "connection-lost": each exactly once. */
-  #end(cause: MemcachedError, how: "broken" | "hung" | "drained" | "reopen"): void {
+  #end(cause: MemcachedError, how: End["how"]): void {
     if (this.#state === "ended") return;
     const wasReady = this.#state === "ready";
     // Silence, or an error, where a server spoke this wire before: the next connection finds out.
@@ -329,7 +329,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     const moves = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
-    for (const operation of repeats) operation.repeated = true;
+    for (const operation of repeats) {
+      operation.repeated = true;
+      operation.failure = undefined;
+    }
     for (const operation of moves) this.#frames.keep(operation);
     const movable = [...repeats, ...moves];
     // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
@@ -337,9 +340,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       cause,
       wasReady,
       owed: sent.length > 0,
-      hung: how === "hung",
-      drained: how === "drained",
-      reopen: how === "reopen",
+      how,
       movable,
     });
     const gone = new Set(movable);

@@ -29,7 +29,7 @@ export interface Stored {
   readonly cas: bigint;
 }
 
-/** What `getMulti` found, and which servers could not be asked, by name. */
+/** What `getMulti` found, and which servers could not be asked, or had an item that cannot be given, by name. */
 export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
 
 /** Whatever gives items: its identity is all that counts. */

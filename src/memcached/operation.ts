@@ -60,6 +60,8 @@ export class Operation extends Request implements Heeding {
   frameFor: object | undefined = undefined;
   /** Where items go; or statistics that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
+  /** What was wrong with one of the items. */
+  failure: Error | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -100,7 +102,7 @@ export class Operation extends Request implements Heeding {
     this.#settle();
     if (this.#to !== undefined) this.#to.answered(value);
     else this.#resolve!(value);
-    this.observer?.(outcome, undefined);
+    this.observer?.(outcome, this.failure);
   }
 
   /** Rejects. */

@@ -8,7 +8,7 @@ import type { Connect, TlsTerms } from "../socket/socket.ts";
 import type { Login } from "./handshake.ts";
 import type { Item, Stored } from "./item.ts";
 import { quote } from "./keys.ts";
-import { checkCount, longestBody } from "./limits.ts";
+import { checkCount, longestRead } from "./limits.ts";
 import type { Protocol } from "./wires.ts";
 
 /** Options of a client; each has a default. */
@@ -46,7 +46,10 @@ export interface MemcachedOptions {
   maxInFlight?: number | undefined;
   /** Bytes per connection, likewise; one request alone always passes. Default 32 MiB. */
   maxBytesInFlight?: number | undefined;
-  /** Largest value, in bytes, in both directions. Default 1,048,576 less the item's overhead, as the server's default. */
+  /**
+   * Largest value, in bytes, in both directions; a larger one is its call's ValueTooLargeError, and nothing of it is kept
+   * in memory. Default 1,048,576 (written: less the item's overhead), as the server's default.
+   */
   maxValueBytes?: number | undefined;
   /**
    * What happens to keys of a dead server: "fail" (default: they fail until it is back) or "eject": they move to the
@@ -110,7 +113,7 @@ export interface Settings {
   readonly maxInFlight: number;
   readonly maxBytesInFlight: number;
   readonly maxValueBytes: number | undefined;
-  readonly maxBodyBytes: number;
+  readonly longestValueBytes: number;
   readonly eject: boolean;
   readonly protocol: Protocol;
   readonly tls: TlsTerms | undefined;
@@ -163,7 +166,7 @@ export function checkOptions(options: MemcachedOptions): Settings {
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
-    maxBodyBytes: longestBody(maxValueBytes),
+    longestValueBytes: longestRead(maxValueBytes),
     eject: deadServers === "eject",
     protocol,
     tls: checkTls(options.tls),

@@ -126,22 +126,20 @@ export class Server implements ConnectionListener {
     this.#failures = 0;
   }
 
-  ended(connection: Connection, { cause, wasReady, owed, hung, drained, reopen, movable }: End): void {
+  ended(connection: Connection, { cause, wasReady, owed, how, movable }: End): void {
     const slot = this.#slots.indexOf(connection);
     if (slot !== -1) this.#slots[slot] = undefined;
     const tried = this.#down?.trial === connection ? this.#down : undefined;
-    if (reopen && tried !== undefined) {
+    if (how === "reopen" && tried !== undefined) {
       tried.trial = this.#connect();
       for (const operation of movable) tried.trial.send(operation);
       if (this.#closed) tried.trial.drain();
       return;
     }
     if (tried !== undefined) this.#tryAgain(tried, cause);
-    else if (reopen) {
-      // No failure.
-    } else if (this.#down === undefined && !drained && (!wasReady || owed)) {
+    else if (this.#down === undefined && (how === "hung" || how === "broken" && (!wasReady || owed))) {
       this.#failures++;
-      if (hung || cause instanceof AuthError || this.#failures >= MOST_FAILURES) this.#die(cause);
+      if (how === "hung" || cause instanceof AuthError || this.#failures >= MOST_FAILURES) this.#die(cause);
     }
     if (movable.length > 0) this.#move(movable, slot, cause);
     this.#closedYet();

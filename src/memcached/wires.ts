@@ -37,9 +37,9 @@ export class Wires {
     return this.#spoken !== undefined;
   }
 
-  /** A wire for a new connection, of a protocol that is loaded. `maxBodyBytes`: a longer body is unreadable. */
-  open(maxBodyBytes: number): Wire {
-    return this.#spoken === "meta" ? openMetaWire!(maxBodyBytes) : openBinaryWire!(maxBodyBytes);
+  /** A wire for a new connection, of a protocol that is loaded. `longestValueBytes`: of a longer value nothing is kept. */
+  open(longestValueBytes: number): Wire {
+    return this.#spoken === "meta" ? openMetaWire!(longestValueBytes) : openBinaryWire!(longestValueBytes);
   }
 
   /** A connection has found out. */
