@@ -1,5 +1,6 @@
 /** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
 
+import { attended } from "../attended.ts";
 import { type Clock, ticks } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import { kindOf } from "../known.ts";
@@ -347,7 +348,7 @@ export class Memcached implements AsyncDisposable {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = ticks(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = attended(this.#clock) + this.#settings.timeoutMs;
       const call = () => this.#ask(operation, options, token);
       return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }

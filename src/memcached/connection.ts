@@ -3,6 +3,7 @@
  * connection is ever taken for a reply of the next.
  */
 
+import { attended, deadline } from "../attended.ts";
 import { ticks } from "../clock.ts";
 import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
@@ -36,7 +37,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #began: number;
   #state: State = "connecting";
   #socket: Socket | undefined;
-  #connectTimer: unknown;
+  readonly #cancelConnectTimer: () => void;
   /** The socket has a buffer of ours and has not said `sent`. */
   #writing = false;
   #referenced = false;
@@ -44,7 +45,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #batch = 1;
   /** A write is due at the end of this tick. */
   #ticking = false;
-  /** The tick's time, read once. */
+  /** The tick's time, as `attended` reads it, read once. */
   #now = 0;
   /** Operations whose callers still wait. */
   #awaited = 0;
@@ -64,8 +65,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#handshake = new Handshake(server, login, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
     this.#began = ticks(clock);
-    this.#connectTimer = clock.setTimeout(() => this.#connectTimedOut(), settings.connectTimeoutMs);
-    clock.unref?.(this.#connectTimer);
+    this.#cancelConnectTimer = deadline(
+      clock,
+      settings.connectTimeoutMs,
+      () => this.#connectTimedOut(),
+      "unreferenced",
+    );
     if (login !== undefined && tls === undefined && !settings.allowInsecureAuth && exposes(address)) {
       queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
     } else if (settings.connect !== undefined) this.#open(settings.connect);
@@ -86,7 +91,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
     if (!this.#ticking) {
       this.#ticking = true;
-      this.#now = ticks(clock);
+      this.#now = attended(clock);
       queueMicrotask(this.#tick);
     }
     const refused = this.#frames.write(operation, inFlight.count, inFlight.bytes);
@@ -139,13 +144,13 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     this.#writing = false;
     this.#frames.outgoing.written();
-    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(ticks(this.#settings.clock));
+    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(attended(this.#settings.clock));
   }
 
   received(bytes: Uint8Array): void {
     const wire = this.#wire;
     const inFlight = this.#inFlight;
-    inFlight.heard(ticks(this.#settings.clock));
+    inFlight.heard(attended(this.#settings.clock));
     wire.push(bytes);
     let answers = 0;
     try {
@@ -218,10 +223,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#wire.next(undefined);
     this.#state = "ready";
     const { clock } = this.#settings;
-    clock.clearTimeout(this.#connectTimer);
-    const now = ticks(clock);
-    this.#listener.ready(this, now - this.#began);
-    this.#flush(now);
+    this.#cancelConnectTimer();
+    this.#listener.ready(this, ticks(clock) - this.#began);
+    this.#flush(attended(clock));
   }
 
   /** Bytes that are no reply. Where nobody knows yet what the server speaks, a line of text tells: not binary. */
@@ -323,7 +327,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const doubtful = this.#state === "probing" && how === "broken" && !(cause instanceof AuthError);
     if (doubtful && !this.#frames.finds) this.#settings.wires.doubt();
     this.#state = "ended";
-    this.#settings.clock.clearTimeout(this.#connectTimer);
+    this.#cancelConnectTimer();
     this.#socket?.close();
     const { sent, unsent } = this.#inFlight.takeAll();
     const mayRepeat = wasReady && cause instanceof ConnectionError;

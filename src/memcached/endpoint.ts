@@ -7,6 +7,7 @@
  * The endpoint is asked on a socket of its own, which is closed again: it may stand for another machine each time.
  */
 
+import { deadline } from "../attended.ts";
 import type { Clock } from "../clock.ts";
 import { ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
@@ -41,10 +42,9 @@ export function askForServers(endpoint: ServerPlace, settings: AskSettings): Pro
 
 class Question implements SocketListener {
   readonly #endpoint: ServerPlace;
-  readonly #clock: Clock;
   readonly #resolve: (list: ServerList) => void;
   readonly #reject: (error: MemcachedError) => void;
-  readonly #timer: unknown;
+  readonly #cancelTimer: () => void;
   #socket: Socket | undefined;
   #text = "";
   readonly #decoder = new TextDecoder();
@@ -57,10 +57,10 @@ class Question implements SocketListener {
     reject: (error: MemcachedError) => void,
   ) {
     this.#endpoint = endpoint;
-    this.#clock = clock;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#timer = clock.setTimeout(() => this.#fail(`did not answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
+    const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
+    this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
     const { address } = endpoint;
     Promise.resolve(connect ?? loadConnect(address, tls)).then((connect) => {
       if (!this.#settled) this.#socket = connect(address, this, tls);
@@ -105,7 +105,7 @@ class Question implements SocketListener {
 
   #end(): void {
     this.#settled = true;
-    this.#clock.clearTimeout(this.#timer);
+    this.#cancelTimer();
     this.#socket?.close();
   }
 }

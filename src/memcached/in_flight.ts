@@ -4,7 +4,8 @@
  * next one matches. One timer watches all of them.
  */
 
-import { type Clock, deadline, ticks } from "../clock.ts";
+import { attended, deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
 import type { Operation } from "./operation.ts";
 
 /** What the timer finds. */
@@ -139,14 +140,14 @@ export class InFlight {
   #arm(due: number): void {
     this.#cancelTimer?.();
     // A runtime's timer may fire a fraction of a millisecond early: no point in that.
-    const ms = Math.max(1, Math.ceil(due - ticks(this.#clock)));
+    const ms = Math.max(1, Math.ceil(due - attended(this.#clock)));
     // The socket keeps the process alive while anything is in flight.
     this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
   }
 
   readonly #due = (): void => {
     this.#cancelTimer = undefined;
-    this.#watch.due(ticks(this.#clock));
+    this.#watch.due(attended(this.#clock));
   };
 
   #grow(): void {
