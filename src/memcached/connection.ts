@@ -74,12 +74,24 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (login !== undefined && tls === undefined && !settings.allowInsecureAuth && exposes(address)) {
       queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
     } else if (settings.connect !== undefined) this.#open(settings.connect);
-    else loadConnect(address, tls).then((connect) => this.#open(connect), (error) => this.closed(error));
+    else {loadConnect(address, tls, settings.keepAliveMs).then((connect) =>
+        this.#open(connect), (error) =>
+        this.closed(error));}
   }
 
   /** It takes operations: it is connecting or connected. */
   get alive(): boolean {
     return this.#state !== "ended";
+  }
+
+  /** When the last byte came from the server, as `attended` reads time. */
+  get heardAt(): number {
+    return this.#inFlight.heardAt;
+  }
+
+  /** Nothing is in flight, and nothing waits. */
+  get rests(): boolean {
+    return this.#state === "ready" && this.#inFlight.count === 0;
   }
 
   /** Sends an operation with all others of this tick, or once the connection is ready. */
@@ -189,9 +201,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   #open(connect: Connect): void {
     if (this.#state === "ended") return;
+    const { address, tls, keepAliveMs } = this.#settings;
     // Told before `connect` returns, `opened` would find no socket: sockets tell later.
     try {
-      this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+      this.#socket = connect(address, this, tls, keepAliveMs);
     } catch (error) {
       // Bun and Node throw at once for a key or a certificate that they cannot read. Its server may not know it yet.
       return queueMicrotask(() => this.closed(error as Error));
@@ -288,7 +301,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
     if (inFlight.hung(now)) {
       const state = `${this.server} hangs: not a byte came within ${timeoutMs} ms`;
-      return this.#end(new ConnectionError(state, this.server), "hung");
+      return this.#end(new ConnectionError(state, this.server), inFlight.silentFromRest ? "silent" : "hung");
     }
     if (inFlight.stuck(now)) {
       const state = `${this.server} left a request unanswered for ${2 * timeoutMs} ms`;
@@ -345,6 +358,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       wasReady,
       owed: sent.length > 0,
       how,
+      quietSince: this.#inFlight.quietSince,
       movable,
     });
     const gone = new Set(movable);

@@ -40,6 +40,12 @@ export interface MemcachedOptions {
   connectTimeout?: Duration | undefined;
   /** Per operation, waiting for the connection included. Default 1 s. */
   timeout?: Duration | undefined;
+  /**
+   * A connection that was idle for so long asks, by TCP, whether the other side is still there: what stands between (a NAT,
+   * a load balancer) then knows it for alive, and a server that is gone is noticed before it is asked. Whole seconds,
+   * fractions round up, at most 9 h. In Deno such connections are `node:net`'s. Default: it never asks.
+   */
+  keepAlive?: Duration | undefined;
   /** Pipelined sockets per server, opened as calls need them, used in turn. Default 1. */
   connections?: number | undefined;
   /** Requests per connection, waiting and sent together, before new ones are refused with QueueFullError. Default 10,000. */
@@ -109,6 +115,8 @@ export interface Seams {
 export interface Settings {
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
+  /** `undefined`: never. */
+  readonly keepAliveMs: number | undefined;
   readonly connections: number;
   readonly maxInFlight: number;
   readonly maxBytesInFlight: number;
@@ -132,6 +140,7 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
   tls: true,
   connectTimeout: true,
   timeout: true,
+  keepAlive: true,
   connections: true,
   maxInFlight: true,
   maxBytesInFlight: true,
@@ -162,6 +171,7 @@ export function checkOptions(options: MemcachedOptions): Settings {
   return {
     connectTimeoutMs: timeoutMs(options.connectTimeout, "connectTimeout"),
     timeoutMs: timeoutMs(options.timeout, "timeout"),
+    keepAliveMs: checkKeepAlive(options.keepAlive),
     connections: checkConnections(options.connections),
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
@@ -239,6 +249,18 @@ function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | unde
 function timeoutMs(timeout: Duration | undefined, option: string): number {
   const ms = toMs(timeout ?? 1, `\`${option}\``);
   if (ms <= 0) throw new RangeError(`Cannot use ${timeout} as \`${option}\`: it must be > 0`);
+  return ms;
+}
+
+/** What Linux takes: 32,767 s. */
+const LONGEST_KEEP_ALIVE_MS = 9 * 60 * 60 * 1000;
+
+function checkKeepAlive(keepAlive: Duration | undefined): number | undefined {
+  if (keepAlive === undefined) return undefined;
+  const ms = Math.ceil(timeoutMs(keepAlive, "keepAlive") / 1000) * 1000;
+  if (ms > LONGEST_KEEP_ALIVE_MS) {
+    throw new RangeError(`Cannot use ${keepAlive} as \`keepAlive\`: it must be at most 9 hours`);
+  }
   return ms;
 }
 

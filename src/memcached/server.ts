@@ -39,7 +39,6 @@ const OVERDUE_MS = 50;
 interface Down {
   /** The last failure. */
   cause: MemcachedError;
-  failedTries: number;
   /** In ticks. */
   retryAt: number;
   timer: unknown;
@@ -59,6 +58,8 @@ export class Server implements ConnectionListener {
   readonly #slots: (Connection | undefined)[];
   #turn = 0;
   #failures = 0;
+  /** Since the last answer to a real request: a probe that is answered shows nothing of what a server is for. */
+  #tries = 0;
   #down: Down | undefined;
   #closed = false;
   #resolveClosed: (() => void) | undefined;
@@ -116,6 +117,7 @@ export class Server implements ConnectionListener {
     if (revived) {
       this.#down = undefined;
       this.#failures = 0;
+      this.#tries++;
       this.#slots[0] = connection;
     }
     this.#listener.connected(this, ms);
@@ -123,10 +125,11 @@ export class Server implements ConnectionListener {
   }
 
   answered(): void {
-    this.#failures = 0;
+    this.#failures = this.#tries = 0;
   }
 
-  ended(connection: Connection, { cause, wasReady, owed, how, movable }: End): void {
+  ended(connection: Connection, end: End): void {
+    const { cause, how, movable } = end;
     const slot = this.#slots.indexOf(connection);
     if (slot !== -1) this.#slots[slot] = undefined;
     const tried = this.#down?.trial === connection ? this.#down : undefined;
@@ -137,12 +140,38 @@ export class Server implements ConnectionListener {
       return;
     }
     if (tried !== undefined) this.#tryAgain(tried, cause);
-    else if (this.#down === undefined && (how === "hung" || how === "broken" && (!wasReady || owed))) {
-      this.#failures++;
-      if (how === "hung" || cause instanceof AuthError || this.#failures >= MOST_FAILURES) this.#die(cause);
+    else if (this.#down === undefined) {
+      this.#failures += this.#failuresOf(end);
+      if (this.#failures >= MOST_FAILURES) this.#die(cause);
+      // Not only once somebody asks: they shall find it ready, or its server dead.
+      else if (how === "silent" && slot !== -1 && !this.#closed) this.#slots[slot] = this.#connect();
     }
     if (movable.length > 0) this.#move(movable, slot, cause);
     this.#closedYet();
+  }
+
+  /** How often the server itself has failed, as the end of one of its connections tells. */
+  #failuresOf({ cause, wasReady, owed, how, quietSince }: End): number {
+    switch (how) {
+      case "broken":
+        if (cause instanceof AuthError) return MOST_FAILURES;
+        return !wasReady || owed ? 1 : 0;
+      case "hung":
+        return this.#answersElsewhere(quietSince) ? 1 : MOST_FAILURES;
+      case "silent":
+        if (this.#answersElsewhere(quietSince)) return 1;
+        // What has forgotten one connection has forgotten the others that were at rest. None of their calls is to wait
+        // for that, and however many there are: one new connection shows whether the server is there.
+        for (const one of [...this.#slots]) if (one?.rests) one.destroy(cause);
+        return this.#failures === 0 ? 1 : 0;
+      default:
+        return 0;
+    }
+  }
+
+  /** Another of its connections has been heard since. */
+  #answersElsewhere(since: number): boolean {
+    return this.#slots.some((one) => one !== undefined && one.heardAt > since);
   }
 
   #connect(): Connection {
@@ -163,8 +192,8 @@ export class Server implements ConnectionListener {
   // ── dead or alive ──
 
   #die(cause: MemcachedError): void {
-    const retryMs = pauseMs(0, this.#random.fraction());
-    const down: Down = { cause, failedTries: 0, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
+    const retryMs = pauseMs(this.#tries, this.#random.fraction());
+    const down: Down = { cause, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
     this.#down = down;
     this.#failures = 0;
     if (!this.#closed) this.#pause(down, retryMs);
@@ -200,8 +229,8 @@ export class Server implements ConnectionListener {
     down.cause = cause;
     down.trial = undefined;
     down.awaited = false;
-    down.failedTries++;
-    if (!this.#closed) this.#pause(down, pauseMs(down.failedTries, this.#random.fraction()));
+    this.#tries++;
+    if (!this.#closed) this.#pause(down, pauseMs(this.#tries, this.#random.fraction()));
   }
 
   #closedYet(): void {

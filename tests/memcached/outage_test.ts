@@ -98,7 +98,7 @@ test("an idle connection that the server closes costs nothing but a new one", as
   assertEquals((await client.get("a"))!.text(), "2");
 });
 
-test("a server that is stopped hangs: dead after one timeout, alive again once it goes on", async () => {
+test("a server that is stopped hangs: dead once a new connection is not answered either, alive again once it goes on", async () => {
   await using server = await freshServer();
   await using client = new Memcached(server.address, { timeout: "300ms", connectTimeout: "300ms" });
   await client.set("a", "1");
