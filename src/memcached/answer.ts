@@ -123,4 +123,6 @@ function gatherStatistic(operation: Operation, reply: Reply): void {
   found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd)), textOf(reply));
 }
 
-const textOf = ({ chunk, valueStart, valueEnd }: Reply): string => decoder.decode(chunk.subarray(valueStart, valueEnd));
+/** A reply's value as text: an error's, mostly. */
+export const textOf = ({ chunk, valueStart, valueEnd }: Reply): string =>
+  decoder.decode(chunk.subarray(valueStart, valueEnd));

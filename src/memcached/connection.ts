@@ -5,16 +5,17 @@
 
 import { attended, deadline } from "../attended.ts";
 import { ticks } from "../clock.ts";
-import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
+import { AuthError, ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
-import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
+import { answer, answerConnectionLost, type Answerer, textOf } from "./answer.ts";
 import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
 import { Frames } from "./frames.ts";
 import { exposes, Handshake, withoutLogin } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
 import type { Carrier, Operation } from "./operation.ts";
+import { ERROR_LINE } from "./text.ts";
 import { Unreadable, type Wire } from "./wire.ts";
 
 type State = "connecting" | "probing" | "ready" | "ended";
@@ -62,7 +63,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const finds = !settings.wires.known;
     this.#wire = settings.wires.open(settings.longestValueBytes);
     this.#frames = new Frames(server, this.#wire, settings.maxBytesInFlight, finds);
-    this.#handshake = new Handshake(server, login, finds);
+    this.#handshake = new Handshake(server, login, this.#wire.speaks, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
     this.#began = ticks(clock);
     this.#cancelConnectTimer = deadline(
@@ -192,8 +193,16 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     const text = this.#wire.end();
     if (text?.text !== undefined) return this.#misread(text);
+    if (text === undefined && this.#asksInBinary) {
+      this.#settings.wires.refusedBinary();
+      return this.#reopen();
+    }
     const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
-    const what = this.#state === "connecting" ? "cannot be reached" : "closed the connection";
+    const what = this.#state === "connecting"
+      ? "cannot be reached"
+      : this.#state === "probing" && text === undefined
+      ? `closed the new connection without a word${this.#frames.finds ? ", in binary and in meta" : ""}`
+      : "closed the connection";
     this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
   }
 
@@ -217,8 +226,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const handshake = this.#handshake;
     const reply = this.#wire.next(handshake.expected);
     if (reply === undefined) return false;
-    const progress = handshake.read(reply);
-    if (this.#frames.finds) this.#settings.wires.found("binary");
+    const progress = handshake.read(reply, this.shown(textOf(reply)));
+    // A frame is binary whatever it says; an error line need not be one of a server that knows meta commands.
+    const { speaks } = this.#wire;
+    if (this.#frames.finds && (speaks === "binary" || !(progress instanceof ProtocolError))) {
+      this.#settings.wires.found(speaks);
+    }
     if (progress === "wait") {
       if (handshake.expected === undefined) {
         this.#writing = true;
@@ -241,12 +254,18 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#flush(attended(clock));
   }
 
-  /** Bytes that are no reply. Where nobody knows yet what the server speaks, a line of text tells: not binary. */
+  /** Nobody knows yet what the server speaks: a line of text, or a close without a word, tells: not binary. */
+  get #asksInBinary(): boolean {
+    return this.#state === "probing" && this.#frames.finds && this.#wire.speaks === "binary";
+  }
+
+  /** Bytes that are no reply. */
   #misread(found: Unreadable): void {
     const { login, wires } = this.#settings;
     const crowded = tooManyConnections(found.text ?? "");
-    if (this.#state === "probing" && this.#frames.finds && found.text !== undefined && !crowded) {
-      wires.found("meta");
+    const refused = found.text !== undefined && ERROR_LINE.test(found.text) && !crowded;
+    if (refused && this.#asksInBinary) {
+      wires.refusedBinary();
       return this.#reopen();
     }
     this.#end(unreadable(login === undefined || crowded ? found : found.unquoted(), this.server), "broken");
@@ -337,8 +356,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     const wasReady = this.#state === "ready";
     // Silence, or an error, where a server spoke this wire before: the next connection finds out.
-    const doubtful = this.#state === "probing" && how === "broken" && !(cause instanceof AuthError);
-    if (doubtful && !this.#frames.finds) this.#settings.wires.doubt();
+    const doubtful = this.#state !== "ready" && how === "broken" && !(cause instanceof AuthError);
+    if (doubtful && (this.#state === "probing" || this.#frames.finds)) this.#settings.wires.doubt();
     this.#state = "ended";
     this.#cancelConnectTimer();
     this.#socket?.close();

@@ -14,8 +14,8 @@ import type { Protocol } from "./wires.ts";
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
   /**
-   * "binary" (default), "meta" (the text protocol's meta commands), or "auto": each server is asked in binary first, and
-   * in meta where it refuses that.
+   * "auto" (default): each server is asked in binary first, and in meta (the text protocol's meta commands) where it
+   * refuses that, by a line of text or by closing without a word. "binary" and "meta": that one alone.
    */
   protocol?: "binary" | "meta" | "auto" | undefined;
   /** With `password`: SASL PLAIN on binary (`memcached -S`), the authfile's login on meta (`memcached -Y`). Default: none. */
@@ -158,7 +158,7 @@ export function checkOptions(options: MemcachedOptions): Settings {
     throw new TypeError(`Cannot use ${kindOf(options)} as \`options\`: it must be an object`);
   }
   assertKnown(options, KNOWN);
-  const { deadServers = "fail", protocol = "binary" } = options;
+  const { deadServers = "fail", protocol = "auto" } = options;
   if (protocol !== "binary" && protocol !== "meta" && protocol !== "auto") {
     throw new TypeError(`Cannot use ${quote(String(protocol))} as \`protocol\`: it is "binary", "meta" or "auto"`);
   }

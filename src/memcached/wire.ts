@@ -21,6 +21,7 @@ export const STATUS = {
 
 /** One connection's protocol: how requests become bytes and bytes become replies. Dies with its connection. */
 export interface Wire {
+  readonly speaks: "binary" | "meta";
   /** The most bytes that this request takes. */
   room(request: Request): number;
   /** Writes a request at `at`, gives it its opaque, and returns where it ends. `into` has room for it. */

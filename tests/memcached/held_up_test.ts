@@ -161,13 +161,14 @@ test("a call made at the end of what held up the event loop has its own whole ti
 
 test("a server that hangs is found out all the same, once it had a whole timeout of our attention", async () => {
   const { made, clock } = await ready();
-  const set = fateOf(made.client.set("a", "x"));
+  const { client, socket } = made;
+  const set = fateOf(client.set("a", "x"));
   await Promise.resolve();
   await clock.heldUp(3000);
   await clock.goOn(899);
-  assertEquals([set.now, made.socket.closed], ["pending", false]);
+  assertEquals([set.now, socket.closed], ["pending", false]);
   await clock.goOn(6);
-  assertEquals([set.now, made.socket.closed], ["rejected", true]);
+  assertEquals([set.now, socket.closed], ["rejected", true]);
 });
 
 test("a second of start-up right after the first call counts neither for its connection nor for the call", async () => {

@@ -123,7 +123,7 @@ async function readyMeta(): Promise<Fakes> {
   const made = fakes({ protocol: "meta" });
   const first = made.client.version();
   made.socket.open();
-  made.socket.say("MN\r\n");
+  made.socket.say("EN\r\n");
   await made.clock.settle();
   made.socket.say("VERSION 1\r\n");
   await first;

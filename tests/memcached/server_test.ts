@@ -50,7 +50,7 @@ test("a server is dead after two connections in a row that did not get as far as
   assertEquals([second.now, events], ["rejected", ["dead 1000"]]);
   // From now on at once, with the last failure as the cause, and without another connection.
   const error = await assertRejects(() => client.get("a"), ConnectionError, "a:11211 is dead");
-  assertMatch((error.cause as Error).message, /closed the connection/);
+  assertMatch((error.cause as Error).message, /closed the new connection without a word/);
   assertEquals(made.sockets.length, 2);
 });
 

@@ -9,6 +9,8 @@ const writer = { room, write, rewrite };
 
 /** One connection's frames. */
 export class BinaryWire extends NumberedWire {
+  readonly speaks = "binary";
+
   constructor(longestValueBytes: number, firstOpaque = 1) {
     super(writer, new FrameReader(longestValueBytes), firstOpaque);
   }

@@ -9,6 +9,8 @@ const writer = { room, write, rewrite };
 
 /** One connection's lines. */
 export class MetaWire extends NumberedWire {
+  readonly speaks = "meta";
+
   constructor(longestValueBytes: number, firstOpaque = 1) {
     super(writer, new ReplyReader(longestValueBytes), firstOpaque);
   }
