@@ -5,14 +5,12 @@ import { type Clock, ticks } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import { kindOf } from "../known.ts";
 import type { Listeners } from "../listeners.ts";
-import { systemRandom } from "../random.ts";
 import type { Told } from "../told.ts";
 import type { WriteResult } from "./answer.ts";
-import { Cluster } from "./cluster.ts";
-import { Discovery } from "./discovery.ts";
+import type { Cluster } from "./cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, tooLarge, undiscovered } from "./failure.ts";
-import { Gate } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import { checkKey } from "./keys.ts";
 import {
@@ -38,9 +36,9 @@ import {
   type WriteOptions,
 } from "./options.ts";
 import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
+import type { Server } from "./server.ts";
 import { parseServers } from "./servers.ts";
-import { Wires } from "./wires.ts";
+import { Topology } from "./topology.ts";
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -70,10 +68,8 @@ export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) 
 export class Memcached implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #clock: Clock;
+  readonly #topology: Topology;
   readonly #cluster: Cluster;
-  /** Only where the servers given are configuration endpoints. */
-  readonly #discovery: Discovery | undefined;
-  /** Shut until the first list of servers has come, and what connections are made of. */
   readonly #gate: Gate;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
@@ -82,36 +78,16 @@ export class Memcached implements AsyncDisposable {
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
     const places = parseServers(servers);
     const settings = this.#settings = checkOptions(options);
-    const { random = systemRandom, connect } = options as Seams;
     this.#clock = settings.clock;
     const listeners = this.#listeners = memcachedListeners();
-    const listener: ServerListener = {
+    const topology = this.#topology = new Topology(places, settings, options as Seams, {
       connected: (server, ms) => listeners.tell("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => {
-        this.#cluster.turned();
-        listeners.tell("dead", { server: server.name, error, retryMs });
-      },
-      revived: (server) => {
-        this.#cluster.turned();
-        listeners.tell("alive", { server: server.name });
-      },
-    };
-    const cluster = this.#cluster = new Cluster(({ name, address }) => {
-      const wires = new Wires(settings.protocol);
-      return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
-    }, settings.eject);
-    const { discoveryMs: intervalMs, protocol } = settings;
-    const waiting = { ...settings, server: places[0]!.name };
-    if (intervalMs === undefined) {
-      cluster.replace(places);
-      const bounds = { lanes: places.length * settings.connections, lack: "the driver has not been loaded" };
-      const load = canConnect(protocol) ? undefined : () => loadConnections(protocol);
-      this.#gate = new Gate({ ...waiting, ...bounds }, load);
-    } else {
-      this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
-      const prepare = () => Promise.all([loadConnections(protocol), this.#discovery!.list()]);
-      this.#gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
-    }
+      died: (server, error, retryMs) => listeners.tell("dead", { server: server.name, error, retryMs }),
+      triedInVain: () => {},
+      revived: (server) => listeners.tell("alive", { server: server.name }),
+    });
+    this.#cluster = topology.cluster;
+    this.#gate = topology.gate;
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -264,9 +240,9 @@ export class Memcached implements AsyncDisposable {
   async setServers(servers: string | readonly string[]): Promise<void> {
     if (servers === undefined) throw new TypeError("Cannot set the servers: `servers` is missing");
     const places = parseServers(servers);
-    if (this.#discovery !== undefined) throw new TypeError("Cannot set the servers: `discovery` finds them");
+    if (this.#topology.discovers) throw new TypeError("Cannot set the servers: `discovery` finds them");
     if (this.#closing !== undefined) throw clientClosed("set the servers");
-    await this.#cluster.replace(places);
+    await this.#topology.replace(places);
   }
 
   /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
@@ -279,7 +255,7 @@ export class Memcached implements AsyncDisposable {
    * ConnectionError. Idempotent. No socket and no timer is left when it resolves.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#topology.close();
   }
 
   /** `close()`, at the end of the scope. */
@@ -383,11 +359,6 @@ export class Memcached implements AsyncDisposable {
       ),
     );
     return new Map(answers);
-  }
-
-  async #close(): Promise<void> {
-    if (!this.#gate.open) await this.#gate.close(); // calls that wait are made before their servers close
-    await Promise.all([this.#discovery?.close(), this.#cluster.close()]);
   }
 
   #observer({ verb }: Operation, server: string): Observer {

@@ -65,8 +65,9 @@ export interface MemcachedOptions {
   deadServers?: "fail" | "eject" | undefined;
   /**
    * The servers given are configuration endpoints (ElastiCache, Memorystore): one is asked for the list of servers, first
-   * before the first operation, then every `interval`, by default 60 s. Older versions of the list are ignored; a failed
-   * ask keeps the last one. Endpoints are asked without a login. Default false.
+   * before the first operation, then every `interval`, by default 60 s, and when servers die, at most once a second. Older
+   * versions of the list are ignored while anybody of the present one answers; a failed ask keeps the last one. At most
+   * 1,000 servers are taken. Endpoints are asked without a login. Default false.
    */
   discovery?: boolean | { interval?: Duration | undefined } | undefined;
   /** Time, from outside. Default: the runtime's. */

@@ -27,6 +27,8 @@ export async function loadConnections(protocol: Protocol): Promise<void> {
 export interface ServerListener {
   connected(server: Server, ms: number): void;
   died(server: Server, cause: MemcachedError, retryMs: number): void;
+  /** A dead one, once more. */
+  triedInVain(server: Server): void;
   revived(server: Server): void;
 }
 
@@ -230,7 +232,9 @@ export class Server implements ConnectionListener {
     down.trial = undefined;
     down.awaited = false;
     this.#tries++;
-    if (!this.#closed) this.#pause(down, pauseMs(this.#tries, this.#random.fraction()));
+    if (this.#closed) return;
+    this.#pause(down, pauseMs(this.#tries, this.#random.fraction()));
+    this.#listener.triedInVain(this);
   }
 
   #closedYet(): void {
