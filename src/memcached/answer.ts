@@ -120,7 +120,11 @@ function gather(operation: Operation, reply: Reply, from: Answerer): void {
 function gatherStatistic(operation: Operation, reply: Reply): void {
   const found = (operation.gathered ??= new Map()) as Map<string, string>;
   if (reply.last) return operation.succeed(found, "ok");
-  found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd)), textOf(reply));
+  const name = decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd));
+  const text = textOf(reply);
+  if (name !== "detailed") return void found.set(name, text);
+  // In binary "detail dump" is one statistic, with the lines in it that are statistics of their own on meta.
+  for (const [, prefix, counts] of text.matchAll(/^PREFIX (\S+) ?(.*?)\r?$/gm)) found.set(prefix!, counts!);
 }
 
 /** A reply's value as text: an error's, mostly. */
