@@ -233,6 +233,16 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
+   * How much of `maxInFlight` and `maxBytesInFlight`, whichever is fuller, is in flight on the connection that the next
+   * request for this key goes out on: 0 (nothing, or its server is dead and refuses at once) to 1 (QueueFullError). Before
+   * the first connection, or the first list of servers, it is what waits for that. Asks nobody, and counts what was asked
+   * in this very tick: for a layer above that leaves room for requests which must pass.
+   */
+  load(key: string): number {
+    return this.#gate.open ? this.#cluster.serverOf(key).load : this.#gate.load;
+  }
+
+  /**
    * From now on these. Servers that stay keep their connections; those that go finish what they were asked, then close:
    * it resolves then. Keys move, so the promise of invalidation pauses until every process has the same list. Rejects
    * with a TypeError that names a wrong server, with ConnectionError once closed.

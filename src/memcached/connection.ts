@@ -90,6 +90,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     return this.#inFlight.heardAt;
   }
 
+  /** How much of its bounds is in flight, from 0 to 1; of bytes perhaps more, since one request alone always passes. */
+  get load(): number {
+    const { maxInFlight, maxBytesInFlight } = this.#settings;
+    return Math.max(this.#inFlight.count / maxInFlight, this.#inFlight.bytes / maxBytesInFlight);
+  }
+
   /** Nothing is in flight, and nothing waits. */
   get rests(): boolean {
     return this.#state === "ready" && this.#inFlight.count === 0;

@@ -51,6 +51,12 @@ export class Gate {
     this.open = prepare === undefined;
   }
 
+  /** How much of the bounds waits here, from 0 to 1. */
+  get load(): number {
+    const { lanes, maxInFlight, maxBytesInFlight } = this.#settings;
+    return Math.max(this.#waiting.size / (lanes * maxInFlight), this.#bytes / (lanes * maxBytesInFlight));
+  }
+
   /**
    * Makes the call once the gate is open; `action` names it in errors, and `bytes` is what it holds meanwhile. Rejects
    * when that takes too long, or the signal fires.

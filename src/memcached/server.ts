@@ -80,6 +80,11 @@ export class Server implements ConnectionListener {
     return this.#down !== undefined;
   }
 
+  /** The load of the connection whose turn it is. A dead server refuses at once, so it has none. */
+  get load(): number {
+    return this.#down === undefined ? this.#slots[this.#turn]?.load ?? 0 : this.#down.trial?.load ?? 0;
+  }
+
   /** Sends an operation on the connection whose turn it is. */
   ask(operation: Operation): void {
     if (this.#closed) return operation.fail(closed(operation, this.name));
