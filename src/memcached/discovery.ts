@@ -74,8 +74,8 @@ export class Discovery {
         const { askForServers } = await import("./endpoint.ts");
         const { version, places } = await askForServers(endpoint, this.#settings);
         if (this.#closed) break;
-        // An older one comes from an endpoint that lags behind, or of a cluster that was made anew.
-        if (version > this.#version || version !== this.#version && this.#user.isLost()) {
+        // Another one comes from an endpoint that lags behind, or of a cluster that was made anew.
+        if (version > this.#version || this.#user.isLost()) {
           await this.#user.use(places);
           this.#version = version;
         }

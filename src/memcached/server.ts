@@ -150,8 +150,7 @@ export class Server implements ConnectionListener {
     else if (this.#down === undefined) {
       this.#failures += this.#failuresOf(end);
       if (this.#failures >= MOST_FAILURES) this.#die(cause);
-      // Not only once somebody asks: they shall find it ready, or its server dead.
-      else if (how === "silent" && slot !== -1 && !this.#closed) this.#slots[slot] = this.#connect();
+      else if (how === "silent") this.#replaceSilent(slot, end);
     }
     if (movable.length > 0) this.#move(movable, slot, cause);
     this.#closedYet();
@@ -166,14 +165,20 @@ export class Server implements ConnectionListener {
       case "hung":
         return this.#answersElsewhere(quietSince) ? 1 : MOST_FAILURES;
       case "silent":
-        if (this.#answersElsewhere(quietSince)) return 1;
-        // What has forgotten one connection has forgotten the others that were at rest. None of their calls is to wait
-        // for that, and however many there are: one new connection shows whether the server is there.
-        for (const one of [...this.#slots]) if (one?.rests) one.destroy(cause);
+        // However many were forgotten on the way, it is one failure: a new connection shows whether the server is there.
         return this.#failures === 0 ? 1 : 0;
       default:
         return 0;
     }
+  }
+
+  /**
+   * A new connection, not only once somebody asks: they shall find it ready, or its server dead. What has forgotten one
+   * has forgotten the others that were at rest, and none of their calls is to wait for that.
+   */
+  #replaceSilent(slot: number, { cause, quietSince }: End): void {
+    if (!this.#answersElsewhere(quietSince)) { for (const one of [...this.#slots]) if (one?.rests) one.destroy(cause); }
+    if (slot !== -1 && !this.#closed) this.#slots[slot] = this.#connect();
   }
 
   /** Another of its connections has been heard since. */

@@ -79,6 +79,16 @@ test("however many connections were forgotten, the server is not dead, and those
   assertEquals([one.now, two.now, events], ["rejected", "rejected", []]);
   assertEquals(sockets.map(({ closed }) => closed), [true, true, false, false]);
 
+  await using later = await twoReadyFakes();
+  const seen = told(later);
+  const first = fateOf(later.client.get("a"));
+  await later.clock.advance(300);
+  const second = fateOf(later.client.get("b"));
+  await later.clock.advance(700);
+  later.socket.ready(); // the first one's successor is heard before the second one's time is up
+  await later.clock.advance(300);
+  assertEquals([first.now, second.now, seen], ["rejected", "rejected", ["connect"]]);
+
   await using other = await twoReadyFakes();
   const lost = fateOf(other.client.get("a"));
   await other.clock.advance(1000);
