@@ -4,7 +4,7 @@ import { flawed, refused } from "./failure.ts";
 import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
 import { DO_NOT_CREATE } from "./limits.ts";
 import type { Operation } from "./operation.ts";
-import { VERB } from "./request.ts";
+import { type Details, VERB } from "./request.ts";
 import { type Reply, STATUS, uint64 } from "./wire.ts";
 
 /**
@@ -66,9 +66,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
       if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       // Another client has created it between the server's look and its own write: next time it is there.
-      if (status === STATUS.notStored && ++operation.refusals < MOST_ASKED && createsCounter(operation)) {
-        return from.askAgain(operation);
-      }
+      if (status === STATUS.notStored && mayAskAgain(operation.details!)) return from.askAgain(operation);
       break;
     case VERB.touch:
       if (status === STATUS.ok) return operation.succeed(true, "ok");
@@ -88,7 +86,12 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
   operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
 }
 
-const createsCounter = ({ details }: Operation): boolean => details!.exptime !== DO_NOT_CREATE;
+/** It would create a counter, and has not been refused too often. */
+function mayAskAgain(details: Details): boolean {
+  if (details.exptime === DO_NOT_CREATE) return false;
+  details.refusals = (details.refusals ?? 0) + 1;
+  return details.refusals < MOST_ASKED;
+}
 
 /** A fenced operation whose connection is gone: certainly not done. */
 export function answerConnectionLost(operation: Operation): void {
@@ -106,13 +109,14 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
  */
 function gather(operation: Operation, reply: Reply, from: Answerer): void {
   const { status, flaw } = reply;
-  if (reply.last) return operation.succeed(operation.failure, operation.failure === undefined ? "ok" : "error");
-  const key = operation.details!.list!.keys[reply.index]!;
-  if (flaw !== undefined) return void (operation.failure ??= flawed(operation, from.server, key, flaw, status));
+  const details = operation.details!;
+  if (reply.last) return operation.succeed(details.failure, details.failure === undefined ? "ok" : "error");
+  const key = details.list!.keys[reply.index]!;
+  if (flaw !== undefined) return void (details.failure ??= flawed(operation, from.server, key, flaw, status));
   if (status !== STATUS.ok) {
     const error = refused(operation, from.server, status, from.shown(textOf(reply)));
     if (status === STATUS.auth) return operation.fail(error);
-    return void (operation.failure ??= error);
+    return void (details.failure ??= error);
   }
   (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
 }

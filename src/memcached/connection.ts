@@ -373,7 +373,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const moves = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
     for (const operation of repeats) {
       operation.repeated = true;
-      operation.failure = undefined;
+      if (operation.details !== undefined) operation.details.failure = undefined;
     }
     for (const operation of moves) this.#frames.keep(operation);
     const movable = [...repeats, ...moves];

@@ -50,8 +50,6 @@ export class Operation extends Request implements Heeding {
   batch = 0;
   /** It was on a connection before. */
   repeated = false;
-  /** How often the server refused it without having changed anything. */
-  refusals = 0;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
   /** What was written for a connection that never sent it. */
@@ -60,8 +58,6 @@ export class Operation extends Request implements Heeding {
   frameFor: object | undefined = undefined;
   /** Where items go; or statistics that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
-  /** What was wrong with one of the items. */
-  failure: Error | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -102,7 +98,7 @@ export class Operation extends Request implements Heeding {
     this.#settle();
     if (this.#to !== undefined) this.#to.answered(value);
     else this.#resolve!(value);
-    this.observer?.(outcome, this.failure);
+    this.observer?.(outcome, outcome === "error" ? value : undefined);
   }
 
   /** Rejects. */

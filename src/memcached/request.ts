@@ -50,6 +50,10 @@ export interface Details {
   readonly login?: { readonly username: string; readonly password: string } | undefined;
   /** Of a multi-get. */
   readonly list?: KeyList | undefined;
+  /** Of a multi-get: what was wrong with one of its items. */
+  failure?: Error | undefined;
+  /** How often a server refused it without having changed anything. */
+  refusals?: number;
 }
 
 /** One request. Keys are checked before it is made. */
