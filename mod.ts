@@ -47,6 +47,7 @@ export type {
   Groups,
   Inputs,
   ReadOptions,
+  ReadyOptions,
 } from "./src/backend/backend.ts";
 export type { BackendEvents, Outcome, Reason } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";

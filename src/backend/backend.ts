@@ -55,6 +55,12 @@ export type ReadOptions = Pick<FetchOptions, "group" | "source" | "strictSource"
 /** In whose name something is forgotten. */
 export type DeleteOptions = Pick<EntryOptions, "name">;
 
+/** How long one waits for a backend to be ready: until the signal fires. */
+export interface ReadyOptions {
+  /** Rejects the wait with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
 /** The port: what `cached` talks to. Any object with this shape works. */
 export interface Backend extends AsyncDisposable {
   /** false: `group` is refused in every verb, so `cached` can say so when a function is wrapped. Absent: groups work. */
@@ -80,6 +86,8 @@ export interface Backend extends AsyncDisposable {
   invalidateGroup(...groups: string[]): Promise<void>;
   /** The key as kept in the store. */
   key(key: string): string;
-  /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
+  /** Resolves once its store is connected; rejects with what is wrong. Absent: nothing has to be waited for. */
+  ready?(options?: ReadyOptions): Promise<void>;
+  /** Closes its store. Idempotent; afterwards `fetch` computes and keeps nothing, and what would promise something rejects. */
   close(): Promise<void>;
 }

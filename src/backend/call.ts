@@ -37,6 +37,8 @@ export interface Call extends Target {
   readonly mintDelayMs: number;
   /** false: a fixed ttl of 0 or less. No look, no lease: the function is called each time. */
   readonly kept: boolean;
+  /** The store is not asked, and why: it is switched off, or closed. */
+  readonly away: Why | undefined;
   /** When it has waited long enough for others (epoch ms); set by its first wait. */
   waitsUntil: number | undefined;
   outcome: Outcome;
@@ -50,6 +52,7 @@ export function callOf<T>(
   compute: Call["compute"],
   options: FetchOptions<T>,
   { defaults, clock }: Settings,
+  away: Why | undefined,
 ): Call {
   const { timeoutMs, mintDelayMs, kept } = checkTerms(options, defaults);
   const patience = timeoutMs === Infinity && options.signal === undefined
@@ -67,6 +70,7 @@ export function callOf<T>(
     patience,
     kept,
     mintDelayMs,
+    away,
     waitsUntil: undefined,
     outcome: "miss",
     why: undefined,

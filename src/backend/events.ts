@@ -23,6 +23,8 @@ export type Outcome = "hit" | "stale" | "miss" | "wait" | "error";
  *   busy          another call computed it for longer than this one waits (`mintDelay`), or lost its lease time and again
  *   store         the store did not answer
  *   forced        `refresh`, or the option `force`
+ *   disabled      the backend is switched off (`enabled`)
+ *   closed        the backend is closed
  */
 export type Reason =
   | "absent"
@@ -35,7 +37,9 @@ export type Reason =
   | "uncacheable"
   | "busy"
   | "store"
-  | "forced";
+  | "forced"
+  | "disabled"
+  | "closed";
 
 /** A reason, and of "group" which one: of several the first, as they are sorted. */
 export interface Why {

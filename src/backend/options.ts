@@ -31,6 +31,11 @@ export interface GroupBackendOptions {
   mintDelay?: Duration | undefined;
   /** Shorten each ttl by up to this fraction, at random, so entries written together do not expire together. 0 to 1. Default 0. */
   jitter?: number | undefined;
+  /**
+   * false: calls compute and keep nothing, and nobody is asked. Invalidations are still sent; `refresh`, `set` and `add`
+   * send one of their key, since other processes may serve the old value. Also `backend.enabled`, at run time. Default true.
+   */
+  enabled?: boolean | undefined;
   /** How long a call waits for the store before it computes: for a look, and again for its lease. Default 250 ms. */
   storeTimeout?: Duration | undefined;
   /**
@@ -62,6 +67,7 @@ export interface Settings {
   readonly storeTimeoutMs: number;
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly redefine: boolean;
+  readonly enabled: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -78,6 +84,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   storeTimeout: true,
   waitUntil: true,
   redefine: true,
+  enabled: true,
   clock: true,
   random: true,
 };
@@ -85,7 +92,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
   assertKnown(options, KNOWN);
-  const { jitter = 0, waitUntil = () => {}, store, redefine = false } = options;
+  const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
   }
@@ -94,6 +101,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
   if (typeof redefine !== "boolean") {
     throw new TypeError(`Cannot use ${typeof redefine} as redefine: it must be true or false`);
   }
+  assertSwitch(enabled);
   if (store !== undefined && typeof store?.increment !== "function") {
     throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
   }
@@ -113,7 +121,14 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
     waitUntil,
     redefine,
+    enabled,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };
+}
+
+/** Throws a TypeError: a text would count as true. */
+export function assertSwitch(enabled: unknown): asserts enabled is boolean {
+  if (typeof enabled === "boolean") return;
+  throw new TypeError(`Cannot use ${typeof enabled} as enabled: it must be true or false`);
 }

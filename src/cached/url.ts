@@ -38,7 +38,8 @@ const BACKEND: Readers = {
   mintDelay: duration,
   jitter: number,
   storeTimeout: duration,
-  redefine: (text) => oneOf("true", "false")(text, "redefine") === "true",
+  redefine: flag,
+  enabled: flag,
 };
 const MEMORY: Readers = { maxBytes: number, maxEntries: number };
 const MEMCACHED: Readers = {
@@ -147,6 +148,10 @@ function discovery(text: string): MemcachedOptions["discovery"] {
 }
 
 function trueOrFalse(text: string, parameter: string): boolean {
+  return oneOf("true", "false")(text, parameter) === "true";
+}
+
+function flag(text: string, parameter: string): boolean {
   return oneOf("true", "false")(text, parameter) === "true";
 }
 

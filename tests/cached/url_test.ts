@@ -42,6 +42,13 @@ test("both kinds know the parameters of a backend; a bare number is seconds", ()
   });
 });
 
+test("redefine and enabled are true or false", () => {
+  assertEquals(configurationOf("memory:///?enabled=false&redefine=true").backend, { enabled: false, redefine: true });
+  assertEquals(configurationOf("memcached://a/?enabled=true").backend, { enabled: true });
+  refused("memory:///?enabled=0", "its parameter enabled must be true or false");
+  refused("memory:///?redefine=yes", "its parameter redefine must be true or false");
+});
+
 test("memcached: takes hosts, ports, IPv6 addresses and unix sockets, one or many", () => {
   assertEquals(serversOf("memcached://10.0.0.1"), ["10.0.0.1"]);
   assertEquals(serversOf("memcached://10.0.0.1:11212,cache.local/"), ["10.0.0.1:11212", "cache.local"]);
@@ -117,7 +124,7 @@ test("user and password are percent-decoded, and the last @ ends them", () => {
 });
 
 test("an unknown parameter is a TypeError that names it and lists the known ones", () => {
-  const backend = "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, redefine";
+  const backend = "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, redefine, enabled";
   refused("memory:///?timeout=1", 'it has no parameter "timeout"', `${backend}, maxBytes, maxEntries`);
   refused(
     "memcached://a/?maxBytes=1",
