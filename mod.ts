@@ -39,8 +39,17 @@ export type {
 
 export { GroupBackend } from "./src/backend/group.ts";
 export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain.ts";
-export type { Backend, EntryOptions, FetchOptions, Groups, Inputs, ReadOptions } from "./src/backend/backend.ts";
-export type { BackendEvents, Outcome } from "./src/backend/events.ts";
+export type {
+  Backend,
+  DeleteOptions,
+  EntryOptions,
+  FetchOptions,
+  Groups,
+  Inputs,
+  ReadOptions,
+  ReadyOptions,
+} from "./src/backend/backend.ts";
+export type { BackendEvents, Outcome, Reason } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";
 
 export type { StoreFailure } from "./src/store/guarded.ts";

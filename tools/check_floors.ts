@@ -8,6 +8,7 @@
 export const floors: readonly (readonly string[])[] = [
   [
     "src/abort.ts",
+    "src/attended.ts",
     "src/builtin.ts",
     "src/known.ts",
     "src/channels.ts",

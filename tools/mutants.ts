@@ -278,8 +278,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       [
         FILL,
-        "const taken = await this.#store.lease(call.about, entry, LEASE_MS, look.found?.token);",
-        "const asked = this.#store.lease(call.about, entry, LEASE_MS, look.found?.token);\n    const early = flight.run(call.compute);\n    const taken = await asked;",
+        "const taken = await this.#ask(call.about, entry, look.found?.token);",
+        "const asked = this.#ask(call.about, entry, look.found?.token);\n    const early = flight.run(call.compute);\n    const taken = await asked;",
       ],
       [
         FILL,
@@ -293,8 +293,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       [
         FILL,
-        "const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);",
-        "const early = looks.look(call);\n    const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);",
+        "const taken = await this.#ask(about, entry, undefined);",
+        "const early = looks.look(call);\n    const taken = await this.#ask(about, entry, undefined);",
       ],
       [FILL, "const look = await looks.look(call);", "const look = await early;"],
     ],
@@ -320,16 +320,16 @@ export const MUTANTS: readonly Mutant[] = [
     survives: "who tries again joins the flight, which is open until the release is answered (rule 9); it costs a wait",
     patches: [[
       FILL,
-      "const released = lease.release();",
-      'if (computed.kind === "error") flight.fail(computed.error);\n        for (let i = 0; i < 40; i++) await undefined;\n        const released = lease.release();',
+      "const released = this.#finish(lease.release());",
+      'if (computed.kind === "error") flight.fail(computed.error);\n        for (let i = 0; i < 40; i++) await undefined;\n        const released = this.#finish(lease.release());',
     ]],
   },
   {
     name: "a refresh answered before its value is stored",
     patches: [[
       FILL,
-      "await this.#keepOrForget(call, value, owned, (...entry) => lease.settle(...entry));",
-      "flight.land(value);\n    await this.#keepOrForget(call, value, owned, (...entry) => lease.settle(...entry));",
+      "await this.#keepOrForget(call, value, owned, (...entry) => this.#finish(lease.settle(...entry)));",
+      "flight.land(value);\n    await this.#keepOrForget(call, value, owned, (...entry) => this.#finish(lease.settle(...entry)));",
     ]],
   },
   {

@@ -16,6 +16,8 @@ export interface EntryOptions<T = unknown> {
    * another source has kept is served, with one warning a name. Default: nothing is kept or compared.
    */
   source?: string | undefined;
+  /** The function's, for events and warnings. */
+  name?: string | undefined;
   /** true: what is kept by another source, or by an unknown one, is outdated. */
   strictSource?: boolean | undefined;
 }
@@ -43,14 +45,21 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   force?: boolean | undefined;
   /** This caller leaves: it rejects with the signal's reason, the others go on. */
   signal?: AbortSignal | undefined;
-  /** For events and warnings. */
-  name?: string | undefined;
   /** What `compute` reads, where that may change while the call waits. A backend that does not know it loses nothing but speed. */
   inputs?: Inputs | undefined;
 }
 
 /** Which entry is read, besides by its key, and in whose name. */
 export type ReadOptions = Pick<FetchOptions, "group" | "source" | "strictSource" | "name">;
+
+/** In whose name something is forgotten. */
+export type DeleteOptions = Pick<EntryOptions, "name">;
+
+/** How long one waits for a backend to be ready: until the signal fires. */
+export interface ReadyOptions {
+  /** Rejects the wait with its reason. */
+  signal?: AbortSignal | undefined;
+}
 
 /** The port: what `cached` talks to. Any object with this shape works. */
 export interface Backend extends AsyncDisposable {
@@ -72,11 +81,13 @@ export interface Backend extends AsyncDisposable {
   /** Keeps it only where `get` would find nothing. Tells whether it was kept. */
   add<T>(key: string, value: T, options?: EntryOptions<T>): Promise<boolean>;
   /** Forgets what is kept under `key`, in every process, when it resolves. Rejects if the store did not confirm. */
-  delete(key: string): Promise<void>;
+  delete(key: string, options?: DeleteOptions): Promise<void>;
   /** Everything kept under these groups is gone, in every process, when this resolves: O(1), however many entries. */
   invalidateGroup(...groups: string[]): Promise<void>;
   /** The key as kept in the store. */
   key(key: string): string;
-  /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
+  /** Resolves once its store is connected; rejects with what is wrong. Absent: nothing has to be waited for. */
+  ready?(options?: ReadyOptions): Promise<void>;
+  /** Closes its store. Idempotent; afterwards `fetch` computes and keeps nothing, and what would promise something rejects. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { About } from "../store/guarded.ts";
 import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
-import type { Outcome } from "./events.ts";
+import type { Outcome, Why } from "./events.ts";
 import type { End, Seat } from "./flights.ts";
 import type { Settings } from "./options.ts";
 import { Patience } from "./patience.ts";
@@ -37,9 +37,13 @@ export interface Call extends Target {
   readonly mintDelayMs: number;
   /** false: a fixed ttl of 0 or less. No look, no lease: the function is called each time. */
   readonly kept: boolean;
+  /** The store is not asked, and why: it is switched off, or closed. */
+  readonly away: Why | undefined;
   /** When it has waited long enough for others (epoch ms); set by its first wait. */
   waitsUntil: number | undefined;
   outcome: Outcome;
+  /** Why it was not given a fresh value, as far as anybody hears it. */
+  why: Why | undefined;
 }
 
 /** Throws a TypeError or RangeError for options that can never be right. Its patience begins now. */
@@ -48,6 +52,7 @@ export function callOf<T>(
   compute: Call["compute"],
   options: FetchOptions<T>,
   { defaults, clock }: Settings,
+  away: Why | undefined,
 ): Call {
   const { timeoutMs, mintDelayMs, kept } = checkTerms(options, defaults);
   const patience = timeoutMs === Infinity && options.signal === undefined
@@ -65,8 +70,10 @@ export function callOf<T>(
     patience,
     kept,
     mintDelayMs,
+    away,
     waitsUntil: undefined,
     outcome: "miss",
+    why: undefined,
   };
 }
 

@@ -8,13 +8,16 @@ import { distinct } from "./groups.ts";
 export class Counter {
   /** As kept in the store. */
   readonly key: string;
+  /** The group's name. */
+  readonly group: string;
   /** The same object for every call that names the group. */
   readonly isRemembered: boolean;
   /** What looks have asked of it in this tick: found here without looking for it. */
   asked: object | undefined = undefined;
 
-  constructor(key: string, isRemembered: boolean) {
+  constructor(key: string, group: string, isRemembered: boolean) {
     this.key = key;
+    this.group = group;
     this.isRemembered = isRemembered;
   }
 }
@@ -48,9 +51,10 @@ export class Counters {
     if (known !== undefined) return known;
     const key = this.#keys.counter(group);
     const isRemembered = this.#known.size < MOST_COUNTERS && key.endsWith(group);
-    const counter = new Counter(key, isRemembered);
-    // Under a piece of our own text: the caller's may be cut out of a large one, and would keep it alive.
-    if (isRemembered) this.#known.set(key.slice(key.length - group.length), counter);
+    if (!isRemembered) return new Counter(key, group, false);
+    // A piece of our own text: the caller's may be cut out of a large one, and would keep it alive.
+    const own = key.slice(key.length - group.length), counter = new Counter(key, own, true);
+    this.#known.set(own, counter);
     return counter;
   }
 }

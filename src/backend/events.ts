@@ -1,6 +1,7 @@
 import { type Clock, ticks } from "../clock.ts";
 import { Listeners } from "../listeners.ts";
-import type { StoreFailure } from "../store/guarded.ts";
+import type { About, StoreFailure } from "../store/guarded.ts";
+import type { Counter } from "./counters.ts";
 
 /**
  * What became of a call. hit: fresh. stale: within its window. miss: this call computed (a store that was down
@@ -8,16 +9,76 @@ import type { StoreFailure } from "../store/guarded.ts";
  */
 export type Outcome = "hit" | "stale" | "miss" | "wait" | "error";
 
+/**
+ * Why a call was not given a fresh value.
+ *
+ *   absent        nothing was there: never kept, invalidated by its key, or dropped by the store
+ *   expired       past its ttl (outcome stale) or its stale window
+ *   group         `group` was invalidated since (or the store has lost that group's counter)
+ *   other groups  kept under another number of groups: the function's groups have changed
+ *   other source  kept by a function of another text, under a name that nobody gave
+ *   other key     of two keys that are truncated alike the other one's
+ *   unreadable    what is there is no entry, or one that this release or its codec cannot read
+ *   uncacheable   its last result could not be kept, or its own ttl is 0
+ *   busy          another call computed it for longer than this one waits (`mintDelay`), or lost its lease time and again
+ *   store         the store did not answer
+ *   forced        `refresh`, or the option `force`
+ *   disabled      the backend is switched off (`enabled`)
+ *   closed        the backend is closed
+ */
+export type Reason =
+  | "absent"
+  | "expired"
+  | "group"
+  | "other groups"
+  | "other source"
+  | "other key"
+  | "unreadable"
+  | "uncacheable"
+  | "busy"
+  | "store"
+  | "forced"
+  | "disabled"
+  | "closed";
+
+/** A reason, and of "group" which one: of several the first, as they are sorted. */
+export interface Why {
+  readonly reason: Reason;
+  readonly group?: string;
+}
+
 /** What a GroupBackend tells. `key` is the key as kept in the store, as `key()` gives it; `name` the function's, if there is one. */
 export interface BackendEvents {
-  /** A call of `fetch`, and so of a cached function, was answered. */
-  call: { name?: string; key: string; outcome: Outcome; ms: number };
+  /**
+   * A call of `fetch`, and so of a cached function, was answered. `reason`: why it was not given a fresh value. A hit
+   * has none, nor has a call that found another one computing; one that joined a computation has its own. `group`: the
+   * one that was invalidated. `groups`: all of its groups, sorted, if it has any.
+   */
+  call: {
+    name?: string;
+    key: string;
+    groups?: readonly string[];
+    outcome: Outcome;
+    reason?: Reason;
+    group?: string;
+    ms: number;
+  };
   /** A background refresh ended. */
   refresh: { name?: string; key: string; ms: number; error?: unknown };
-  /** An invalidation was confirmed. */
-  invalidate: { key?: string; groups?: readonly string[] };
+  /**
+   * An invalidation was confirmed, or failed with `error`: then old values may live on. `name`: the function's. Of
+   * groups of which some failed there are two events.
+   */
+  invalidate: { name?: string; key?: string; groups?: readonly string[]; error?: unknown };
   /** The store failed, timed out, or a value could not be kept; the caller still got an answer. */
   storeError: StoreFailure;
+}
+
+/** What is told of a call besides how it ended. */
+interface Told {
+  readonly about: About;
+  readonly counters: readonly Counter[];
+  readonly why: Why | undefined;
 }
 
 /** Listeners, diagnostics channels and counts of one backend. */
@@ -40,13 +101,22 @@ export class Events extends Listeners<BackendEvents> {
     return this.heard(event) ? ticks(this.#clock) : 0;
   }
 
-  called(outcome: Outcome, key: string, name: string | undefined, begun: number): void {
+  called(outcome: Outcome, call: Told, begun: number): void {
     this.stats[outcome]++;
-    if (this.heard("call")) this.tell("call", { ...named(name), key, outcome, ms: this.#since(begun) });
+    if (!this.heard("call")) return;
+    const { about, counters, why } = call;
+    const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
+    this.tell("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
-  refreshed(key: string, name: string | undefined, begun: number, failed?: { readonly error: unknown }): void {
-    if (this.heard("refresh")) this.tell("refresh", { ...named(name), key, ms: this.#since(begun), ...failed });
+  refreshed(about: About, begun: number, failed?: { readonly error: unknown }): void {
+    if (this.heard("refresh")) this.tell("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
+  }
+
+  /** `failed`: what it rejects with. */
+  invalidated(what: About | { readonly groups: readonly string[] }, failed?: { readonly error: unknown }): void {
+    if (!this.heard("invalidate")) return;
+    this.tell("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
 
   /** Somebody may have begun to listen in between: then there is no beginning to count from. */
@@ -55,4 +125,4 @@ export class Events extends Listeners<BackendEvents> {
   }
 }
 
-const named = (name: string | undefined): { name?: string } => name === undefined ? {} : { name };
+const labelled = ({ name, key }: About): { name?: string; key: string } => name === undefined ? { key } : { name, key };

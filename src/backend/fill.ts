@@ -8,6 +8,7 @@ import { type End, Flight, type Flights } from "./flights.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
 import type { Look, Looks } from "./look.ts";
 import type { Settings } from "./options.ts";
+import { within } from "./patience.ts";
 import { keep, type Keeping, keepsByDefault, ttlMsOf } from "./terms.ts";
 import { type Verdict, verdict } from "./verdict.ts";
 
@@ -44,6 +45,9 @@ export class Fills {
   readonly #refreshing = new Map<string, number>();
   /** The leases and mint locks that this process holds. */
   readonly #held = new Set<Lease>();
+  /** Leases that are being asked for, and last writes: what `close` waits for. */
+  readonly #unfinished = new Set<Promise<unknown>>();
+  #closed = false;
   readonly #warned = new Set<string>();
 
   constructor(parts: Parts) {
@@ -102,7 +106,7 @@ export class Fills {
   async #under(call: Call, look: Look, nonce: string, flight: Flight, finish: Finish): Promise<void> {
     const owned = ownedBy(call, look.generations);
     const entry: LeaseEntry = { kind: "lease", nonce, ...owned };
-    const taken = await this.#store.lease(call.about, entry, LEASE_MS, look.found?.token);
+    const taken = await this.#ask(call.about, entry, look.found?.token);
     if (taken.kind === "stored") {
       const lease = this.#hold(call.about, entry, taken.token, call.mintDelayMs);
       const computed = await flight.run(call.compute);
@@ -111,7 +115,7 @@ export class Fills {
       } else {
         // The release is on its way before anybody learns of the error, so who tries again finds no lease. (While a
         // renewal is under way its token is not known yet: who tries again then waits for this flight to close.)
-        const released = lease.release();
+        const released = this.#finish(lease.release());
         if (computed.kind === "error") flight.fail(computed.error);
         else if (computed.kind === "value") flight.landAlone(computed.value);
         await released;
@@ -126,7 +130,7 @@ export class Fills {
       call,
       this.#keeping(call, value, owned),
       owned,
-      (...entry) => lease.settle(...entry),
+      (...entry) => this.#finish(lease.settle(...entry)),
     );
     flight.land(value);
     if ((await settled).kind !== "refused" || !lease.lapsed) return;
@@ -137,7 +141,7 @@ export class Fills {
   }
 
   async #keepThenAnswer(call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight): Promise<void> {
-    await this.#keepOrForget(call, value, owned, (...entry) => lease.settle(...entry));
+    await this.#keepOrForget(call, value, owned, (...entry) => this.#finish(lease.settle(...entry)));
     lease.end();
     flight.land(value);
   }
@@ -164,11 +168,11 @@ export class Fills {
     const { name, key } = call.about;
     const about: About = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     const entry: LeaseEntry = { kind: "lease", nonce: this.#nonce(), generations: [] };
-    const taken = await this.#store.lease(about, entry, LEASE_MS, undefined);
+    const taken = await this.#ask(about, entry, undefined);
     if (taken.kind !== "stored") return;
     const lock = this.#hold(about, entry, taken.token, call.mintDelayMs);
     const look = await looks.look(call);
-    if (look === undefined || this.judge(call, look) !== "stale") return await lock.release();
+    if (look === undefined || this.judge(call, look) !== "stale") return await this.#finish(lock.release());
     const begun = events.begin("refresh");
     const flight = unshared();
     const tooLong = settings.clock.setTimeout(() => flight.expire(), call.mintDelayMs);
@@ -188,9 +192,9 @@ export class Fills {
       if (written.kind === "unknown") failed = written;
     }
     // A lock that is left to run out is the whole fleet's pause before the next try.
-    if (failed === undefined) await lock.release();
-    else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
-    events.refreshed(key, name, begun, computed.kind === "error" ? { error: computed.error } : undefined);
+    if (failed === undefined) await this.#finish(lock.release());
+    else await this.#finish(lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction())));
+    events.refreshed(call.about, begun, computed.kind === "error" ? { error: computed.error } : undefined);
   }
 
   // ──────────────── over what a look saw, without a lease ────────────────
@@ -265,7 +269,16 @@ export class Fills {
    * "lease refused": something newer was there. "refused": something newer came. Throws when it is unknown whether it
    * was kept, or it never can be.
    */
-  async put(
+  put(
+    target: Target,
+    generations: readonly bigint[],
+    keeping: (owned: Owned) => Keeping,
+    take: (lease: LeaseEntry) => Promise<Written>,
+  ): Promise<"stored" | "refused" | "lease refused"> {
+    return this.#finish(this.#put(target, generations, keeping, take));
+  }
+
+  async #put(
     target: Target,
     generations: readonly bigint[],
     keeping: (owned: Owned) => Keeping,
@@ -280,7 +293,8 @@ export class Fills {
       const taken = await take(entry);
       if (taken.kind === "refused") return "lease refused";
       if (taken.kind !== "stored") throw notConfirmed("keep", target.about.key, taken.error);
-      const lease = this.#hold(target.about, entry, taken.token, settings.defaults.mintDelayMs);
+      // Not among those that `close` releases: it waits for the user's own write.
+      const lease = this.#hold(target.about, entry, taken.token, settings.defaults.mintDelayMs, new Set());
       const kept = keeping(owned);
       const written = await lease.settle(kept.entry, kept.ttlMs);
       if (written.kind === "unknown") throw notConfirmed("keep", target.about.key, written.error);
@@ -311,13 +325,41 @@ export class Fills {
     }
   }
 
-  /** The backend closes: nothing is renewed any more. */
-  close(): void {
-    for (const lease of [...this.#held]) lease.end();
+  /**
+   * The backend closes: leases are released, those that are on their way as well, and last writes arrive, as far as the
+   * store answers in time. Computations go on without a lease: what they return is not kept.
+   */
+  async close(): Promise<void> {
+    const { clock, storeTimeoutMs } = this.#parts.settings;
+    this.#closed = true;
+    const finished = this.#finishAll();
+    if (this.#unfinished.size > 0) await within(clock, storeTimeoutMs, finished);
   }
 
-  #hold(about: About, entry: LeaseEntry, token: Token, mintDelayMs: number): Lease {
-    return new Lease(this.#store, this.#parts.settings.clock, about, entry, token, mintDelayMs, this.#held);
+  async #finishAll(): Promise<void> {
+    do {
+      for (const lease of [...this.#held]) void this.#finish(lease.release());
+      await Promise.allSettled(this.#unfinished);
+      // A lease that was on its way is held by now.
+    } while (this.#held.size > 0);
+  }
+
+  /** `close` waits for it. The same promise: nobody learns of its end a microtask later. */
+  #finish<T>(work: Promise<T>): Promise<T> {
+    const done = () => void this.#unfinished.delete(work);
+    this.#unfinished.add(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /** Asks for a lease or a mint lock. A backend that closes takes none any more. */
+  #ask(about: About, entry: LeaseEntry, over: Token | undefined): Promise<Written> {
+    if (this.#closed) return Promise.resolve({ kind: "unknown", error: new CacheError("backend is closed") });
+    return this.#finish(this.#store.lease(about, entry, LEASE_MS, over));
+  }
+
+  #hold(about: About, entry: LeaseEntry, token: Token, mintDelayMs: number, held: Set<Lease> = this.#held): Lease {
+    return new Lease(this.#store, this.#parts.settings.clock, about, entry, token, mintDelayMs, held);
   }
 
   #nonce(): string {

@@ -11,31 +11,36 @@
  * refreshes it.
  */
 import { CacheError } from "../errors.ts";
+import { assertOptions } from "../known.ts";
 import { Keys } from "../key/key.ts";
 import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
-import type { LeaseEntry, Owned } from "../store/store.ts";
+import type { LeaseEntry, Owned, Store } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
-import type { Backend, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
+import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
 import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { closesCircle, currentComputation, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
-import { type BackendEvents, Events, type Outcome } from "./events.ts";
+import { type BackendEvents, Events, type Outcome, type Reason, type Why } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
-import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
+import { assertSwitch, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
-import type { Verdict } from "./verdict.ts";
+import { type Verdict, whyNot } from "./verdict.ts";
 
 /** How often a call starts over for a refused lease, before it computes alone; and for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3;
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
+const because = (reason: Reason): Why => ({ reason });
+const ABSENT = because("absent"), EXPIRED = because("expired"), FORCED = because("forced");
+const UNCACHEABLE = because("uncacheable"), BUSY = because("busy"), STORE = because("store");
+const DISABLED = because("disabled"), CLOSED = because("closed");
 const NONE: unique symbol = Symbol("no value"); // `undefined` may be one
 
 /**
@@ -54,6 +59,8 @@ const NONE: unique symbol = Symbol("no value"); // `undefined` may be one
 export class GroupBackend implements Backend {
   /** The option `redefine`. */
   readonly redefine: boolean;
+  /** Where entries are kept: what was given, or made. */
+  readonly store: Store;
   readonly #settings: Settings;
   readonly #keys: Keys;
   readonly #counters: Counters;
@@ -64,19 +71,21 @@ export class GroupBackend implements Backend {
   readonly #flights: Flights;
   readonly #alone: Alone;
   readonly #fills: Fills;
+  #enabled: boolean;
   #closed: Promise<void> | undefined;
 
   /** Throws a TypeError or RangeError that names a wrong option. */
   constructor(options: GroupBackendOptions = {}) {
     const settings = this.#settings = settingsOf(options);
     this.redefine = settings.redefine;
+    this.#enabled = settings.enabled;
     const { clock } = settings;
     if (settings.detectCycles) openContext();
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
-    const kept = settings.store ?? new MemoryStore({ clock });
-    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (failure) => {
+    this.store = settings.store ?? new MemoryStore({ clock });
+    const store = this.#store = new GuardedStore(this.store, clock, settings.storeTimeoutMs, (failure) => {
       if (this.#closed === undefined) events.tell("storeError", failure);
     });
     const copy = (value: unknown) => store.copy(value);
@@ -90,6 +99,36 @@ export class GroupBackend implements Backend {
   /** How many calls of `fetch` (and so of cached functions) had which outcome. */
   get stats(): Readonly<Record<Outcome, number>> {
     return this.#events.stats;
+  }
+
+  /**
+   * The option `enabled`, as it is now. It is read once a call: calls begun before end as they began.
+   *
+   * @example
+   * ```ts
+   * import { configure } from "jsr:@x/cache-utils";
+   *
+   * const backend = configure({ ttl: "5m" });
+   * backend.enabled = false; // is it the cache? From now on everything is computed, and nothing is kept
+   * ```
+   */
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  set enabled(enabled: boolean) {
+    assertSwitch(enabled);
+    this.#enabled = enabled;
+  }
+
+  /**
+   * Resolves once the store is connected (one in memory is), for start-up and health checks. Rejects with what the store
+   * says: of several servers an AggregateError with an error for each that is not; with the signal's reason.
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    assertOptions(options);
+    this.#assertOpen();
+    await this.store.ready?.(options.signal);
   }
 
   /** Adds a listener. Returns the way to stop listening. */
@@ -114,7 +153,7 @@ export class GroupBackend implements Backend {
       options.signal?.throwIfAborted();
       let value: unknown = NONE, look: Look | undefined;
       // Most calls are hits: here, so that they wait for one promise and no more.
-      if (call.kept && options.force !== true) {
+      if (call.kept && call.away === undefined && options.force !== true) {
         look = this.#looks.atOnce(call);
         if (look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
         if (call.outcome === "hit") options.inputs?.unread();
@@ -123,10 +162,10 @@ export class GroupBackend implements Backend {
         if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
       }
       if (value === NONE) value = await this.#answer(call, look);
-      this.#events.called(call.outcome, call.about.key, options.name, begun);
+      this.#events.called(call.outcome, call, begun);
       return value as T;
     } catch (error) {
-      this.#events.called("error", call.about.key, options.name, begun);
+      this.#events.called("error", call, begun);
       throw error;
     } finally {
       call.patience?.end();
@@ -135,9 +174,12 @@ export class GroupBackend implements Backend {
 
   /** 1 and 2: the value that a look has found, fresh or stale; NONE: none that may be given. */
   #served(call: Call, look: Look, seen: Verdict, waits: number): unknown {
-    if (seen === "fresh") call.outcome = waits === 0 ? "hit" : "wait";
-    else if (seen === "stale") {
+    if (seen === "fresh") {
+      call.outcome = waits === 0 ? "hit" : "wait";
+      call.why = undefined;
+    } else if (seen === "stale") {
       call.outcome = "stale";
+      call.why = EXPIRED;
       this.#fills.refreshBehind(call);
     } else return NONE;
     return look.hand(valueIn(look.found!));
@@ -145,13 +187,19 @@ export class GroupBackend implements Backend {
 
   /** What a call does that its first look has not served. */
   async #answer(call: Call, first: Look | undefined): Promise<unknown> {
+    call.why = UNCACHEABLE;
     if (!call.kept) return await this.#computeApart(call);
-    if (call.options.force === true) return await this.#refresh(call);
+    const { away } = call, forced = call.options.force === true;
+    call.why = away ?? FORCED;
+    if (forced && away !== CLOSED) return await this.#refresh(call);
+    if (away !== undefined) return await this.#computeAlone(call, away);
+    if (first === undefined) call.why = STORE;
     let refusals = 0, waits = 0;
     for (let look = first; look !== undefined; look = await this.#lookAgain(call, refusals, waits)) {
       const seen = this.#fills.judge(call, look);
       const value = this.#served(call, look, seen, waits); // 1, 2
       if (value !== NONE) return value;
+      if (this.#events.heard("call")) call.why = whyNot(look.found, call, look.generations);
       switch (seen) {
         case "lease": { // 3
           const { nonce } = look.found!.entry as LeaseEntry;
@@ -160,24 +208,25 @@ export class GroupBackend implements Backend {
           if (this.#waitsForItself(call, flight)) return await this.#computeApart(call);
           if (waits++ === MAX_WAITS) continue;
           const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
-          if (end === LATE) return await this.#computeAlone(call);
+          if (end === LATE) return await this.#computeAlone(call, BUSY);
           if (end.kind !== "dissolved") return landed(call, end, "wait");
           continue;
         }
         case "uncacheable": // 4
-          return await this.#computeAlone(call, (value) => this.#fills.keepOverMark(call, value, look));
+          return await this.#computeAlone(call, UNCACHEABLE, (value) => this.#fills.keepOverMark(call, value, look));
         case "nothing": // 5
         case "outdated":
       }
+      call.why ??= ABSENT; // an orphan stands where nothing was
       const attempt = this.#fills.miss(call, look), leads = "end" in attempt;
       if (!leads && this.#waitsForItself(call, attempt.flight)) return await this.#computeApart(call);
       const end = leads ? await attempt.end : await this.#join(call, attempt.flight);
-      if (end === LATE) break;
+      if (end === LATE) return await this.#computeAlone(call, BUSY);
       if (end.kind !== "dissolved") return landed(call, end, leads ? "miss" : "wait");
-      if (end.why === "unknown") break;
+      if (end.why === "unknown") return await this.#computeAlone(call, STORE);
       refusals++;
     }
-    return await this.#computeAlone(call);
+    return await this.#computeAlone(call, refusals > MAX_REFUSALS || waits > MAX_WAITS ? BUSY : STORE);
   }
 
   /** `undefined`: not every answer came, or it was refused, or has waited, often enough. Then it is alone. */
@@ -215,7 +264,8 @@ export class GroupBackend implements Backend {
     return call.waitsUntil - now;
   }
 
-  async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {
+  async #computeAlone(call: Call, why: Why, keep?: (value: unknown) => void): Promise<unknown> {
+    call.why = why;
     if (this.#waitsForItself(call, ...this.#alone.awaited(call))) return await this.#computeApart(call);
     const { seat, leads } = this.#boardAlone(call, keep);
     return await this.#answerAlone(call, await seated(call, seat, seat.end), leads);
@@ -248,7 +298,7 @@ export class GroupBackend implements Backend {
 
   /** Computes whatever is kept. Waits for nobody; what it could not store it deletes, so that no older value stays. */
   async #refresh(call: Call): Promise<unknown> {
-    for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
+    for (let refusals = 0; call.away === undefined && refusals <= MAX_REFUSALS; refusals++) {
       const look = await wait(call, this.#looks.look(call));
       if (look === undefined) break;
       const seen = this.#fills.judge(call, look);
@@ -276,15 +326,16 @@ export class GroupBackend implements Backend {
 
   /** The value kept under `key`, fresh or stale; else, or when the store does not answer, `undefined`. */
   async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
-    return await this.#peek(this.#target(key, options)) as T | undefined;
+    const target = this.#target(key, options);
+    return this.#away === undefined ? await this.#peek(target) as T | undefined : undefined;
   }
 
   /** Many at once. Absent keys, and those whose store does not answer, are not in the map. */
   async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
-    this.#assertOpen();
     if (!Array.isArray(keys)) throw new TypeError("Cannot get many: `keys` must be an array of keys");
     const targets = keys.map((key) => this.#target(key, options));
     const found = new Map<string, T>();
+    if (this.#away !== undefined) return found;
     for (let from = 0; from < keys.length; from += KEYS_A_ROUND) {
       const values = await Promise.all(targets.slice(from, from + KEYS_A_ROUND).map((target) => this.#peek(target)));
       values.forEach((value, i) => value !== undefined && found.set(keys[from + i]!, value as T));
@@ -298,7 +349,7 @@ export class GroupBackend implements Backend {
    */
   async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
     const { target, taken, ttlMs } = this.#given(key, value, options);
-    if (!(ttlMs > 0)) return await this.#invalidate(target);
+    if (!(ttlMs > 0) || !this.#enabled) return await this.#invalidate(target);
     const generations = await this.#generations(target);
     const take = (lease: LeaseEntry) => this.#store.set(target.about, lease, LEASE_MS, "anything");
     await this.#fills.put(target, generations, this.#keeping(taken, ttlMs, options), take);
@@ -308,6 +359,10 @@ export class GroupBackend implements Backend {
   async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
     const { target, taken, ttlMs } = this.#given(key, value, options);
     if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
+    if (!this.#enabled) {
+      await this.#invalidate(target);
+      return false;
+    }
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
       const look = await this.#ownLook(target);
       const seen = this.#fills.judge(target, look);
@@ -324,8 +379,9 @@ export class GroupBackend implements Backend {
   }
 
   /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
-  async delete(key: string): Promise<void> {
-    await this.#invalidate(this.#target(key, {}));
+  async delete(key: string, options: DeleteOptions = {}): Promise<void> {
+    this.#assertOpen();
+    await this.#invalidate(this.#target(key, { name: options.name }));
   }
 
   /**
@@ -343,8 +399,12 @@ export class GroupBackend implements Backend {
       const done = first === "done" ? first : await this.#store.increment(about);
       return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
     }));
-    for (const failure of failures) if (failure !== undefined) throw failure;
-    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });
+    const confirmed = names.filter((_, i) => failures[i] === undefined);
+    if (confirmed.length > 0) this.#events.invalidated({ groups: confirmed });
+    const error = failures.find((failure) => failure !== undefined);
+    if (error === undefined) return;
+    this.#events.invalidated({ groups: names.filter((_, i) => failures[i] !== undefined) }, { error });
+    throw error;
   }
 
   /** The key as kept in the store: project, version and truncation included. */
@@ -352,14 +412,17 @@ export class GroupBackend implements Backend {
     return this.#keys.entry(key).key;
   }
 
-  /** Closes its store. Idempotent; afterwards every verb rejects with a CacheError. */
+  /**
+   * Gives back the leases it holds, so that nobody waits for them, and closes its store. Idempotent. Calls that come
+   * afterwards compute and keep nothing, as without a store; invalidations, `set` and `add` reject with a CacheError.
+   */
   close(): Promise<void> {
     return this.#closed ??= this.#close();
   }
 
   async #close(): Promise<void> {
     this.#pollers.close();
-    this.#fills.close();
+    await this.#fills.close();
     await this.#store.close();
   }
 
@@ -371,17 +434,17 @@ export class GroupBackend implements Backend {
   // ──────────────── arguments ────────────────
 
   #target(key: string, options: ReadOptions): Target {
-    this.#assertOpen();
     return targetOf(key, options, this.#keys, this.#counters);
   }
 
   #call<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options: FetchOptions<T>): Call {
     if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
-    return callOf(this.#target(key, options), compute, options, this.#settings);
+    return callOf(this.#target(key, options), compute, options, this.#settings, this.#away);
   }
 
   /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
   #given<T>(key: string, value: T, options: EntryOptions<T>): { target: Target; taken: unknown; ttlMs: number } {
+    this.#assertOpen();
     const target = this.#target(key, options);
     checkTerms(options as FetchOptions<T>, this.#settings.defaults);
     const ttlMs = ttlMsOf(value, options.ttl, this.#settings.defaults);
@@ -390,8 +453,9 @@ export class GroupBackend implements Backend {
 
   async #invalidate({ about }: Target): Promise<void> {
     const done = await this.#fills.forget(about);
-    if (done !== "done") throw notConfirmed("invalidate", about.key, done.error);
-    if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { key: about.key });
+    const failed = done === "done" ? undefined : { error: notConfirmed("invalidate", about.key, done.error) };
+    this.#events.invalidated(about, failed);
+    if (failed !== undefined) throw failed.error;
   }
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
@@ -418,6 +482,11 @@ export class GroupBackend implements Backend {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
     const seen = look && this.#fills.judge(target, look);
     return seen === "fresh" || seen === "stale" ? look!.hand(valueIn(look!.found!)) : undefined;
+  }
+
+  /** Why the store is not to be asked by a call that begins now, if it is not. */
+  get #away(): Why | undefined {
+    return this.#closed !== undefined ? CLOSED : this.#enabled ? undefined : DISABLED;
   }
 
   #assertOpen(): void {

@@ -32,6 +32,11 @@ export interface GroupBackendOptions {
   mintDelay?: Duration | undefined;
   /** Shorten each ttl by up to this fraction, at random, so entries written together do not expire together. 0 to 1. Default 0. */
   jitter?: number | undefined;
+  /**
+   * false: calls compute and keep nothing, and nobody is asked. Invalidations are still sent; `refresh`, `set` and `add`
+   * send one of their key, since other processes may serve the old value. Also `backend.enabled`, at run time. Default true.
+   */
+  enabled?: boolean | undefined;
   /** How long a call waits for the store before it computes: for a look, and again for its lease. Default 250 ms. */
   storeTimeout?: Duration | undefined;
   /**
@@ -58,6 +63,8 @@ export interface GroupBackendOptions {
   random?: Random | undefined;
 }
 
+const AFTERLIFE_MS = 3_600_000;
+
 /** The options, checked, with every default in its place. */
 export interface Settings {
   readonly store: Store | undefined;
@@ -69,6 +76,7 @@ export interface Settings {
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly redefine: boolean;
   readonly detectCycles: boolean;
+  readonly enabled: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -86,6 +94,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   waitUntil: true,
   redefine: true,
   detectCycles: true,
+  enabled: true,
   clock: true,
   random: true,
 };
@@ -93,7 +102,8 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
   assertKnown(options, KNOWN);
-  const { jitter = 0, waitUntil = () => {}, store, redefine = false, detectCycles = isContextFree() } = options;
+  const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
+  const { detectCycles = isContextFree() } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
   }
@@ -105,6 +115,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
   if (typeof detectCycles !== "boolean") {
     throw new TypeError(`Cannot use ${typeof detectCycles} as detectCycles: it must be true or false`);
   }
+  assertSwitch(enabled);
   if (store !== undefined && typeof store?.increment !== "function") {
     throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
   }
@@ -118,12 +129,21 @@ export function settingsOf(options: GroupBackendOptions): Settings {
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),
       mintDelayMs: toMsFromZero(options.mintDelay ?? 30, "mintDelay"),
       jitter,
+      // What is kept in this process lies there until it is read or evicted: longer, it can tell that it has expired.
+      afterlifeMs: store === undefined || store.immediate === true ? AFTERLIFE_MS : 0,
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
     waitUntil,
     redefine,
     detectCycles,
+    enabled,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };
+}
+
+/** Throws a TypeError: a text would count as true. */
+export function assertSwitch(enabled: unknown): asserts enabled is boolean {
+  if (typeof enabled === "boolean") return;
+  throw new TypeError(`Cannot use ${typeof enabled} as enabled: it must be true or false`);
 }

@@ -5,7 +5,15 @@ import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
 export type { KeyValueCache };
-import type { Backend, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
+import type {
+  Backend,
+  DeleteOptions,
+  EntryOptions,
+  FetchOptions,
+  Groups,
+  ReadOptions,
+  ReadyOptions,
+} from "./backend.ts";
 import type { BackendEvents, Outcome } from "./events.ts";
 import { GroupBackend } from "./group.ts";
 
@@ -21,6 +29,8 @@ export interface PlainBackendOptions {
   codec?: Codec | undefined;
   /** As of a GroupBackend. Default: false. */
   redefine?: boolean | undefined;
+  /** As of a GroupBackend. Default: true. */
+  enabled?: boolean | undefined;
   /** Default: the runtime's. */
   clock?: Clock | undefined;
 }
@@ -31,6 +41,7 @@ const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
   ttl: true,
   codec: true,
   redefine: true,
+  enabled: true,
   clock: true,
 };
 
@@ -67,6 +78,20 @@ export class PlainBackend implements Backend {
     return this.#backend.stats;
   }
 
+  /** As of a GroupBackend. */
+  get enabled(): boolean {
+    return this.#backend.enabled;
+  }
+
+  set enabled(enabled: boolean) {
+    this.#backend.enabled = enabled;
+  }
+
+  /** Resolves: nobody knows how to ask the cache. */
+  ready(options: ReadyOptions = {}): Promise<void> {
+    return this.#backend.ready(options);
+  }
+
   /** Adds a listener. Returns the way to stop listening. */
   on<K extends keyof BackendEvents>(event: K, listener: (event: BackendEvents[K]) => void): () => void {
     return this.#backend.on(event, listener);
@@ -96,8 +121,8 @@ export class PlainBackend implements Backend {
     return await this.#backend.add(key, value, neverStale(options));
   }
 
-  delete(key: string): Promise<void> {
-    return this.#backend.delete(key);
+  delete(key: string, options?: DeleteOptions): Promise<void> {
+    return this.#backend.delete(key, options);
   }
 
   /** Rejects with a TypeError. */

@@ -10,6 +10,8 @@ export interface Defaults {
   readonly mintDelayMs: number;
   /** Shortens each ttl by up to this fraction. */
   readonly jitter: number;
+  /** How much longer a store is asked to keep an entry than anybody may be given it. */
+  readonly afterlifeMs: number;
 }
 
 /** An entry to write, and how long the store shall keep it. */
@@ -52,7 +54,7 @@ export function keep(
   const staleUntil = freshUntil + staleMs;
   const { fullKey, source, generations } = owned;
   const entry: ValueEntry = { kind: "value", value, freshUntil, staleUntil, fullKey, source, generations };
-  return { entry, ttlMs: staleUntil - now };
+  return { entry, ttlMs: staleUntil - now + defaults.afterlifeMs };
 }
 
 /** Never down to 0, which would mean "not kept". */

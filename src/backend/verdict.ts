@@ -1,4 +1,6 @@
-import type { Found } from "../store/store.ts";
+import type { Entry, Found, UnreadableEntry } from "../store/store.ts";
+import type { Counter } from "./counters.ts";
+import type { Why } from "./events.ts";
 
 /** Whose entry a call takes for its own. */
 export interface Asker {
@@ -19,18 +21,47 @@ export type Verdict = "nothing" | "fresh" | "stale" | "lease" | "uncacheable" | 
 /** Judges what a look found for a call with these generations. `now`: epoch ms. */
 export function verdict(
   found: Found | undefined,
-  { fullKey, source, strictSource }: Asker,
+  asker: Asker,
   generations: readonly bigint[],
   now: number,
 ): Verdict {
   if (found === undefined) return "nothing";
   const { entry } = found;
-  if (entry.kind === "unreadable" || entry.fullKey !== fullKey) return "outdated";
-  if (strictSource && entry.source !== source) return "outdated";
+  if (foreign(entry, asker) !== undefined || entry.kind === "unreadable") return "outdated";
   if (!areSame(entry.generations, generations)) return "outdated";
   if (entry.kind !== "value") return entry.kind;
   if (now < entry.freshUntil) return "fresh";
   return now < entry.staleUntil ? "stale" : "outdated";
+}
+
+/** Whatever its age and its groups, an entry that is not this call's. */
+function foreign(
+  entry: Entry | UnreadableEntry,
+  { fullKey, source, strictSource }: Asker,
+): "unreadable" | "other key" | "other source" | undefined {
+  if (entry.kind === "unreadable") return "unreadable";
+  if (entry.fullKey !== fullKey) return "other key";
+  return strictSource && entry.source !== source ? "other source" : undefined;
+}
+
+/**
+ * Why a call is not given a fresh value of what a look found, in the order of `verdict`. `undefined`: somebody computes
+ * it, and that one's call tells why.
+ */
+export function whyNot(
+  found: Found | undefined,
+  asker: Asker & { readonly counters: readonly Counter[] },
+  generations: readonly bigint[],
+): Why | undefined {
+  if (found === undefined) return { reason: "absent" };
+  const { entry } = found;
+  const reason = foreign(entry, asker);
+  if (reason !== undefined || entry.kind === "unreadable") return { reason: reason ?? "unreadable" };
+  if (entry.generations.length !== generations.length) return { reason: "other groups" };
+  const changed = entry.generations.findIndex((generation, i) => generation !== generations[i]);
+  if (changed !== -1) return { reason: "group", group: asker.counters[changed]!.group };
+  if (entry.kind === "lease") return undefined;
+  return { reason: entry.kind === "value" ? "expired" : "uncacheable" };
 }
 
 /** Equality only: a counter that was evicted and created again costs misses and never brings an old value back. */

@@ -127,7 +127,7 @@ export class CachedFunction implements Called {
     };
     const asked = (args: Arguments) => ({ backend: before(), ...this.#asked(owner(), args) });
     return {
-      invalidate: (...args) => attempt(() => before().delete(this.keyOf(owner(), args))),
+      invalidate: (...args) => attempt(() => before().delete(this.keyOf(owner(), args), { name: this.#name })),
       refresh: (...args) => attempt(() => (before(), this.#fetch("refresh", self ?? owner(), args, owner()))),
       peek: (...args) =>
         attempt(() => {
@@ -303,6 +303,7 @@ export class CachedFunction implements Called {
       ttl: typeof ttl === "function" ? (result) => ttl(result, ...args) : ttl,
       stale,
       group: this.#group(owner, args),
+      name: this.#name,
     };
   }
 

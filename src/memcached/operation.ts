@@ -41,7 +41,7 @@ export class Operation extends Request implements Leaving {
   readonly #to: Told<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
-  /** In ticks; 0: none yet. It stays the same when the operation moves to another connection. */
+  /** As `attended` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
   /** Where its frame stands in the outgoing buffer, and how long it is. */
   start = 0;
@@ -98,7 +98,7 @@ export class Operation extends Request implements Leaving {
     this.#settle();
     if (this.#to !== undefined) this.#to.answered(value);
     else this.#resolve!(value);
-    this.observer?.(outcome, undefined);
+    this.observer?.(outcome, outcome === "error" ? value : undefined);
   }
 
   /** Rejects. */

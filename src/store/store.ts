@@ -106,6 +106,8 @@ export interface Store extends AsyncDisposable {
   readonly tellCounter?: ((name: string, to: Told<bigint>) => void) | undefined;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
+  /** Resolves once every server is connected, for start-up and health checks. Absent: nothing has to be connected. */
+  ready?(signal?: AbortSignal): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;
 }

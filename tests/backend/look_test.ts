@@ -9,7 +9,7 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
 
 const LONG_MS = 600_000;
-const counter = (key: string): Counter => new Counter(key, true);
+const counter = (key: string): Counter => new Counter(key, key, true);
 const question = (key: string, ...counters: string[]): Question => ({
   about: { key },
   counters: counters.map(counter),
@@ -123,7 +123,7 @@ test("Looks ask for each key and each counter once a tick, whoever asks, and aga
   const { store, asked } = counting();
   const { looks } = looksOn(store);
   const mine = counter("a");
-  const strange = () => new Counter("b", false);
+  const strange = () => new Counter("b", "b", false);
   const ask = (key: string) => looks.look({ about: { key }, counters: [mine, strange()] });
   const seen = await Promise.all([ask("1"), ask("1"), ask("2")]);
   assertEquals(asked, ["1", "2", "a", "b"]);

@@ -233,25 +233,6 @@ test("events are published on diagnostics channels", async () => {
   assertEquals(heard.length, 1);
 });
 
-test("a closed backend closes its store once, and every verb rejects", async () => {
-  const fleet = new Fleet();
-  const a = fleet.process();
-  await a.backend.close();
-  await a.backend.close();
-  assert(a.store.closed);
-  const { backend } = a;
-  const verbs: (() => Promise<unknown>)[] = [
-    () => backend.fetch("k", () => 1),
-    () => backend.get("k"),
-    () => backend.getMany(["k"]),
-    () => backend.set("k", 1),
-    () => backend.add("k", 1),
-    () => backend.delete("k"),
-    () => backend.invalidateGroup("g"),
-  ];
-  for (const verb of verbs) await assertRejects(verb, CacheError, "backend is closed");
-});
-
 test("a call that waits when the backend closes is still answered", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();

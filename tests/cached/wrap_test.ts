@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { cached, cacheKey, CacheKeyError } from "@x/cache-utils";
+import { cached, cacheKey, CacheKeyError, GroupBackend } from "@x/cache-utils";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
 
 /** Counts its calls. */
@@ -183,7 +183,7 @@ test("fixed options reach the backend as they are, in seconds, the same object a
   await fn("rome");
   assertStrictEquals(backend.last.options, first);
   await fn.set(["oslo"], "sun");
-  assertEquals(backend.last.options, { ttl: 300, stale: 0.25, group: ["a", "b"] });
+  assertEquals(backend.last.options, { ttl: 300, stale: 0.25, group: ["a", "b"], name: "weather" });
   await fn.peek("oslo");
   assertEquals(backend.last.options, { group: ["a", "b"] });
 });
@@ -355,4 +355,23 @@ test("a function that is called for many receivers without identity warns of not
     await fn.call({ a: 2 }, 1);
   });
   assertEquals(told, []);
+});
+
+test("an invalidation is told with the function's name, of a method with its class's", async () => {
+  await using backend = new GroupBackend();
+  const told: unknown[] = [];
+  backend.on("invalidate", (event) => told.push(event));
+  const rate = cached((n: number) => n, { name: "rate", backend });
+  class Shops {
+    @cached({ backend })
+    async all(): Promise<number> {
+      return await Promise.resolve(1);
+    }
+  }
+  const shops = new Shops();
+  await rate.invalidate(1);
+  await shops.all();
+  await (shops.all as unknown as { invalidate(): Promise<void> }).invalidate();
+  await rate.set([2], 5);
+  assertEquals(told, [{ name: "rate", key: "::rate(1)" }, { name: "Shops.all", key: "::Shops.all()" }]);
 });
