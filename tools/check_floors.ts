@@ -8,6 +8,7 @@
 export const floors: readonly (readonly string[])[] = [
   [
     "src/builtin.ts",
+    "src/callbacks.ts",
     "src/known.ts",
     "src/channels.ts",
     "src/clock.ts",
@@ -17,6 +18,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/hash.ts",
     "src/random.ts",
     "src/told.ts",
+    "src/warnings.ts",
   ],
   [
     "src/data/*",

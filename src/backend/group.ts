@@ -12,6 +12,7 @@
  */
 import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
+import { quoted } from "../known.ts";
 import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
@@ -318,7 +319,7 @@ export class GroupBackend implements Backend {
       const first = await this.#store.increment(about);
       // Once more: an increment too many costs misses, one too few would break the promise.
       const done = first === "done" ? first : await this.#store.increment(about);
-      return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
+      return done === "done" ? undefined : notConfirmed("invalidate the group", quoted(group), done.error);
     }));
     for (const failure of failures) if (failure !== undefined) throw failure;
     if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });

@@ -5,6 +5,7 @@
 
 import { ticks } from "../clock.ts";
 import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
+import { printable } from "../known.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
@@ -209,7 +210,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     const text = this.#wire.end();
     if (text?.text !== undefined) return this.#misread(text);
-    const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
+    const how = error !== undefined ? `: ${printable(error.message)}` : text !== undefined ? " within a reply" : "";
     const what = this.#state === "connecting" ? "cannot be reached" : "closed the connection";
     this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
   }

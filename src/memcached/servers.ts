@@ -1,7 +1,7 @@
 /** The servers that a client is given, as text, and what they are called. */
 
 import type { RingServer } from "./ring.ts";
-import { kindOf } from "../known.ts";
+import { kindOf, printable } from "../known.ts";
 import { quote } from "./keys.ts";
 import type { Address } from "../socket/socket.ts";
 
@@ -48,6 +48,7 @@ function parseServer(text: string): ServerPlace {
   if (rest.length > 0 || !Number.isSafeInteger(weight) || weight < 1 || (weightText && !/^\d+$/.test(weightText))) {
     throw unreadable(text, "a weight is an integer >= 1 after a space");
   }
+  if (printable(place) !== place) throw unreadable(text, "it has control characters");
   if (place.startsWith("/")) {
     return { name: place, address: { path: place }, ring: { name: `${place}:0`, weight } };
   }
