@@ -1,3 +1,5 @@
+import { isPromise, Questions } from "./callbacks.ts";
+
 /** Time, from outside. Default: the runtime's. */
 export interface Clock {
   /** Epoch milliseconds. */
@@ -32,12 +34,54 @@ export const systemClock: Clock = {
   },
 };
 
+/** A clock of the user's own. The runtime's takes its place in what it fails at, so that nobody waits for ever. */
+class OwnClock implements Clock {
+  readonly #given: Clock;
+  readonly #questions = new Questions("the clock");
+  /** Those that the runtime's clock has set. */
+  readonly #others = new WeakMap<object, unknown>();
+
+  constructor(given: Clock) {
+    this.#given = given;
+  }
+
+  now(): number {
+    return this.#questions.ask("now", () => this.#given.now(), Number.isFinite, systemClock.now);
+  }
+
+  setTimeout(wake: () => void, ms: number): unknown {
+    const other = () => {
+      const timer = {};
+      this.#others.set(timer, systemClock.setTimeout(wake, ms));
+      return timer;
+    };
+    return this.#questions.ask("setTimeout", () => this.#given.setTimeout(wake, ms), isNoPromise, other);
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#tell("clearTimeout", timer, () => this.#given.clearTimeout(timer));
+  }
+
+  unref(timer: unknown): void {
+    this.#tell("unref", timer, () => this.#given.unref?.(timer));
+  }
+
+  #tell(verb: "clearTimeout" | "unref", timer: unknown, tell: () => void): void {
+    const other = typeof timer === "object" && timer !== null ? this.#others.get(timer) : undefined;
+    if (other !== undefined) systemClock[verb]!(other);
+    else this.#questions.ask(verb, tell, isNoPromise, () => {});
+  }
+}
+
+const isNoPromise = (answer: unknown): boolean => !isPromise(answer);
+
 /** The clock to use. Throws a TypeError for what is none. */
 export function clockOf(given: Clock | undefined): Clock {
   if (given === undefined) return systemClock;
+  if (given === systemClock || given instanceof OwnClock) return given;
   const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
   if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
-  return given;
+  return new OwnClock(given);
 }
 
 /** A reading in ms that only differences of mean anything: the monotonic clock's, or a clock from outside. */

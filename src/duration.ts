@@ -1,3 +1,5 @@
+import { kindOf, quoted } from "./known.ts";
+
 /** Seconds (memcached's own unit), or a number with its unit: "250ms", "30s", "5m", "1.5h", "1d". Infinity: for ever. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
@@ -28,4 +30,5 @@ export function toMsFromZero(duration: Duration, argument: string): number {
   return ms;
 }
 
-const show = (value: unknown): string => typeof value === "string" ? JSON.stringify(value) : String(value);
+const show = (value: unknown): string =>
+  typeof value === "string" ? quoted(value) : typeof value === "number" ? String(value) : kindOf(value);

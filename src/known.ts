@@ -13,11 +13,11 @@ export function assertKnown(options: object, known: Readonly<Record<string, true
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
-    throw new TypeError(`Cannot use option ${JSON.stringify(name)}: the options are ${Object.keys(known).join(", ")}`);
+    throw new TypeError(`Cannot use option ${quoted(name)}: the options are ${Object.keys(known).join(", ")}`);
   }
 }
 
-/** A key for an error's text. Keys may be long. */
+/** A key or a name for a text: in quotes, not too long, without controls. */
 export const quoted = (key: string): string =>
   printable(JSON.stringify(key.length > 300 ? `${key.slice(0, 300)}…` : key));
 
@@ -44,5 +44,7 @@ export function printable(text: string): string {
 /** What a value is, for errors. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
-  return typeof value === "object" ? `an object (${value.constructor?.name ?? "without prototype"})` : typeof value;
+  if (typeof value !== "object") return typeof value;
+  const name: unknown = value.constructor?.name;
+  return `an object (${typeof name === "string" ? printable(name) : "without prototype"})`;
 }

@@ -1,4 +1,7 @@
+import { isPromise } from "./callbacks.ts";
 import { type Channel, loadChannels, openChannel } from "./channels.ts";
+import { quoted } from "./known.ts";
+import { warn } from "./warnings.ts";
 
 /** Who listens to what: functions added here, and subscribers of the diagnostics channel of the same event. */
 export class Listeners<Events extends object> {
@@ -20,19 +23,20 @@ export class Listeners<Events extends object> {
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
     if (!Object.hasOwn(this.#names, event)) {
       const known = Object.keys(this.#names).join(", ");
-      throw new TypeError(`Cannot listen to ${JSON.stringify(event)}: the events are ${known}`);
+      throw new TypeError(`Cannot listen to ${quoted(String(event))}: the events are ${known}`);
     }
     if (typeof listener !== "function") throw new TypeError("Cannot listen: `listener` must be a function");
     let warned = false;
+    const failed = (error: unknown) => {
+      if (!warned) warn("listeners", `a listener of ${quoted(String(event))} threw (told once a listener)`, { error });
+      warned = true;
+    };
     // Wrapped, so that one function added twice is two listeners.
     const own = (told: Events[K]) => {
       try {
-        listener(told);
+        isPromise(listener(told), failed);
       } catch (error) {
-        if (!warned) {
-          console.warn(`cache-utils: a listener of ${JSON.stringify(event)} threw (told once a listener)`, error);
-        }
-        warned = true;
+        failed(error);
       }
     };
     const set = this.#added.get(event) ?? new Set();
@@ -46,7 +50,7 @@ export class Listeners<Events extends object> {
       this.#channels[event].hasSubscribers;
   }
 
-  /** Tells everybody. A listener that throws is reported, once, and harms nobody. */
+  /** Tells everybody. A listener that throws or rejects is warned of, once, and harms nobody. */
   tell<K extends keyof Events>(event: K, told: Events[K]): void {
     const set = this.#added.get(event);
     if (set !== undefined) { for (const listener of [...set] as ((event: Events[K]) => void)[]) listener(told); }

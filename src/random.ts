@@ -1,3 +1,5 @@
+import { Questions } from "./callbacks.ts";
+
 /** Chance, from outside, so that a test can replay it. */
 export interface Random {
   /** In [0, 1). */
@@ -19,5 +21,13 @@ export function randomOf(given: Random | undefined): Random {
   if (given === undefined) return systemRandom;
   const usable = typeof given?.fraction === "function" && typeof given.uint64 === "function";
   if (!usable) throw new TypeError("Cannot use random: it must have fraction() and uint64()");
-  return given;
+  const questions = new Questions("random");
+  return {
+    fraction: () => questions.ask("fraction", () => given.fraction(), isFraction, systemRandom.fraction),
+    uint64: () => questions.ask("uint64", () => given.uint64(), isUint64, systemRandom.uint64),
+  };
 }
+
+const isFraction = (answer: unknown): boolean => typeof answer === "number" && answer >= 0 && answer < 1;
+const isUint64 = (answer: unknown): boolean =>
+  typeof answer === "bigint" && answer >= 0n && answer === BigInt.asUintN(64, answer);

@@ -10,6 +10,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/abort.ts",
     "src/attended.ts",
     "src/builtin.ts",
+    "src/callbacks.ts",
     "src/known.ts",
     "src/channels.ts",
     "src/clock.ts",
@@ -19,6 +20,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/hash.ts",
     "src/random.ts",
     "src/told.ts",
+    "src/warnings.ts",
   ],
   [
     "src/data/*",

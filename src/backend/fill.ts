@@ -1,5 +1,8 @@
 import { CacheError, type CacheValueError } from "../errors.ts";
+import { isPromise } from "../callbacks.ts";
 import type { Keys } from "../key/key.ts";
+import { quoted } from "../known.ts";
+import { type Kind, Warnings } from "../warnings.ts";
 import type { About, GuardedStore, Written } from "../store/guarded.ts";
 import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
 import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
@@ -9,7 +12,7 @@ import { Lease, LEASE_MS } from "./lease.ts";
 import type { Look, Looks } from "./look.ts";
 import type { Settings } from "./options.ts";
 import { within } from "./patience.ts";
-import { keep, type Keeping, keepsByDefault, ttlMsOf } from "./terms.ts";
+import { keep, type Keeping, keeps, keepsByDefault, ttlMsOf } from "./terms.ts";
 import { type Verdict, verdict } from "./verdict.ts";
 
 /** What becomes of a value that was computed under a lease. */
@@ -48,7 +51,7 @@ export class Fills {
   /** Leases that are being asked for, and last writes: what `close` waits for. */
   readonly #unfinished = new Set<Promise<unknown>>();
   #closed = false;
-  readonly #warned = new Set<string>();
+  readonly #warnings = new Warnings();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -318,10 +321,12 @@ export class Fills {
 
   /** Tells the host of work that goes on after the answer. The work never rejects. */
   behind(work: Promise<unknown>): void {
+    const failed = (error: unknown) =>
+      this.#warnings.once("callbacks", "waitUntil", "the option `waitUntil` threw (told once)", { error });
     try {
-      this.#parts.settings.waitUntil(work);
+      isPromise(this.#parts.settings.waitUntil(work), failed);
     } catch (error) {
-      console.warn("cache-utils: waitUntil threw", error);
+      failed(error);
     }
   }
 
@@ -371,45 +376,47 @@ export class Fills {
     const { defaults, clock, random } = this.#parts.settings;
     const { when = keepsByDefault, ttl, stale } = call.options;
     if (!isShared(call)) return undefined;
+    let asked = "when", ttlMs: number;
     try {
-      const ttlMs = when(value) ? ttlMsOf(value, ttl, defaults) : 0;
-      return ttlMs > 0 ? keep(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;
+      if (!keeps(value, when)) return undefined;
+      asked = "ttl";
+      ttlMs = ttlMsOf(value, ttl, defaults);
     } catch (error) {
-      this.#store.failed("set", call.about, error);
+      const whose = call.about.name ?? call.about.key;
+      const what = `the option \`${asked}\` of ${quoted(whose)} failed, so what the function returned is not kept`;
+      this.#warnings.once("callbacks", `${asked} ${whose}`, `${what} (told once a function)`, { error });
       return undefined;
     }
+    return ttlMs > 0 ? keep(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;
   }
 
   #warnNeverKept(about: About, error: CacheValueError): void {
-    this.#warn("cannot be kept, so it is computed each time. " + error.message, about, "never kept");
+    this.#warn("results that cannot be kept", `cannot be kept, so it is computed each time. ${error.message}`, about);
   }
 
   /** It would wait for itself. */
   warnCircle({ about }: Target): void {
     this.#warn(
+      "calls that would wait for themselves",
       "was asked for while it was computed, by its own function or by one that this calls, with the same arguments. It " +
         "would wait for itself, so it was computed without the cache: call the function itself there, not the cached one.",
       about,
-      "circle",
     );
   }
 
   /** Two releases of one function, or two functions of which each is given what the other one has kept. */
   #warnOtherSource({ about }: Target): void {
     this.#warn(
+      "results of another source",
       "was kept by a function of another source. If they are two functions of one name, pass the option `name` to one " +
         "of them; if they are two releases of one, give their backends a `version` each.",
       about,
-      "other source",
     );
   }
 
-  /** Once a name for each reason. */
-  #warn(what: string, { name, key }: About, why: string): void {
-    const whose = name ?? key, id = `${why} ${whose}`;
-    if (this.#warned.has(id)) return;
-    this.#warned.add(id);
-    console.warn(`cache-utils: a result of ${whose} ${what}`);
+  /** Once a function, or a key where nobody knows the function. */
+  #warn(kind: Kind, what: string, { name, key }: About): void {
+    this.#warnings.once(kind, name ?? key, `a result of ${name ?? key} ${what}`);
   }
 }
 

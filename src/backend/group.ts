@@ -13,6 +13,7 @@
 import { CacheError } from "../errors.ts";
 import { assertOptions } from "../known.ts";
 import { Keys } from "../key/key.ts";
+import { quoted } from "../known.ts";
 import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned, Store } from "../store/store.ts";
@@ -397,7 +398,7 @@ export class GroupBackend implements Backend {
       const first = await this.#store.increment(about);
       // Once more: an increment too many costs misses, one too few would break the promise.
       const done = first === "done" ? first : await this.#store.increment(about);
-      return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
+      return done === "done" ? undefined : notConfirmed("invalidate the group", quoted(group), done.error);
     }));
     const confirmed = names.filter((_, i) => failures[i] === undefined);
     if (confirmed.length > 0) this.#events.invalidated({ groups: confirmed });

@@ -1,3 +1,4 @@
+import { isPromise } from "../callbacks.ts";
 import type { Groups } from "./backend.ts";
 
 const NONE: readonly string[] = [];
@@ -6,7 +7,7 @@ const NONE: readonly string[] = [];
 export function distinct(group: Groups | undefined, besides: readonly string[] = NONE): readonly string[] {
   if (group === undefined) return besides;
   if (typeof group !== "string" && !Array.isArray(group)) {
-    throw new TypeError(`Cannot use ${typeof group} as group: give a name or an array of names`);
+    throw new TypeError(`Cannot use ${kind(group)} as group: give a name or an array of names`);
   }
   const groups = besides.concat(group);
   for (const name of groups) assertName(name);
@@ -21,6 +22,8 @@ function sorted(groups: readonly string[]): readonly string[] {
 function assertName(group: unknown): void {
   if (typeof group === "string" && group !== "") return;
   throw new TypeError(
-    `Cannot use ${group === "" ? '""' : typeof group} as group: a group's name is a non-empty string`,
+    `Cannot use ${group === "" ? '""' : kind(group)} as group: a group's name is a non-empty string`,
   );
 }
+
+const kind = (group: unknown): string => isPromise(group) ? "a promise" : group === null ? "null" : typeof group;

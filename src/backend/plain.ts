@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Duration } from "../duration.ts";
-import { assertKnown, assertOptions } from "../known.ts";
+import { assertKnown, assertOptions, printable } from "../known.ts";
 import type { Codec } from "../store/codec.ts";
 import { type KeyValueCache, PlainStore } from "../store/plain.ts";
 
@@ -151,4 +151,6 @@ function neverStale<O extends { group?: Groups | undefined }>(options: O): O & {
 }
 
 const noGroups = (groups: Groups): TypeError =>
-  new TypeError(`Cannot use group ${JSON.stringify(groups)}: a PlainBackend has no groups, a GroupBackend does`);
+  new TypeError(
+    `Cannot use group ${printable(JSON.stringify(groups))}: a PlainBackend has no groups, a GroupBackend does`,
+  );

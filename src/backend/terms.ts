@@ -1,3 +1,4 @@
+import { isGenerator, isPromise } from "../callbacks.ts";
 import { type Duration, toMs, toMsFromZero } from "../duration.ts";
 import type { Random } from "../random.ts";
 import type { Owned, ValueEntry } from "../store/store.ts";
@@ -36,8 +37,24 @@ export function checkTerms<T>(
 /** The ttl of a value in ms, 0 or less: not to be kept. An adaptive ttl that is no duration throws. */
 export function ttlMsOf<T>(value: T, ttl: EntryOptions<T>["ttl"], defaults: Defaults): number {
   if (ttl === undefined) return defaults.ttlMs;
-  return toMs(typeof ttl === "function" ? ttl(value) : ttl, "ttl");
+  if (typeof ttl !== "function") return toMs(ttl, "ttl");
+  const given = ttl(value);
+  if (isPromise(given)) throw atOnce("ttl", "a promise", "a duration");
+  return toMs(given, "ttl");
 }
+
+/** Does the call's own `when` keep this value? Throws what it throws, and a TypeError where it has not decided. */
+export function keeps<T>(value: T, when: (value: T) => boolean): boolean {
+  const answer = when(value);
+  if (isPromise(answer)) throw atOnce("when", "a promise", "true or false");
+  if (isGenerator(answer)) throw atOnce("when", "a generator", "true or false");
+  return Boolean(answer);
+}
+
+const atOnce = (option: string, given: string, wanted: string): TypeError =>
+  new TypeError(
+    `Cannot use ${given} as ${option}: \`${option}\` must return ${wanted} at once; await in the cached function itself`,
+  );
 
 /** The entry of a value, by the call's terms. `ttlMs` > 0. */
 export function keep(

@@ -2,7 +2,8 @@ import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { keepsByDefault } from "../backend/terms.ts";
 import { takenArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
-import { printable } from "../known.ts";
+import { quoted } from "../known.ts";
+import { warn } from "../warnings.ts";
 import type { AnyFunction } from "./types.ts";
 
 /** The arguments of one call. */
@@ -135,10 +136,9 @@ export class ObjectCall implements Inputs {
 
 /** Says that a result was not kept, since its key has changed meanwhile. */
 export function warnChanged(name: string): void {
-  console.warn(
-    `cache-utils: a result of ${
-      printable(JSON.stringify(name))
-    } was not kept, since what identifies the call changed ` +
+  warn(
+    "results whose call has changed",
+    `a result of ${quoted(name)} was not kept, since what identifies the call changed ` +
       "between the call and the end of its function: its receiver, an argument with [cacheKey], or what the option " +
       "`key` reads. Pass the function objects that nobody changes meanwhile (told once a function).",
   );

@@ -1,6 +1,7 @@
 /**
  * Methods: the two kinds of decorators, and the way from an instance to a method's verbs.
  */
+import { printable } from "../known.ts";
 import type { Terms } from "./options.ts";
 import type { AnyFunction, Cached } from "./types.ts";
 import { isHome } from "./receiver.ts";
@@ -18,7 +19,9 @@ export function decorate(method: AnyFunction, context: Context, terms: Terms): C
   }
   if (isPrivate && terms.name === undefined) {
     throw new TypeError(
-      `Cannot name ${String(property)}: its class cannot be found by a private name; pass the option \`name\``,
+      `Cannot name ${
+        printable(String(property))
+      }: its class cannot be found by a private name; pass the option \`name\``,
     );
   }
   const cached = new CachedFunction(method, terms, { property, isStatic });
@@ -40,7 +43,9 @@ export function decorateLegacy(
   terms: Terms,
 ): PropertyDescriptor {
   if (typeof descriptor?.value !== "function") {
-    throw new TypeError(`Cannot decorate ${String(property)} with @cached: decorate a method, or wrap a function`);
+    throw new TypeError(
+      `Cannot decorate ${printable(String(property))} with @cached: decorate a method, or wrap a function`,
+    );
   }
   const cached = new CachedFunction(descriptor.value, terms, { property, isStatic: typeof home === "function" });
   settle(cached, home);
@@ -90,5 +95,5 @@ export function handle<T, K extends keyof T>(
     if (cached.place !== undefined && isHome(at)) cached.stand(at);
     return bound(cached, self) as Handle;
   }
-  throw new TypeError(`Cannot handle ${String(method)}: it is no cached method of what was given`);
+  throw new TypeError(`Cannot handle ${printable(String(method))}: it is no cached method of what was given`);
 }

@@ -3,6 +3,7 @@
  * declares it, `Repo.find<Users>(` for one that inherits it, so that two of them never share a result.
  */
 import type { Backend, FetchOptions } from "../backend/backend.ts";
+import { quoted } from "../known.ts";
 import { changes, type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
 import { classOfKind, functionOf, kindOf } from "./receiver.ts";
@@ -146,7 +147,7 @@ export class Heads {
     else {
       if (receiver.name === undefined && !sharesOf(terms)) {
         throw new TypeError(
-          `Cannot make a key of ${JSON.stringify(name)}: the class of its receiver has no name, so its results would ` +
+          `Cannot make a key of ${quoted(name)}: the class of its receiver has no name, so its results would ` +
             "be those of all such classes; give the class a name, or pass the option `key`",
         );
       }

@@ -3,6 +3,8 @@
  * classes of one name whose instances call one method.
  */
 import type { Backend } from "../backend/backend.ts";
+import { quoted } from "../known.ts";
+import { type Kind, warn } from "../warnings.ts";
 import { shared } from "./shared.ts";
 import { sourceHash } from "./source.ts";
 
@@ -77,9 +79,10 @@ export class Holder {
       state.changes++;
       return true;
     }
-    const name = JSON.stringify(claim.name);
+    const name = quoted(claim.name);
     if (claim.kind === "class") {
       this.#warn(
+        "classes of one name",
         `two classes of one name share ${name}, so results of the second one are not kept. Give them two names; or ` +
           "pass the option `key`, or `shared: true`, if they are to share. Where a host runs modules again, give the " +
           "backend the option `redefine: true`.",
@@ -95,6 +98,7 @@ export class Holder {
     }
     if (claim.kind === "function" && !claim.shares) {
       this.#warn(
+        "functions that share a name",
         `${name} was wrapped more than once. Closures of one source share their results: wrap it once, outside; or ` +
           "pass the option `key`, to say what tells them apart, or `shared: true`, if nothing does.",
       );
@@ -121,17 +125,16 @@ export class Holder {
     if (first === identityOf(receiver)) return;
     this.#hasMet = true;
     this.#receivers = undefined;
-    const whose = JSON.stringify(name);
-    console.warn(
-      `cache-utils: two instances or classes share the results of ${whose}, since \`this\` is not part of its key. ` +
+    warn(
+      "receivers that share results",
+      `two instances or classes share the results of ${quoted(name)}, since \`this\` is not part of its key. ` +
         "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
     );
   }
 
-  #warn(what: string): void {
-    if (this.#warned) return;
+  #warn(kind: Kind, what: string): void {
+    if (!this.#warned) warn(kind, what);
     this.#warned = true;
-    console.warn(`cache-utils: ${what}`);
   }
 }
 

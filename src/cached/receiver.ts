@@ -3,6 +3,8 @@
  * belong to, never by what an instance carries: `{"constructor":{"name":"Admin"}}` may be somebody's data.
  */
 
+import { printable, quoted } from "../known.ts";
+
 /** The class that a receiver belongs to. */
 export interface ReceiverClass {
   /** The class itself, or for the receivers of methods its prototype. `undefined`: an object without a prototype. */
@@ -45,7 +47,7 @@ export function classOfKind(kind: object | null, isStatic: boolean): ReceiverCla
 export const nameOfHome = (home: object): string | undefined => ownName(functionOf(home) ?? home);
 
 /** How a user reaches the verbs of a method. */
-export const handleOf = (self: string, method: string): string => `handle(${self}, ${JSON.stringify(method)})`;
+export const handleOf = (self: string, method: string): string => `handle(${self}, ${quoted(method)})`;
 
 /** The parts of `Class.method`. Throws a TypeError where the class is not known, or has no name. */
 export function partsOfName(home: object | undefined, property: string | symbol): readonly [string, string] {
@@ -53,13 +55,15 @@ export function partsOfName(home: object | undefined, property: string | symbol)
   if (home === undefined) {
     const form = handleOf("Class.prototype", method);
     throw new TypeError(
-      `Cannot name ${method}: its class is not known, before its first instance or since another decorator hides it; ` +
+      `Cannot name ${
+        printable(method)
+      }: its class is not known, before its first instance or since another decorator hides it; ` +
         `use ${form}, put @cached outermost, or pass the option \`name\``,
     );
   }
   const className = nameOfHome(home);
   if (className === undefined) {
-    throw new TypeError(`Cannot name ${method}: its class has no name; pass the option \`name\``);
+    throw new TypeError(`Cannot name ${printable(method)}: its class has no name; pass the option \`name\``);
   }
   return [className, method];
 }

@@ -10,6 +10,7 @@
  */
 import type { GroupBackendOptions } from "../backend/options.ts";
 import type { Duration } from "../duration.ts";
+import { quoted } from "../known.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import type { MemoryStoreOptions } from "../store/memory.ts";
 
@@ -127,7 +128,7 @@ function parameters(query: string, forStore: Readers): [GroupBackendOptions, obj
     const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
     if (read === undefined) {
       const known = [...Object.keys(BACKEND), ...Object.keys(forStore)].join(", ");
-      throw wrong(`it has no parameter ${JSON.stringify(name)}; the parameters are ${known}`);
+      throw wrong(`it has no parameter ${quoted(name)}; the parameters are ${known}`);
     }
     const text = equals === -1 ? "" : decoded(pair.slice(equals + 1), name);
     if (text === "") throw wrong(`its parameter ${name} is empty`);

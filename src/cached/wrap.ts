@@ -1,8 +1,11 @@
+import { isPromise } from "../callbacks.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
+import { CacheKeyError } from "../errors.ts";
 import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { signalsIn } from "../key/signals.ts";
 import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
+import { quoted } from "../known.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
 import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
 import { type Holder, numberOf } from "./names.ts";
@@ -244,7 +247,9 @@ export class CachedFunction implements Called {
   }
 
   #optionText(owner: unknown, args: Arguments): string {
-    return argumentText(this.#ask(this.#terms.key!, owner, args), "what `key` returns");
+    const identity = this.#ask(this.#terms.key!, owner, args);
+    if (isPromise(identity)) throw new CacheKeyError(this.#atOnce("key", "what identifies a call"));
+    return argumentText(identity, "what `key` returns");
   }
 
   /** The same, given the text of what identifies the call besides its receiver. */
@@ -271,7 +276,7 @@ export class CachedFunction implements Called {
   }
 
   #noReceiver(cause?: unknown): TypeError {
-    const name = JSON.stringify(this.#name);
+    const name = quoted(this.#name!);
     const method = String(this.#place?.property ?? "");
     const form = this.#place === undefined ? ".on(receiver)" : `${handleOf("instance", method)}`;
     return new TypeError(
@@ -294,7 +299,16 @@ export class CachedFunction implements Called {
 
   #group(owner: unknown, args: Arguments): Groups | undefined {
     const { group } = this.#terms;
-    return typeof group === "function" ? this.#ask(group, owner, args) : group;
+    if (typeof group !== "function") return group;
+    const groups = this.#ask(group, owner, args);
+    if (isPromise(groups)) throw new TypeError(this.#atOnce("group", "names of groups"));
+    return groups;
+  }
+
+  #atOnce(option: string, wanted: string): string {
+    return `Cannot call ${
+      quoted(this.#name!)
+    }: its option \`${option}\` gave a promise, and must return ${wanted} at once`;
   }
 
   #entryOptions(owner: unknown, args: Arguments): EntryOptions {

@@ -75,7 +75,8 @@ export const argumentText = (value: unknown, subject: number | string): string =
 
 /** The class of an object with `[cacheKey]`, and with what that returns: `City(7)`. */
 export function identityText(object: Identified, subject: string): { className: string; text: string } {
-  return { className: classNameOf(object, subject), text: argumentText(object, subject) };
+  const text = new KeyText(object).write(object, subject);
+  return { className: classNameOf(object, subject, "receiver"), text };
 }
 
 /**
@@ -99,6 +100,11 @@ class KeyText implements Maker {
   #left = LONGEST;
   readonly #walk = new Walk(this);
   #subject: number | string = "";
+  readonly #receiver: object | undefined;
+
+  constructor(receiver?: object) {
+    this.#receiver = receiver;
+  }
 
   begin(signals: readonly AbortSignal[]): void {
     this.identified = false;
@@ -208,7 +214,7 @@ class KeyText implements Maker {
 
   #classNameOf(object: object): string {
     try {
-      return classNameOf(object, this.#subjectText());
+      return classNameOf(object, this.#subjectText(), object === this.#receiver ? "receiver" : "argument");
     } catch (error) {
       throw new Passing(error);
     }
@@ -320,6 +326,8 @@ function refused(
   subject: string,
   ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>
 ): CacheKeyError {
+  // Nobody else will hear of its rejection: what `key` or a [cacheKey] returned is the user's own no more.
+  if (part instanceof Promise) part.catch(() => {});
   const instead = fault === "instance" ? insteadOf(part as object) : undefined;
   return new CacheKeyError(
     `Cannot make a key of ${subject}${path}: ${words}; ${instead ?? ADVICE[fault]}`,

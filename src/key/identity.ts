@@ -1,5 +1,7 @@
 import { CacheKeyError } from "../errors.ts";
-import { printable } from "../known.ts";
+import { isPromise } from "../callbacks.ts";
+import { quoted } from "../known.ts";
+import { warn } from "../warnings.ts";
 
 /**
  * Names the method that says what identifies an object, used as an argument or as `this`.
@@ -34,21 +36,28 @@ export function hasIdentity(object: unknown): object is Identified {
 
 /** What its `[cacheKey]` returns. Throws a CacheKeyError where that is no method. `subject` names it in errors. */
 export function identityOf(object: Identified, subject: string): unknown {
-  if (typeof object[cacheKey] === "function") return object[cacheKey]();
-  throw new CacheKeyError(`Cannot make a key of ${subject}: its [cacheKey] must be a method`);
+  if (typeof object[cacheKey] !== "function") {
+    throw new CacheKeyError(`Cannot make a key of ${subject}: its [cacheKey] must be a method`);
+  }
+  const identity = object[cacheKey]();
+  if (!isPromise(identity)) return identity;
+  throw new CacheKeyError(
+    `Cannot make a key of ${subject}: its [cacheKey] returned a promise, and must say at once what identifies it`,
+  );
 }
 
 /**
  * The name of an object's class, for a key. Throws a CacheKeyError for a class without a name. Two classes of one name
- * are told of by a warning: what returns the same from both is one key.
+ * are told of by a warning: what returns the same from both is one key. Not of receivers: whose results those of a second
+ * class would be is seen, and told, where names are held (cached/names.ts).
  */
-export function classNameOf(object: object, subject: string): string {
+export function classNameOf(object: object, subject: string, use: "argument" | "receiver"): string {
   const made = constructorOf(object);
   const name = made === undefined ? "Object" : Object.getOwnPropertyDescriptor(made, "name")?.value;
   if (typeof name !== "string" || !isWord(name)) {
     throw new CacheKeyError(`Cannot make a key of ${subject}: the class of an object with [cacheKey] needs a name`);
   }
-  if (made !== undefined && made !== Object) note(name, made);
+  if (use === "argument" && made !== undefined && made !== Object) note(name, made);
   return name;
 }
 
@@ -77,8 +86,9 @@ function note(name: string, made: object): void {
     if (firsts.size < WATCHED_NAMES) firsts.set(name, number);
   } else if (first !== 0) {
     firsts.set(name, 0);
-    console.warn(
-      `cache-utils: two classes with [cacheKey] are called ${printable(name)}, so their objects share keys where ` +
+    warn(
+      "classes of one name",
+      `two classes with [cacheKey] are called ${quoted(name)}, so their objects share keys where ` +
         "[cacheKey]() returns the same. Rename one, or return something from [cacheKey]() that tells them apart.",
     );
   }

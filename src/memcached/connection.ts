@@ -6,6 +6,7 @@
 import { attended, deadline } from "../attended.ts";
 import { ticks } from "../clock.ts";
 import { AuthError, ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
+import { printable } from "../known.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer, textOf } from "./answer.ts";
@@ -203,7 +204,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       this.#settings.wires.refusedBinary();
       return this.#reopen();
     }
-    const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
+    const how = error !== undefined ? `: ${printable(error.message)}` : text !== undefined ? " within a reply" : "";
     const what = this.#state === "connecting"
       ? "cannot be reached"
       : this.#state === "probing" && text === undefined

@@ -10,6 +10,7 @@
 import { deadline } from "../attended.ts";
 import type { Clock } from "../clock.ts";
 import { ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
+import { printable } from "../known.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener, TlsTerms } from "../socket/socket.ts";
 import { quote } from "./keys.ts";
@@ -91,7 +92,7 @@ class Question implements SocketListener {
   }
 
   closed(error: Error | undefined): void {
-    this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${error.message}`, error);
+    this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error);
   }
 
   /** `what`: it did instead of naming servers, where that is known. */

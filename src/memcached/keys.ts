@@ -1,6 +1,6 @@
 /** Keys, checked: one by one, or as a multi-get asks for them. */
 
-import { kindOf } from "../known.ts";
+import { kindOf, printable } from "../known.ts";
 
 /** memcached's KEY_MAX_LENGTH. */
 const MAX_KEY_BYTES = 250;
@@ -37,9 +37,9 @@ export function checkKey(key: string): number {
   return bytes;
 }
 
-/** A text in an error: quoted, and not longer than a line. */
+/** A text in an error, a server's maybe: quoted, not longer than a line, without controls. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text);
+  return printable(JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text));
 }
 
 /** The keys of one multi-get, and their bytes, which are quicker to write and to compare than texts. */

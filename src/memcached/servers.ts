@@ -1,7 +1,7 @@
 /** The servers that a client is given, as text, and what they are called. */
 
 import type { RingServer } from "./ring.ts";
-import { kindOf } from "../known.ts";
+import { kindOf, printable } from "../known.ts";
 import { quote } from "./keys.ts";
 import type { Address } from "../socket/socket.ts";
 
@@ -52,6 +52,7 @@ function parseServer(text: string): ServerPlace {
   if (place.startsWith("//") || place.startsWith("/") && /:[^/]*@/.test(place)) {
     throw unreadable(text, "a socket's path begins with one /");
   }
+  if (printable(place) !== place) throw unreadable(text, "it has control characters");
   if (place.startsWith("/")) {
     return { name: place, address: { path: place }, ring: { name: `${place}:0`, weight } };
   }

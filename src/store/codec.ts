@@ -1,5 +1,7 @@
 import { CacheValueError } from "../errors.ts";
+import { isPromise } from "../callbacks.ts";
 import { assertKnown } from "../known.ts";
+import { said, warn } from "../warnings.ts";
 import { compress, decompress } from "./compress.ts";
 import { join } from "./join.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
@@ -9,7 +11,10 @@ import { assertDepth, MAX_DEPTH } from "../data/walk.ts";
 export interface Codec {
   /** The bytes of a value, also of what `decode` gives: both have to be one kind of value to the caller. Throws CacheValueError for what it cannot keep. */
   encode(value: unknown): Uint8Array;
-  /** The value of such bytes, new each time. Throws anything for bytes that it cannot read: they count as not kept. */
+  /**
+   * The value of such bytes, new each time. Throws CacheValueError for bytes that it cannot read: they count as not kept.
+   * So do those at which it throws anything else, and one warning tells of that.
+   */
   decode(bytes: Uint8Array): unknown;
 }
 
@@ -87,6 +92,9 @@ export function defaultCodec(options: DefaultCodecOptions = {}): Codec {
   };
 }
 
+/** A codec of the user's own is at fault, and no store. */
+export class CodecError extends CacheValueError {}
+
 /** What a codec makes of a value, which may be a codec of the user's own: whatever it throws becomes a CacheValueError. */
 export function encodeWith(codec: Codec, value: unknown): Uint8Array {
   let bytes: unknown;
@@ -94,20 +102,32 @@ export function encodeWith(codec: Codec, value: unknown): Uint8Array {
     bytes = codec.encode(value);
   } catch (error) {
     if (error instanceof CacheValueError) throw error;
-    throw new CacheValueError("Cannot keep a value: its codec cannot encode it", { cause: error });
+    throw new CodecError(`Cannot keep a value: encode() of its codec threw: ${said(error)}`, { cause: error });
   }
   if (bytes instanceof Uint8Array) return bytes;
-  throw new CacheValueError("Cannot keep a value: its codec gave no Uint8Array");
+  const given = isPromise(bytes) ? "a promise, and a codec answers at once" : "no Uint8Array";
+  throw new CodecError(`Cannot keep a value: encode() of its codec gave ${given}`);
 }
 
 /** What a codec makes of bytes. Throws CacheValueError, whatever the codec throws. */
 export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
   try {
-    return codec.decode(bytes);
+    const value = codec.decode(bytes);
+    if (!isPromise(value)) return value;
+    throw new TypeError("it gave a promise, and a codec answers at once");
   } catch (error) {
-    throw error instanceof CacheValueError ? error : new CacheValueError(UNREADABLE, { cause: error });
+    if (error instanceof CacheValueError) throw error;
+    if (!failing.has(codec)) {
+      failing.add(codec);
+      const what = "decode() of a codec failed, so what it cannot read counts as not kept (told once a codec)";
+      warn("callbacks", what, { error });
+    }
+    throw new CodecError(UNREADABLE, { cause: error });
   }
 }
+
+/** Codecs whose decode has failed, and was warned of. */
+const failing = new WeakSet<Codec>();
 
 /** A copy as the codec gives it, which shares nothing with the value, whatever bytes the codec gives out. */
 export const copyWith = (codec: Codec, value: unknown): unknown =>

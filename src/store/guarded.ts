@@ -1,6 +1,7 @@
 import { CacheError, CacheValueError } from "../errors.ts";
 import { type Clock, deadline } from "../clock.ts";
 import type { Told } from "../told.ts";
+import { CodecError } from "./codec.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
@@ -164,8 +165,9 @@ export class GuardedStore {
     await this.#store.close();
   }
 
-  /** Tells of a failure. */
+  /** Tells of a failure. What a codec of the user's own has thrown is none of the store's, and is warned of. */
   failed(operation: StoreFailure["operation"], about: About, error: unknown): typeof UNANSWERED {
+    if (error instanceof CodecError) return UNANSWERED;
     const { name, key } = about;
     this.#report(name === undefined ? { operation, key, error } : { operation, name, key, error });
     return UNANSWERED;

@@ -5,6 +5,7 @@ import { getFor, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../random.ts";
+import { Warnings } from "../warnings.ts";
 import type { Told } from "../told.ts";
 import { assertCodec, type Codec, copyWith, defaultCodec } from "./codec.ts";
 import { copyOf } from "./values.ts";
@@ -55,7 +56,7 @@ export class MemcachedStore implements Store {
   readonly #ownCodec: boolean;
   /** Servers whose last answer had no cas value. */
   readonly #unfenced = new Set<string>();
-  readonly #warned = new Set<string>();
+  readonly #warnings = new Warnings();
   #closed: Promise<void> | undefined;
 
   /** Makes a client for these servers, as `new Memcached(servers, options)` does. */
@@ -243,10 +244,8 @@ export class MemcachedStore implements Store {
     if (!this.#unfenced.has(server)) return;
     const reason = `${server} gives no cas values (memcached -C, or a proxy), and without them an old value ` +
       "can be written back after an invalidation";
-    if (!this.#warned.has(server)) {
-      this.#warned.add(server);
-      console.warn(`cache-utils: ${reason}. Nothing is kept there: run it without -C, or name the servers themselves.`);
-    }
+    const remedy = "Nothing is kept there: run it without -C, or name the servers themselves.";
+    this.#warnings.once("servers without cas", server, `${reason}. ${remedy}`);
     throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`);
   }
 }

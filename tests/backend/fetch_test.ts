@@ -6,6 +6,7 @@ import {
   assertNotStrictEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
 } from "@std/assert";
 import { test } from "node:test";
 import { CacheTimeoutError } from "../../src/errors.ts";
@@ -13,6 +14,7 @@ import { GroupBackend } from "../../src/backend/group.ts";
 import { type Codec, defaultCodec } from "../../src/store/codec.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
+import { warnings } from "../cached/_fake_backend.ts";
 import { Fleet, isOpen } from "./_fleet.ts";
 
 const KEY = "::k", GROUP = { group: ["a", "b", "c"] };
@@ -283,7 +285,7 @@ test("a fixed ttl of 0 or less asks the store nothing", async () => {
   assertEquals([a.computations, a.store.log.length], [2, 0]);
 });
 
-test("an adaptive ttl sees the value: 0 is not kept, NaN neither, and a storeError says so", async () => {
+test("an adaptive ttl sees the value: 0 is not kept, and NaN neither, which a warning says", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   const errors: Error[] = [];
@@ -293,9 +295,10 @@ test("an adaptive ttl sees the value: 0 is not kept, NaN neither, and a storeErr
   const { freshUntil } = fleet.server.at(KEY)!.entry as ValueEntry;
   assertEquals(freshUntil - fleet.clock.now(), 10_000);
   await a.read({ ttl: () => 0, stale: 30 }, "zero");
-  await a.read({ ttl: () => NaN }, "nan");
+  const told = await warnings(async () => await a.read({ ttl: () => NaN }, "nan"));
   await fleet.settle();
-  assertEquals(errors.map(({ name }) => name), ["RangeError"]);
+  assertEquals([errors, told.length], [[], 1]);
+  assertStringIncludes(told[0]!, "RangeError: Cannot use NaN as ttl");
   for (const key of ["::zero", "::nan"]) {
     assertEquals((fleet.server.at(key)!.entry as ValueEntry).kind as string, "uncacheable");
   }

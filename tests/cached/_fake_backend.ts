@@ -1,4 +1,5 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../../src/backend/backend.ts";
+import { forget } from "../../src/warnings.ts";
 
 /** A verb as the backend was asked for it. */
 export interface Asked {
@@ -100,6 +101,7 @@ const namesOf = (group: Groups | undefined): readonly string[] =>
 /** What `console.warn` is told while `work` runs. */
 export async function warnings(work: () => unknown): Promise<string[]> {
   const told: string[] = [];
+  forget();
   const warn = console.warn;
   console.warn = (...words: unknown[]) => void told.push(words.join(" "));
   try {

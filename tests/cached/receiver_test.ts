@@ -387,3 +387,30 @@ test("a warning about a second instance does not depend on garbage collection", 
     assertEquals(told.length, 1);
   }
 });
+
+test("of two classes of one name with a [cacheKey] one warning tells, as receivers and as arguments", async () => {
+  const backend = new GroupBackend();
+  const make = (country: string) => {
+    class Town {
+      id = 7;
+      [cacheKey](): number {
+        return this.id;
+      }
+      async weather(): Promise<string> {
+        return country;
+      }
+    }
+    decorate(Town.prototype, "weather", { backend });
+    return new Town();
+  };
+  const [no, it] = [make("norway"), make("italy")];
+  const told = await warnings(async () => {
+    for (let i = 0; i < 2; i++) assertEquals([await no.weather(), await it.weather()], ["norway", "italy"]);
+  });
+  assertEquals(told.length, 1);
+  assertStringIncludes(told[0]!, '"Town.weather", so results of the second one are not kept');
+  const named = cached((town: object) => town.constructor.name, { name: "named", backend });
+  const also = await warnings(async () => [await named(no), await named(it), await named(it)]);
+  assertEquals(also.length, 1);
+  assertStringIncludes(also[0]!, 'two classes with [cacheKey] are called "Town"');
+});

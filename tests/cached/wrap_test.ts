@@ -113,7 +113,7 @@ test("arguments without identity reject the call and every verb, and throw from 
 
 test("what `key` returns must have an identity", async () => {
   const { fn } = weather(new FakeBackend(), { key: () => Promise.resolve(1) });
-  await assertRejects(() => fn("oslo"), CacheKeyError, "what `key` returns: it is an instance of Promise");
+  await assertRejects(() => fn("oslo"), CacheKeyError, "its option `key` gave a promise");
 });
 
 test("invalidate() forgets one call", async () => {
