@@ -13,6 +13,11 @@ export const twins: Omit<Maker, "refusal" | "special"> = {
   array: (made) => made,
   sparse: (length, elements) => {
     const twin: unknown[] = [];
+    if (isSparse(length, elements.length)) {
+      // Otherwise each place takes memory: engines keep a table for who begins far out.
+      twin[length - 1] = 0;
+      delete twin[length - 1];
+    }
     for (const [index, part] of elements) twin[index] = part;
     twin.length = length;
     return twin;
@@ -37,6 +42,9 @@ export const twins: Omit<Maker, "refusal" | "special"> = {
   },
   bytes: fromBytes,
 };
+
+/** Is a copy of an array with holes kept as a table of its elements, not as a row of places? */
+export const isSparse = (length: number, elements: number): boolean => length > 2048 && 8 * elements < length;
 
 /**
  * A copy of JSON data that is known to be nothing else. Spreading an object copies its layout at once, several times

@@ -142,7 +142,27 @@ function builtinOf(prototype: object): Kind | undefined {
   return name === "Object" ? "plain" : name as Kind;
 }
 
-const ownValue = (object: object, name: PropertyKey): unknown => Object.getOwnPropertyDescriptor(object, name)?.value;
+/** What an own property holds; an accessor is not asked. */
+export const ownValue = (object: object, name: PropertyKey): unknown =>
+  Object.getOwnPropertyDescriptor(object, name)?.value;
+
+/** An object's prototypes but for the last, which all objects have. */
+export function prototypesOf(object: object): object[] {
+  const prototypes: object[] = [];
+  for (let next = Object.getPrototypeOf(object); next !== null; next = Object.getPrototypeOf(next)) {
+    prototypes.push(next);
+  }
+  return prototypes.slice(0, -1);
+}
+
+/** The names of an object's classes, its own first. Its prototypes are asked, since what an object says of itself may be anything. */
+export function namesOf(object: object): string[] {
+  return prototypesOf(object).flatMap((prototype) => {
+    const made = ownValue(prototype, "constructor");
+    const names = [typeof made === "function" && ownValue(made, "name"), ownValue(prototype, Symbol.toStringTag)];
+    return names.filter((name): name is string => typeof name === "string" && name !== "");
+  });
+}
 
 /** A function of the engine has no source; no function of a user's prints so with this name and a prototype of its own. */
 const isNative = (made: unknown, name: string): boolean =>
@@ -150,14 +170,13 @@ const isNative = (made: unknown, name: string): boolean =>
 
 /** The bytes of an object of a bytes kind, not copied; `undefined` if they are in memory that others share, or that can change its size. */
 export function bytesOf(object: ArrayBuffer | ArrayBufferView, kind: BytesKind): Uint8Array | undefined {
-  if (kind === "ArrayBuffer") {
-    const buffer = object as ArrayBuffer & { readonly resizable?: boolean };
-    return buffer.resizable === true ? undefined : new Uint8Array(buffer);
-  }
+  if (kind === "ArrayBuffer") return isFixed(object as ArrayBuffer) ? new Uint8Array(object as ArrayBuffer) : undefined;
   const { buffer, byteOffset, byteLength } = object as View;
-  if (kindOf(buffer) !== "ArrayBuffer") return undefined;
+  if (kindOf(buffer) !== "ArrayBuffer" || !isFixed(buffer)) return undefined;
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
+
+const isFixed = (buffer: ArrayBuffer & { readonly resizable?: boolean }): boolean => buffer.resizable !== true;
 
 /** An object of a bytes kind over a copy of these bytes, in a buffer of its own. Throws if there is no such kind here, or the bytes are no whole number of its elements. */
 export function fromBytes(bytes: Uint8Array, kind: BytesKind): unknown {

@@ -1,5 +1,15 @@
-import { addedTo, type BuiltinKind, type BytesKind, bytesOf, isTextKind, kindOf, type TextKind } from "./kinds.ts";
+import {
+  addedTo,
+  type BuiltinKind,
+  type BytesKind,
+  bytesOf,
+  isTextKind,
+  kindOf,
+  namesOf,
+  type TextKind,
+} from "./kinds.ts";
 import { textOf } from "./texts.ts";
+import { printable, quoted } from "../known.ts";
 
 /** Objects, arrays, maps and sets inside one another. */
 export const MAX_DEPTH = 500;
@@ -241,7 +251,7 @@ export class Walk {
         const flat: unknown[] = [];
         for (const [key, value] of object as Map<unknown, unknown>) {
           flat.push(this.#child({ text: ` (key ${flat.length / 2})` }, key));
-          const text = typeof key === "string" ? JSON.stringify(key) : `key ${(flat.length - 1) / 2}`;
+          const text = typeof key === "string" ? quoted(key) : `key ${(flat.length - 1) / 2}`;
           flat.push(this.#child({ text: `.get(${text})` }, value));
         }
         return this.#maker.map(flat);
@@ -270,7 +280,7 @@ export class Walk {
   }
 
   #refuseAdded(object: object, key: PropertyKey): never {
-    const name = typeof key === "string" ? JSON.stringify(key) : String(key);
+    const name = typeof key === "string" ? quoted(key) : shown(String(key));
     const kind = kindOf(object);
     const what = kind === "Array" ? "an array" : kind === "plain" || kind === "bare" ? "a plain object" : `a ${kind}`;
     return this.#refuse("added", `it has the property ${name}, which is not kept of ${what}`, object);
@@ -283,7 +293,7 @@ export class Walk {
 
   #refuse(fault: Fault, words: string, part: unknown, cause?: unknown): never {
     const path = this.#steps.map(show).join("");
-    const short = path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-100)}` : path;
+    const short = path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-100)}`.toWellFormed() : path;
     throw this.#refused = this.#maker.refusal(short, fault, words, part, cause);
   }
 }
@@ -301,16 +311,19 @@ function define(object: object, key: string, value: unknown): void {
 const isIndex = (key: PropertyKey): boolean =>
   typeof key === "string" && /^(0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
 
-/** An object's class, in words: as its prototype says, since what an object says of itself may be anything. */
+/** An object's class, in words. */
 function classOf(object: object): string {
-  const name = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(object), "constructor")?.value?.name;
-  return typeof name === "string" && name !== "" ? `an instance of ${name}` : "an instance of a class";
+  const [name] = namesOf(object);
+  return name === undefined ? "an instance of a class" : `an instance of ${shown(name)}`;
 }
+
+/** A name that is data, in an error's text. */
+const shown = (name: string): string => printable((name.length > 100 ? `${name.slice(0, 100)}…` : name).toWellFormed());
 
 function show(step: Step): string {
   if (typeof step === "number") return `[${step}]`;
   if (typeof step === "object") return step.text;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${quoted(step)}]`;
 }
 
 /** Throws for JSON data that is nested deeper than any value that can be kept. */

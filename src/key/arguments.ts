@@ -10,9 +10,10 @@
  * Built-ins stand in <>, classes in (), so that a class of a user may be called Map. Nothing else has a text: whatever
  * is not listed is a CacheKeyError, and never an empty object.
  */
+import { advice } from "../data/advice.ts";
 import type { BytesKind, TextKind } from "../data/kinds.ts";
 import { twins } from "../data/copy.ts";
-import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
+import { type Maker, Passing, Walk } from "../data/walk.ts";
 import { CacheKeyError } from "../errors.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
 import { isSignal, keyedLength, NO_SIGNALS, signalsIn } from "./signals.ts";
@@ -279,58 +280,15 @@ const isTemplate = (object: object): object is TemplateStringsArray =>
   Array.isArray((object as unknown as TemplateStringsArray).raw) &&
   Object.isFrozen((object as unknown as TemplateStringsArray).raw);
 
-const ADVICE: Readonly<Record<Fault, string>> = {
-  function: "pass the option `key`, which leaves it out",
-  symbol: "pass the option `key`, which leaves it out",
-  instance: "give its class a [cacheKey]() method, or pass the option `key`",
-  cycle: "pass it without its cycle",
-  depth: "nest it less deeply",
-  size: "pass the option `key`, which says in short what identifies a call",
-  accessor: "pass its value instead, or the option `key`",
-  hidden: "make it enumerable, or pass the option `key`",
-  added: "pass it without that, or pass the option `key`",
-  unreadable: "pass the option `key`",
-};
-
-/** Built-ins, whose class can be given no `[cacheKey]`, and what to pass instead. Those that extend them are found, too. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  Promise: "await it first",
-  Error: "pass its message, or the option `key`",
-  Request: "pass its url, and its method and headers if they count; or the option `key`",
-  Response: "pass its text, or the option `key`",
-  Blob: "pass `await blob.text()` or its bytes, or the option `key`",
-  FormData: "pass `[...formData]`, or the option `key`",
-  ReadableStream: "pass what identifies its source, by the option `key`",
-  AbortSignal: "pass it as an argument of its own, or as `signal` of an object that comes last",
-  WeakMap: "pass the option `key`, which leaves it out",
-  WeakSet: "pass the option `key`, which leaves it out",
-  WeakRef: "pass the option `key`, which leaves it out",
-  String: "pass the text itself",
-  Number: "pass the number itself",
-  Boolean: "pass the boolean itself",
-};
-
-function insteadOf(part: object): string | undefined {
-  for (let at = Object.getPrototypeOf(part); at !== null; at = Object.getPrototypeOf(at)) {
-    const name = Object.getOwnPropertyDescriptor(at, "constructor")?.value?.name;
-    if (typeof name === "string" && Object.hasOwn(INSTEAD, name)) return INSTEAD[name];
-    const tag = Object.getOwnPropertyDescriptor(at, Symbol.toStringTag)?.value;
-    if (typeof tag === "string" && tag.startsWith("Intl.")) return "pass its locale and options, or the option `key`";
-    if (typeof tag === "string" && tag.endsWith("Generator")) return "pass what it is made of, or the option `key`";
-  }
-  return undefined;
-}
-
 /** Says of an argument which part of it has no text, and what to do. */
-function refused(
-  subject: string,
-  ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>
-): CacheKeyError {
+function refused(subject: string, ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>): CacheKeyError {
   // Nobody else will hear of its rejection: what `key` or a [cacheKey] returned is the user's own no more.
   if (part instanceof Promise) part.catch(() => {});
-  const instead = fault === "instance" ? insteadOf(part as object) : undefined;
+  const remedy = isSignal(part)
+    ? "pass it as an argument of its own, or as `signal` of an object that comes last"
+    : advice(fault, part, "pass") ?? "give its class a [cacheKey]() method";
   return new CacheKeyError(
-    `Cannot make a key of ${subject}${path}: ${words}; ${instead ?? ADVICE[fault]}`,
+    `Cannot make a key of ${subject}${path}: ${words}; ${remedy}, or pass the option \`key\``,
     cause === undefined ? undefined : { cause },
   );
 }

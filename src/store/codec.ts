@@ -56,10 +56,11 @@ const scratchBody = scratch.subarray(1);
 
 /**
  * The codec that stores use by default. It keeps JSON data, undefined, NaN, Infinity, -Infinity, -0, bigint, Date, Map,
- * Set, URL, RegExp, typed arrays, ArrayBuffer, DataView and Buffer, nested anywhere up to 500 levels, objects without
- * a prototype as such. A typed array comes back in a buffer of its own. Anything else (class instances, functions,
- * symbols, accessors, array holes, one object in two places, cycles) is a CacheValueError that names the part. Decoding
- * runs no code and is safe on bytes from anybody: what it cannot read is a CacheValueError.
+ * Set, URL, URLSearchParams, Headers, RegExp, typed arrays, ArrayBuffer, DataView, Buffer and what Temporal brings,
+ * nested anywhere up to 500 levels, holes as holes, objects without a prototype as such, and one object in two places as
+ * two. A typed array comes back in a buffer of its own. Anything else (class instances, functions, symbols, accessors,
+ * properties added to an array or a Date, cycles) is a CacheValueError that names the part and says what to keep
+ * instead. Decoding runs no code and is safe on bytes from anybody: what it cannot read is a CacheValueError.
  *
  * @throws {RangeError} for an option that is negative or NaN.
  *

@@ -2,7 +2,7 @@ import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { clone, cloneJson } from "../data/copy.ts";
 import { join } from "./join.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
-import { weigh } from "./weigh.ts";
+import { Layouts, weigh } from "./weigh.ts";
 
 /** A value kept in this process, safe from whoever gave it and from whoever is given it. */
 export interface Held {
@@ -15,12 +15,14 @@ export interface Held {
 /**
  * Holds a value as a copy of itself, of which copying again is cheap. It is what its encoding is read back as, so that
  * its texts are its own: a text cut from a larger one would keep all of that in memory. Throws CacheValueError for what
- * cannot be kept.
+ * cannot be kept. `layouts`: those of objects that are kept beside it.
  */
-export function hold(value: unknown): Held {
+export function hold(value: unknown, layouts: Layouts = new Layouts()): Held {
   const tree = toTree(value);
   const node = JSON.parse(jsonOf(tree.node));
-  return tree.tagged ? new HeldCopy(fromTree(node, join(tree.bytes)), clone) : new HeldCopy(node, cloneJson);
+  return tree.tagged
+    ? new HeldCopy(fromTree(node, join(tree.bytes)), clone, layouts)
+    : new HeldCopy(node, cloneJson, layouts);
 }
 
 /** Holds a value as the bytes that a codec makes of it. */
@@ -33,10 +35,10 @@ class HeldCopy implements Held {
   readonly #value: unknown;
   readonly #copy: (value: unknown) => unknown;
 
-  constructor(value: unknown, copy: (value: unknown) => unknown) {
+  constructor(value: unknown, copy: (value: unknown) => unknown, layouts: Layouts) {
     this.#value = value;
     this.#copy = copy;
-    this.bytes = weigh(value);
+    this.bytes = weigh(value, layouts);
   }
 
   give(): unknown {

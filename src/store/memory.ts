@@ -9,7 +9,7 @@ import { copyOf } from "./values.ts";
 import { type Held, hold, holdEncoded } from "./held.ts";
 import { Lru, LruNode } from "./lru.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "./store.ts";
-import { weighText } from "./weigh.ts";
+import { Layouts, weighText } from "./weigh.ts";
 
 /** Bounds and habits of a MemoryStore. */
 export interface MemoryStoreOptions {
@@ -44,10 +44,16 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_ENTRIES_UNCOPIED = 10_000;
 /** A node, its place in the map, its entry without key, generations and value: what V8's heap grows by. */
 const ENTRY_BYTES = 340;
+/** Of `maxBytes`: layouts of objects that are known, and so may be in use by entries that did not pay for them. */
+const LAYOUTS_SHARE = 16;
+const MAX_LAYOUTS_BYTES = 4 * 1024 * 1024;
 /** A bigint, and its place in an array. */
-const GENERATION_BYTES = 32;
+const GENERATION_BYTES = 48;
 /** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
 const START_MASK = (1n << 63n) - 1n;
+
+/** Engines copy what is cut out, if it is so short. */
+const SHORT = 13;
 
 const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
 const UNREADABLE: UnreadableEntry = Object.freeze({ kind: "unreadable" });
@@ -123,7 +129,8 @@ export class MemoryStore implements Store {
     this.#clock = clockOf(options.clock);
     this.#random = randomOf(options.random);
     if (copy) {
-      this.#hold = codec === undefined ? hold : (value) => holdEncoded(value, codec);
+      const layouts = new Layouts(Math.min(this.#maxBytes / LAYOUTS_SHARE, MAX_LAYOUTS_BYTES));
+      this.#hold = codec === undefined ? (value) => hold(value, layouts) : (value) => holdEncoded(value, codec);
       this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     }
   }
@@ -195,14 +202,14 @@ export class MemoryStore implements Store {
   #counter(name: string): bigint {
     this.#assertOpen("read the counter", name);
     const counter = this.#live(name, "use")?.counter;
-    return counter ?? this.#count(name, this.#random.uint64() & START_MASK);
+    return counter ?? this.#count(ownText(name), this.#random.uint64() & START_MASK);
   }
 
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. After 2^64 - 1 comes 0, as on memcached. */
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
     const kept = this.#live(name, "peek");
-    if (kept?.counter !== undefined) this.#count(name, BigInt.asUintN(64, kept.counter + 1n));
+    if (kept?.counter !== undefined) this.#count(kept.key, BigInt.asUintN(64, kept.counter + 1n));
     else if (kept !== undefined) this.#kept.delete(kept);
   }
 
@@ -241,7 +248,7 @@ export class MemoryStore implements Store {
       );
     }
     const end = ttlMs === Infinity ? Infinity : this.#clock.now() + ttlMs;
-    return new Kept(key, bytes, end, own(entry, held === undefined), held, undefined);
+    return new Kept(ownText(key), bytes, end, own(entry, held === undefined), held, undefined);
   }
 
   #assertOpen(action: string, key: string): void {
@@ -252,12 +259,26 @@ export class MemoryStore implements Store {
 /** Whoever replaced them, in a subclass, is to be asked. */
 const { get: ownGet, counter: ownCounter } = MemoryStore.prototype;
 
-/** An entry of the store's own, which nobody can change. */
+/** A text of the store's own: one that was cut from a larger one would keep all of that in memory. */
+const ownText = (text: string): string => text.length < SHORT ? text : JSON.parse(JSON.stringify(text));
+
+/** An entry of the store's own, which nobody can change. Not spread: Node 20 makes a hash table of a frozen copy. */
 function own(entry: Entry, withValue: boolean): Entry {
+  const fullKey = entry.fullKey && ownText(entry.fullKey), source = entry.source && ownText(entry.source);
   const generations = entry.generations.length === 0 ? NO_GENERATIONS : Object.freeze(entry.generations.slice());
-  return Object.freeze(
-    entry.kind === "value" && !withValue ? { ...entry, value: undefined, generations } : { ...entry, generations },
-  );
+  switch (entry.kind) {
+    case "value": {
+      const { kind, freshUntil, staleUntil } = entry;
+      const value = withValue ? entry.value : undefined;
+      return Object.freeze({ kind, value, freshUntil, staleUntil, fullKey, source, generations });
+    }
+    case "lease": {
+      const { kind, beat } = entry;
+      return Object.freeze({ kind, nonce: ownText(entry.nonce), beat, fullKey, source, generations });
+    }
+    case "uncacheable":
+      return Object.freeze({ kind: entry.kind, fullKey, source, generations });
+  }
 }
 
 function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
@@ -270,7 +291,11 @@ function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
 }
 
 function weighOwner(entry: Entry): number {
-  return (entry.fullKey === undefined ? 0 : weighText(entry.fullKey)) + GENERATION_BYTES * entry.generations.length;
+  let sum = GENERATION_BYTES * entry.generations.length;
+  for (const text of [entry.fullKey, entry.source, entry.kind === "lease" ? entry.nonce : undefined]) {
+    if (text !== undefined) sum += weighText(text);
+  }
+  return sum;
 }
 
 function bound(given: number | undefined, otherwise: number, name: string): number {

@@ -1,10 +1,16 @@
+import { advice } from "../data/advice.ts";
 import { twins } from "../data/copy.ts";
 import { type Maker, walk } from "../data/walk.ts";
 import { CacheValueError } from "../errors.ts";
 
-/** Says of a result which part of it cannot be kept, and why. */
-export const refuseValue: Maker["refusal"] = (path, _fault, words, _part, cause) =>
-  new CacheValueError(`Cannot keep value${path}: ${words}`, cause === undefined ? undefined : { cause });
+/** Says of a result which part of it cannot be kept, why, and what to keep instead. */
+export const refuseValue: Maker["refusal"] = (path, fault, words, part, cause) => {
+  const remedy = advice(fault, part, "keep") ?? "map it to plain data first, as `{ ...it }` does";
+  return new CacheValueError(
+    `Cannot keep value${path}: ${words}; ${remedy}`,
+    cause === undefined ? undefined : { cause },
+  );
+};
 
 const copying: Maker = { ...twins, refusal: refuseValue };
 

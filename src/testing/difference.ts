@@ -1,3 +1,6 @@
+import { isTextKind, kindOf } from "../data/kinds.ts";
+import { textOf } from "../data/texts.ts";
+
 /**
  * Where two values differ in anything a program could notice, as a sentence; `undefined`: nowhere. Unlike the usual deep
  * equality it tells 0 from -0, a hole from `undefined`, and minds prototypes and the order of properties.
@@ -24,8 +27,9 @@ function insides(object: object): unknown[] {
   if (object instanceof Date) return [object.getTime()];
   if (object instanceof Map) return [...object].flat();
   if (object instanceof Set) return [...object];
-  if (object instanceof URL) return [object.href];
-  if (object instanceof URLSearchParams || object instanceof Headers) return [...object].flat();
+  const kind = kindOf(object);
+  if (isTextKind(kind)) return [textOf(object, kind)];
+  if (object instanceof Headers) return [...object].flat();
   if (object instanceof RegExp) return [object.source, object.flags, object.lastIndex];
   if (object instanceof ArrayBuffer) return [...new Uint8Array(object)];
   if (ArrayBuffer.isView(object)) return [...new Uint8Array(object.buffer, object.byteOffset, object.byteLength)];

@@ -20,7 +20,7 @@ export const KEPT: Readonly<Record<string, () => unknown>> = {
   "an empty object": () => ({}),
   "an empty array": () => [],
   // deno-lint-ignore no-sparse-arrays
-  "holes": () => [[1, , undefined, ,], new Array(4_000_000_000)],
+  "holes": () => [[1, , undefined, ,], new Array(1000)],
   "one object in two places": () => {
     const now = new Date(5), none = { meta: 0 };
     return { created: now, updated: now, list: [none, [none]] };
@@ -63,6 +63,8 @@ export const KEPT: Readonly<Record<string, () => unknown>> = {
   "a part of a typed array": () => ({ part: new Uint16Array(8).fill(7).subarray(2, 5) }),
   "an ArrayBuffer": () => Uint8Array.of(1, 2, 3).buffer,
   "a DataView": () => new DataView(Uint8Array.of(1, 2, 3).buffer),
+  ...float16(),
+  ...temporal(),
   "everything inside everything": () => ({
     list: [{ map: new Map([["set", new Set([{ when: new Date(0), bytes: Uint8Array.of(1), big: 1n }])]]) }],
     nothing: [null, undefined, NaN],
@@ -70,6 +72,38 @@ export const KEPT: Readonly<Record<string, () => unknown>> = {
   "a value nested 500 levels deep": () => nested(500),
   "a large value": () => Array.from({ length: 2000 }, (_, i) => ({ id: i, name: `city ${i}`, open: i % 2 === 0 })),
 };
+
+/** Node 20 has neither of these. */
+interface Sometimes {
+  readonly Float16Array?: { of(...numbers: number[]): unknown };
+  readonly Temporal?: Readonly<Record<string, { from(text: string): unknown }>>;
+}
+
+function float16(): Record<string, () => unknown> {
+  const { Float16Array } = globalThis as unknown as Sometimes;
+  return Float16Array === undefined ? {} : { "a Float16Array": () => [Float16Array.of(1.5, NaN, -0)] };
+}
+
+function temporal(): Record<string, () => unknown> {
+  const { Temporal } = globalThis as unknown as Sometimes;
+  if (Temporal === undefined) return {};
+  const texts: Record<string, string[]> = {
+    Instant: ["2030-01-02T03:04:05.123456789Z", "-000042-01-01T00:00Z"],
+    PlainDate: ["2030-02-28", "2024-02-29[u-ca=hebrew]"],
+    PlainTime: ["23:59:59.000000001"],
+    PlainDateTime: ["2030-01-02T03:04:05"],
+    PlainYearMonth: ["2030-02", "2024-02-10[u-ca=hebrew]"],
+    PlainMonthDay: ["02-29", "1972-12-12[u-ca=hebrew]"],
+    ZonedDateTime: ["2030-10-27T02:30+01:00[Europe/Oslo]", "2030-01-01T00:00-03:30[-03:30][u-ca=gregory]"],
+    Duration: ["-P1Y2M3W4DT5H6M7.008009010S", "PT1.5S", "PT1500S"],
+  };
+  const made = Object.entries(texts).map(([name, all]): [string, () => unknown] => [
+    `a Temporal.${name}`,
+    () => all.map((text) => Temporal[name]!.from(text)),
+  ]);
+  const twelveMonths = () => [Temporal.Duration!.from({ milliseconds: 90_000, months: 12 } as unknown as string)];
+  return { ...Object.fromEntries(made), "a Temporal.Duration of many milliseconds": twelveMonths };
+}
 
 /** Objects and arrays inside one another. */
 export function nested(levels: number): unknown {

@@ -1,10 +1,9 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
 import { clone, cloneJson } from "../../src/data/copy.ts";
 import { copyOf } from "../../src/store/values.ts";
 import { hold } from "../../src/store/held.ts";
-import { weigh } from "../../src/store/weigh.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { KEPT, REFUSED } from "../../src/testing/samples.ts";
 
@@ -63,20 +62,4 @@ test("cloneJson() minds no additions to Object.prototype", () => {
   } finally {
     delete (Object.prototype as { extra?: unknown }).extra;
   }
-});
-
-test("weigh() grows with what is kept", () => {
-  const text = "x".repeat(1000);
-  assert(weigh({ text }) > 1000 && weigh({ text }) < 1200);
-  assert(weigh("ø".repeat(1000)) < 1100, "Latin text takes one byte a character");
-  assert(weigh("€".repeat(1000)) > 2000, "other text takes two");
-  assert(weigh(new Map([["k", text]])) > 1000);
-  assert(weigh(new Set([text])) > 1000);
-  assert(weigh([new Uint8Array(5000)]) > 5000);
-  assert(weigh(2n ** 80_000n) > 10_000);
-  assert(weigh(new URL(`http://a.b/${text}`)) > 1000);
-  assert(weigh(new RegExp(text)) > 1000);
-  assert(weigh(Array.from({ length: 1000 }, (_, i) => i + 0.5)) > 8000);
-  const table = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`a long enough key ${i}`, i]));
-  assert(weigh(table) > 40_000, "a large object has its own keys");
 });

@@ -434,11 +434,11 @@ test("built-ins that can have no [cacheKey] are refused with a word on what to p
   refused([request], "an instance of Request", "pass its url");
   refused([new RangeError("x")], "pass its message");
   refused([new Response("x")], "pass its text");
-  refused([new Blob([])], "await blob.text()");
+  refused([new Blob([])], "pass its bytes");
   refused([new Intl.NumberFormat("en")], "pass its locale");
   refused([{ deep: new AbortController().signal }, 1], "as an argument of its own");
-  refused([(async function* () {})()], "pass what it is made of");
-  refused([new Boolean(true)], "pass the boolean itself");
+  refused([(async function* () {})()], "read it into an array first");
+  refused([new Boolean(true)], "pass its valueOf() instead");
 });
 
 test("a text of more than a million characters is refused at once, whatever it is made of", () => {

@@ -65,6 +65,23 @@ test("MemoryStore with copy: false keeps 10,000 entries by default", async () =>
   assert(await store.get("key1") !== undefined);
 });
 
+test("MemoryStore counts names that no other entry has, and counts those that all share once", async () => {
+  const count = async (make: (i: number) => unknown) => {
+    const store = new MemoryStore({ maxBytes: 1_000_000 });
+    for (let i = 0; i < 3000; i++) await store.set(`k${i}`, valued(make(i)), LONG_MS, "anything");
+    let kept = 0;
+    for (let i = 0; i < 3000; i++) if (await store.get(`k${i}`) !== undefined) kept++;
+    return kept;
+  };
+  const record = (name: (j: number) => string) =>
+    Object.fromEntries(Array.from({ length: 20 }, (_, j) => [name(j), 1]));
+  const shared = await count(() => record((j) => `a name of a column, the ${j}th`));
+  const unseen = await count((i) => record((j) => `a name of its own: ${i}, ${j}`));
+  // 600 bytes and 3,600 each, as measured: weigh_test.ts.
+  assert(shared > 1400 && shared < 2000, `${shared}`);
+  assert(unseen > 200 && unseen < 320, `${unseen}`);
+});
+
 test("MemoryStore refuses a value larger than maxBytes and keeps what was under its key", async () => {
   const store = new MemoryStore({ maxBytes: 2000 });
   await store.set("a", valued("small"), LONG_MS, "anything");

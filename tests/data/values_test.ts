@@ -1,0 +1,53 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { clone } from "../../src/data/copy.ts";
+import { CacheValueError } from "../../src/errors.ts";
+import { defaultCodec } from "../../src/store/codec.ts";
+import { hold } from "../../src/store/held.ts";
+import { readText, writeText } from "../../src/store/plain_text.ts";
+import type { ValueEntry } from "../../src/store/store.ts";
+import { copyOf } from "../../src/store/values.ts";
+import { difference } from "../../src/testing/difference.ts";
+import { SeededRandom } from "../../src/testing/seeded_random.ts";
+import { Values } from "./_values.ts";
+
+const codec = defaultCodec();
+const always = defaultCodec({ compressOver: 0 });
+
+/** Every way a value is kept and given back. */
+const WAYS: Readonly<Record<string, (value: unknown) => unknown>> = {
+  "copyOf()": copyOf,
+  "copyOf() and clone()": (value) => clone(copyOf(value)),
+  "hold()": (value) => hold(value).give(),
+  "the default codec": (value) => codec.decode(codec.encode(value)),
+  "the default codec, compressing": (value) => always.decode(always.encode(value)),
+  "a plain cache's text": (value) => {
+    const entry: ValueEntry = { kind: "value", value, freshUntil: 1, staleUntil: 2, generations: [] };
+    return readText(writeText("id", entry, Infinity, undefined), undefined)!.entry.value;
+  },
+};
+
+for (const [name, way] of Object.entries(WAYS)) {
+  test(`${name} gives thousands of random values back exactly, or refuses what is no data`, { timeout: 60_000 }, () => {
+    let kept = 0, refused = 0;
+    for (let seed = 0; seed < 2000; seed++) {
+      const spoiledAfter = seed % 2 === 0 ? Infinity : seed % 40;
+      const values = new Values(new SeededRandom(seed), spoiledAfter);
+      const value = values.make();
+      if (values.spoiled && spoiledAfter !== Infinity) {
+        refused++;
+        assertThrows(() => way(value), CacheValueError, undefined, `seed ${seed}`);
+      } else {
+        kept++;
+        const back = way(value);
+        assertEquals(
+          difference(back, new Values(new SeededRandom(seed), spoiledAfter).make()),
+          undefined,
+          `seed ${seed}`,
+        );
+        assertEquals(difference(value, back), undefined, `seed ${seed}: the value was changed`);
+      }
+    }
+    assert(kept > 1000 && refused > 200, `${kept} kept, ${refused} refused`);
+  });
+}
