@@ -76,11 +76,12 @@ export class Alone {
 
   async #run({ flight, ...own }: Waiting, call: Call): Promise<void> {
     const computed = await flight.run(call.compute);
-    if (computed.kind === "value") {
-      own.keep?.(computed.value);
-      if (isShared(call)) flight.land(computed.value);
-      else flight.landAlone(computed.value);
-    } else if (computed.kind === "error") flight.fail(computed.error);
+    if (computed.kind === "abandoned") return;
+    const shared = isShared(call);
+    if (computed.kind === "error") return shared ? flight.fail(computed.error) : flight.failAlone(computed.error);
+    if (!shared) return flight.landAlone(computed.value);
+    own.keep?.(computed.value);
+    flight.land(computed.value);
   }
 }
 

@@ -119,8 +119,9 @@ export class Fills {
         // The release is on its way before anybody learns of the error, so who tries again finds no lease. (While a
         // renewal is under way its token is not known yet: who tries again then waits for this flight to close.)
         const released = this.#finish(lease.release());
-        if (computed.kind === "error") flight.fail(computed.error);
-        else if (computed.kind === "value") flight.landAlone(computed.value);
+        if (computed.kind === "value") flight.landAlone(computed.value);
+        else if (computed.kind === "error" && isShared(call)) flight.fail(computed.error);
+        else if (computed.kind === "error") flight.failAlone(computed.error);
         await released;
       }
     } else flight.dissolve(taken.kind === "refused" ? "refused" : "unknown");

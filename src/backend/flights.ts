@@ -134,6 +134,11 @@ export class Flight implements Computation {
     this.#answer(() => ({ kind: "error", error }));
   }
 
+  /** Answers the one whose function ran with its error, likewise. */
+  failAlone(error: unknown): void {
+    this.#answer((seat) => seat === this.#leader ? { kind: "error", error } : OVER);
+  }
+
   /** Sends everybody who still waits to the top. */
   dissolve(why: "refused" | "unknown" | "over"): void {
     this.#answer(() => ({ kind: "dissolved", why }));

@@ -1,6 +1,6 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { keepsByDefault } from "../backend/terms.ts";
-import { takenArguments } from "../key/arguments.ts";
+import { copiedData, takenArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import { quoted } from "../known.ts";
 import { warn } from "../warnings.ts";
@@ -26,9 +26,9 @@ export type CutFrom = "data" | "data and identities" | "the option key";
  *
  *   1. `report(day)` cuts its key and looks      2. the caller moves `day` on      3. the function reads `day`
  *
- * Data is copied before the first wait. What cannot be copied (a receiver, what has a `[cacheKey]`, what the option
- * `key` reads) is keyed again just before the function runs and when it has ended: another key, and the result is this
- * caller's alone.
+ * Data is copied before the first wait, and keyed again, lest it be a proxy that says something else each time. What
+ * cannot be copied (a receiver, what has a `[cacheKey]`, what the option `key` reads) is keyed again just before the
+ * function runs and when it has ended: another key, and what came of it is this caller's alone.
  */
 export class ObjectCall implements Inputs {
   readonly #called: Called;
@@ -57,7 +57,7 @@ export class ObjectCall implements Inputs {
     this.#signals = signals;
     this.#key = key;
     this.#from = from;
-    this.#taken = from === "the option key";
+    this.#taken = false;
   }
 
   /** The arguments as they were when the function was called. */
@@ -95,8 +95,13 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Once, before the caller runs on. */
   take(): void {
     if (this.#taken) return;
+    this.#args = this.#copies();
     this.#taken = true;
-    this.#args = takenArguments(this.#args);
+  }
+
+  /** What the option `key` reads need not be data; what is none of it stays what it is. */
+  #copies(): Arguments {
+    return this.#from === "the option key" ? copiedData(this.#args) : takenArguments(this.#args);
   }
 
   /** Was the result computed from what the key was cut from? */
@@ -107,15 +112,22 @@ export class ObjectCall implements Inputs {
   /** Calls the function. `signal`: the computation's, which stands in the place of the caller's own. */
   compute(signal: AbortSignal): unknown {
     this.take();
-    const { fn } = this.#called;
-    const args = this.#signals.length === 0 ? this.#args : withSignal(this.#args, this.#signals, signal);
-    if (this.#from === "data") return fn.apply(this.#self, args as unknown[]);
     this.#compare();
-    const result: unknown = fn.apply(this.#self, args as unknown[]);
-    return Promise.resolve(result).then((value) => {
+    // The function may change what it is given: what is keyed again, and what `when` is told, are other copies.
+    const own = this.#from === "data" ? this.#args : this.#copies();
+    const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
+    const { fn } = this.#called;
+    return this.#from === "data"
+      ? fn.apply(this.#self, args as unknown[])
+      : this.#watched(() => fn.apply(this.#self, args as unknown[]));
+  }
+
+  async #watched(work: () => unknown): Promise<unknown> {
+    try {
+      return await work();
+    } finally {
       this.#compare();
-      return value;
-    });
+    }
   }
 
   #compare(): void {

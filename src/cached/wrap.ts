@@ -67,11 +67,8 @@ export class CachedFunction implements Called {
   #fetch(verb: "call" | "refresh", self: unknown, args: Arguments, owner: unknown): Promise<unknown> {
     try {
       const backend = this.#ready(owner);
-      const text = this.#terms.key === undefined
-        ? primitivesText(args)
-        : isObject(owner) || args.some(isObject)
-        ? undefined
-        : this.#optionText(owner, args);
+      // What the option `key` reads may change even where all arguments are primitive.
+      const text = this.#terms.key === undefined ? primitivesText(args) : undefined;
       if (text === undefined || isObject(owner) && hasIdentity(owner)) {
         return this.#fetchObjects(backend, verb, self, args, owner);
       }
@@ -106,7 +103,12 @@ export class CachedFunction implements Called {
     const options = call.optionsOn(this.#fetchOptions(verb, head, owner, () => call.args));
     const answer = backend.fetch(key, (signal) => call.compute(signal), options);
     // Nothing but `fetch` has run since the key was cut.
-    call.take();
+    try {
+      call.take();
+    } catch (error) {
+      answer.catch(() => {});
+      throw error;
+    }
     return answer;
   }
 
@@ -159,7 +161,8 @@ export class CachedFunction implements Called {
     if (this.#home !== undefined || home === undefined) return;
     this.#home = home;
     // Which of two classes is newer counts from their definitions, as far as those are seen.
-    numberOf(functionOf(home)!);
+    const made = functionOf(home);
+    if (made !== undefined) numberOf(made);
     // Keys of receivers of that class are others now.
     this.#backend = undefined;
   }

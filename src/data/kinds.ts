@@ -168,6 +168,16 @@ export function namesOf(object: object): string[] {
 const isNative = (made: unknown, name: string): boolean =>
   Function.prototype.toString.call(made).replace(/\s+/g, " ") === `function ${name}() { [native code] }`;
 
+/** Is its class one of the engine's or the platform's, which nobody gives a method of their own? */
+export function isBuiltIn(object: unknown): boolean {
+  if (typeof object !== "object" || object === null) return false;
+  const made = prototypesOf(object).map((prototype) => ownValue(prototype, "constructor"));
+  const nearest = made.find((one) => typeof one === "function");
+  if (typeof nearest !== "function" || nearest === Object) return false;
+  return (globalThis as unknown as Record<string, unknown>)[nearest.name] === nearest ||
+    /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(nearest));
+}
+
 /** The bytes of an object of a bytes kind, not copied; `undefined` if they are in memory that others share, or that can change its size. */
 export function bytesOf(object: ArrayBuffer | ArrayBufferView, kind: BytesKind): Uint8Array | undefined {
   if (kind === "ArrayBuffer") return isFixed(object as ArrayBuffer) ? new Uint8Array(object as ArrayBuffer) : undefined;
@@ -200,10 +210,10 @@ export function fromBytes(bytes: Uint8Array, kind: BytesKind): unknown {
 
 /**
  * A property that somebody gave to a built-in object, and that a copy would lose; `undefined`: there is none. In a
- * typed array of more than 65,536 elements only symbols are looked for: to list its elements, which are properties as
+ * typed array of more than `listed` elements only symbols are looked for: to list its elements, which are properties as
  * well, takes half a second a million.
  */
-export function addedTo(object: object, kind: BuiltinKind): PropertyKey | undefined {
+export function addedTo(object: object, kind: BuiltinKind, listed: number = LISTED_ELEMENTS): PropertyKey | undefined {
   switch (kind) {
     case "Date":
     case "Map":
@@ -219,17 +229,15 @@ export function addedTo(object: object, kind: BuiltinKind): PropertyKey | undefi
       // Some runtimes keep their own things under symbols, the same ones on each object.
       return Reflect.ownKeys(object).find((key) => !Object.hasOwn(fresh(kind), key));
     default:
-      return ArrayBuffer.isView(object) ? addedToArray(object as Uint8Array) : Reflect.ownKeys(object)[0];
+      if (!ArrayBuffer.isView(object)) return Reflect.ownKeys(object)[0];
+      // Elements come first.
+      return (object as Uint8Array).length > listed
+        ? Object.getOwnPropertySymbols(object)[0]
+        : Reflect.ownKeys(object)[(object as Uint8Array).length];
   }
 }
 
 const LISTED_ELEMENTS = 65_536;
-
-function addedToArray(array: Uint8Array): PropertyKey | undefined {
-  if (array.length > LISTED_ELEMENTS) return Object.getOwnPropertySymbols(array)[0];
-  // Elements come first.
-  return Reflect.ownKeys(array)[array.length];
-}
 
 const probes = new Map<string, object>();
 

@@ -22,6 +22,8 @@ export interface Maker {
   refusal(path: string, fault: Fault, words: string, part: unknown, cause?: unknown): Error;
   /** What an object is made into, whatever it consists of; `undefined`: it is walked through. `inner` walks through something else in its place. */
   special?(object: object, inner: (value: unknown) => unknown): unknown;
+  /** Of so many elements of a typed array the properties are listed, to find what was added. Default: 65,536. */
+  readonly listed?: number;
   text(value: string): unknown;
   /** A boolean, null, or a number that JSON has a word for. */
   simple(value: boolean | number | null): unknown;
@@ -242,7 +244,7 @@ export class Walk {
   }
 
   #builtin(object: object, kind: BuiltinKind): unknown {
-    const added = addedTo(object, kind);
+    const added = addedTo(object, kind, this.#maker.listed);
     if (added !== undefined) this.#refuseAdded(object, added);
     switch (kind) {
       case "Date":

@@ -11,10 +11,12 @@
  * is not listed is a CacheKeyError, and never an empty object.
  */
 import { advice } from "../data/advice.ts";
-import type { BytesKind, TextKind } from "../data/kinds.ts";
+import { type BytesKind, isBuiltIn, type TextKind } from "../data/kinds.ts";
 import { twins } from "../data/copy.ts";
-import { type Maker, Passing, Walk } from "../data/walk.ts";
+import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
+import { fromExactText } from "../data/texts.ts";
 import { CacheKeyError } from "../errors.ts";
+import { printable } from "../known.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
 import { isSignal, keyedLength, NO_SIGNALS, signalsIn } from "./signals.ts";
 
@@ -52,10 +54,7 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
 
 /** All arguments of a call. Throws a CacheKeyError that names the one which has no text. */
 export function keyedArguments(args: readonly unknown[]): KeyedArguments {
-  const signals = signalsIn(args);
-  let count = args.length;
-  if (signals !== NO_SIGNALS) count = keyedLength(args);
-  else while (count > 0 && args[count - 1] === undefined) count--;
+  const signals = signalsIn(args), count = keyedLength(args);
   // One is kept for the next call, since each hit needs one. (A [cacheKey] may cut a key meanwhile.)
   const maker = spare ?? new KeyText();
   spare = undefined;
@@ -88,15 +87,34 @@ export function takenArguments(args: readonly unknown[]): unknown[] {
   return args.map((arg) => typeof arg === "object" && arg !== null ? new Walk(taking).whole(arg) : arg);
 }
 
+/** The same of those that are data as a whole; the others stay what they are. */
+export function copiedData(args: readonly unknown[]): unknown[] {
+  return args.map((arg) => {
+    if (typeof arg !== "object" || arg === null) return arg;
+    try {
+      return new Walk(copying).whole(arg);
+    } catch {
+      return arg;
+    }
+  });
+}
+
 const taking: Maker = {
   ...twins,
   refusal: (...fault) => refused("the arguments", ...fault),
   special: (object) => hasIdentity(object) || isSignal(object) || isTemplate(object) ? object : undefined,
 };
 
+const copying: Maker = {
+  ...twins,
+  special: (object) => isTemplate(object) ? object : undefined,
+  refusal: taking.refusal,
+};
+
 /** Writes values as texts, as long as there is room. */
 class KeyText implements Maker {
   identified = false;
+  readonly listed = LONGEST;
   #signals: readonly AbortSignal[] = NO_SIGNALS;
   #left = LONGEST;
   readonly #walk = new Walk(this);
@@ -144,17 +162,18 @@ class KeyText implements Maker {
     return this.#spent(numberText(value), 1);
   }
   bigint(value: bigint): string {
-    const text = `${value}n`;
-    return this.#spent(text, text.length);
+    // Its decimal digits take more than linear time to write.
+    this.#spend(digitsOf(value));
+    return `${value}n`;
   }
   /** Keys sorted by code unit; a property that holds `undefined` is absent. */
   plain(made: Record<string, unknown>): string {
     let text = "";
     for (const key of sorted(Object.keys(made))) {
       const part = made[key] as string;
+      this.#spend(key.length + 1);
       if (part === "undefined") continue;
       text += `${text === "" ? "" : ","}${isWord(key) ? key : quoted(key)}:${part}`;
-      this.#spend(key.length);
     }
     return this.#spent(`{${text}}`, 2);
   }
@@ -190,7 +209,9 @@ class KeyText implements Maker {
   headers(flat: unknown[]): string {
     return this.map(flat).replace("Map", "Headers");
   }
+  /** Refuses what could not be copied, but for what always can: to read a URL again is most of a hit's cost. */
   textual(text: string, kind: TextKind): string {
+    if (kind !== "URLSearchParams" && !(kind === "URL" && text.startsWith("http"))) fromExactText(text, kind);
     return `${kind}<${this.text(text)}>`;
   }
   regexp(source: string, flags: string, lastIndex: unknown): string {
@@ -243,6 +264,12 @@ const tooLong = (subject: string): CacheKeyError =>
       "pass the option `key`, which says in short what identifies a call (an id, a digest)",
   );
 
+/** About so many decimal digits it has. */
+const digitsOf = (value: bigint): number =>
+  value > -SMALL && value < SMALL ? 20 : Math.ceil(value.toString(16).length * 1.21);
+
+const SMALL = 1n << 64n;
+
 /** Also of what else is written as in source: undefined, null, true, false. */
 const numberText = (value: number | bigint | undefined): string =>
   value === 0 && 1 / (value as number) < 0 ? "-0" : String(value);
@@ -259,7 +286,10 @@ function primitiveText(value: unknown, index: number): string {
     return quoted(value);
   }
   if (typeof value === "symbol") return argumentText(value, index + 1);
-  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "bigint") {
+    if (digitsOf(value) > LONGEST) throw tooLong(`argument ${index + 1}`);
+    return `${value}n`;
+  }
   return numberText(value as number | undefined);
 }
 
@@ -274,21 +304,32 @@ function quoted(value: string): string {
   return `"${value}"`;
 }
 
-/** The strings of a template literal, as a tag is given them: frozen, so they stay what they are. */
-const isTemplate = (object: object): object is TemplateStringsArray =>
-  Array.isArray(object) && Object.hasOwn(object, "raw") && Object.isFrozen(object) &&
-  Array.isArray((object as unknown as TemplateStringsArray).raw) &&
-  Object.isFrozen((object as unknown as TemplateStringsArray).raw);
+/** The strings of a template literal, as a tag is given them: frozen, so they stay what they are, and nothing but strings. */
+function isTemplate(object: object): object is TemplateStringsArray {
+  if (!Array.isArray(object) || !Object.hasOwn(object, "raw")) return false;
+  const raw = Object.getOwnPropertyDescriptor(object, "raw")!;
+  return !raw.enumerable && isFrozenTexts(raw.value, 1) && isFrozenTexts(object, 2) &&
+    raw.value.length === object.length;
+}
+
+/** `others`: how many properties it has besides its elements. */
+const isFrozenTexts = (array: unknown, others: number): boolean =>
+  Array.isArray(array) && Object.isFrozen(array) && Reflect.ownKeys(array).length === array.length + others &&
+  array.every((text) => typeof text === "string" || text === undefined && others === 2);
 
 /** Says of an argument which part of it has no text, and what to do. */
 function refused(subject: string, ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>): CacheKeyError {
-  // Nobody else will hear of its rejection: what `key` or a [cacheKey] returned is the user's own no more.
-  if (part instanceof Promise) part.catch(() => {});
-  const remedy = isSignal(part)
-    ? "pass it as an argument of its own, or as `signal` of an object that comes last"
-    : advice(fault, part, "pass") ?? "give its class a [cacheKey]() method";
+  const remedy = fault === "unreadable" ? "pass a plain copy of it" : remedyOf(fault, part);
   return new CacheKeyError(
-    `Cannot make a key of ${subject}${path}: ${words}; ${remedy}, or pass the option \`key\``,
+    printable(`Cannot make a key of ${subject}${path}: ${words}; ${remedy}, or pass the option \`key\``),
     cause === undefined ? undefined : { cause },
   );
+}
+
+function remedyOf(fault: Fault, part: unknown): string {
+  // Nobody else will hear of its rejection: what `key` or a [cacheKey] returned is the user's own no more.
+  if (part instanceof Promise) part.catch(() => {});
+  if (isSignal(part)) return "pass it as an argument of its own, or as `signal` of an object that comes last";
+  return advice(fault, part, "pass") ??
+    (isBuiltIn(part) ? "pass what identifies it" : "give its class a [cacheKey]() method");
 }

@@ -52,13 +52,14 @@ export function identityOf(object: Identified, subject: string): unknown {
  * class would be is seen, and told, where names are held (cached/names.ts).
  */
 export function classNameOf(object: object, subject: string, use: "argument" | "receiver"): string {
-  const made = constructorOf(object);
+  const made = typeof object === "function" ? object : constructorOf(object);
   const name = made === undefined ? "Object" : Object.getOwnPropertyDescriptor(made, "name")?.value;
   if (typeof name !== "string" || !isWord(name)) {
     throw new CacheKeyError(`Cannot make a key of ${subject}: the class of an object with [cacheKey] needs a name`);
   }
   if (use === "argument" && made !== undefined && made !== Object) note(name, made);
-  return name;
+  // A class with a static [cacheKey] is no instance of itself.
+  return typeof object === "function" ? `Class<${name}>` : name;
 }
 
 /** As its prototype says: what an object says of itself may be data. */

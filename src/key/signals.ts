@@ -5,11 +5,17 @@
  */
 import { kindOf } from "../data/kinds.ts";
 
-/** An AbortSignal, of this realm or another. */
-export const isSignal = (value: unknown): value is AbortSignal =>
-  typeof value === "object" && value !== null && Object.getPrototypeOf(value) !== Object.prototype &&
-  kindOf(value) === undefined &&
-  Object.prototype.toString.call(value) === "[object AbortSignal]";
+/** A real AbortSignal: what only says that it is one cannot be listened to. A proxy that throws is none. */
+export function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return value instanceof AbortSignal && typeof isAborted.call(value) === "boolean";
+  } catch {
+    return false;
+  }
+}
+
+const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
 
 /** Given where there is none: a call without signals is told by it. */
 export const NO_SIGNALS: readonly AbortSignal[] = [];
@@ -26,27 +32,42 @@ export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
 }
 
 /** Mostly none does, and no more is to be asked then. */
-const mayBringOne = (arg: unknown): boolean =>
-  typeof arg === "object" && arg !== null && (Object.hasOwn(arg, "signal") || isSignal(arg));
+const mayBringOne = (arg: unknown): boolean => isSignal(arg) || signalProperty(arg) !== undefined;
 
-/** How many arguments stand in the key: trailing ones that are `undefined`, or hold nothing but a signal, count as absent. */
+/**
+ * How many arguments stand in the key: trailing ones that are `undefined`, or hold nothing but a signal, count as absent.
+ * So does `{ signal: undefined }`, as a caller writes who may have one.
+ */
 export function keyedLength(args: readonly unknown[]): number {
   for (let count = args.length; count > 0; count--) {
     const last = args[count - 1];
-    if (last === undefined || isSignal(last)) continue;
-    if (signalOf(last) === undefined || Reflect.ownKeys(last as object).length > 1) return count;
+    if (last !== undefined && !isSignal(last) && !holdsOnlySignal(last)) return count;
   }
   return 0;
 }
 
+function holdsOnlySignal(value: unknown): boolean {
+  const property = signalProperty(value);
+  if (property === undefined || Reflect.ownKeys(value as object).length > 1) return false;
+  return isSignal(property.value) || "value" in property && property.value === undefined;
+}
+
 /** The signal of a plain object. */
 function signalOf(value: unknown): AbortSignal | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if (!Object.hasOwn(value, "signal")) return undefined;
-  const kind = kindOf(value);
-  if (kind !== "plain" && kind !== "bare") return undefined;
-  const signal: unknown = Object.getOwnPropertyDescriptor(value, "signal")?.value;
+  const signal = signalProperty(value)?.value;
   return isSignal(signal) ? signal : undefined;
+}
+
+/** The property `signal` of a plain object; `undefined` too for a proxy that throws. */
+function signalProperty(value: unknown): PropertyDescriptor | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  try {
+    if (!Object.hasOwn(value, "signal")) return undefined;
+    const kind = kindOf(value);
+    return kind === "plain" || kind === "bare" ? Object.getOwnPropertyDescriptor(value, "signal") : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The arguments with `signal` in the place of each of `signals`. */

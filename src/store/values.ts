@@ -2,12 +2,13 @@ import { advice } from "../data/advice.ts";
 import { twins } from "../data/copy.ts";
 import { type Maker, walk } from "../data/walk.ts";
 import { CacheValueError } from "../errors.ts";
+import { printable } from "../known.ts";
 
 /** Says of a result which part of it cannot be kept, why, and what to keep instead. */
 export const refuseValue: Maker["refusal"] = (path, fault, words, part, cause) => {
   const remedy = advice(fault, part, "keep") ?? "map it to plain data first, as `{ ...it }` does";
   return new CacheValueError(
-    `Cannot keep value${path}: ${words}; ${remedy}`,
+    printable(`Cannot keep value${path}: ${words}; ${remedy}`),
     cause === undefined ? undefined : { cause },
   );
 };

@@ -200,7 +200,8 @@ test("a signal is no part of the key, wherever it stands", async () => {
   assertEquals(fn.key(7, { signal }, undefined), fn.key(7));
   assertEquals(fn.key(7, { signal, limit: 2 }), fn.key(7, { limit: 2 }));
   assertEquals(fn.key(signal, 7), fn.key(undefined, 7));
-  assertEquals(fn.key({ signal: undefined }), fn.key({}));
+  assertEquals(fn.key(7, { signal: undefined }), fn.key(7));
+  assertEquals(fn.key(7, { signal: undefined, limit: 2 }), fn.key(7, { limit: 2 }));
   assert(fn.key(7, { limit: 2 }) !== fn.key(7));
   await fn(7, { signal });
   await fn(7);
@@ -235,4 +236,106 @@ test("a template's strings are an argument, and the function is given the very o
   const strings = tag`x`;
   await same(strings);
   assertStrictEquals(given[0], strings);
+});
+
+test("what `key` reads is keyed again even where all arguments are primitive", async () => {
+  for (const backend of [memory(), later()]) {
+    let tenant = "a";
+    const fn = cached((id: number) => `secret of ${tenant} ${id}`, { name: "f", key: (id) => [tenant, id], backend });
+    await warnings(async () => {
+      const asked = fn(1);
+      tenant = "b";
+      assertEquals(await asked, "secret of b 1");
+      tenant = "a";
+      assertEquals(await fn(1), "secret of a 1");
+    });
+  }
+});
+
+test("data is taken as it was with the option `key` as well, and what is no data stays what it is", async () => {
+  const given: unknown[] = [];
+  const fn = cached(async (q: { page: number }, db: { connection: () => string }) => {
+    given.push(db);
+    return await Promise.resolve(`page ${q.page}`);
+  }, { name: "f", key: (q) => q.page, backend: memory() });
+  const q = { page: 1 }, db = { connection: () => "open" };
+  const asked = fn(q, db);
+  q.page = 2;
+  assertEquals([await asked, given[0] === db, await fn.peek({ page: 1 }, db)], ["page 1", true, "page 1"]);
+});
+
+test("a function may change its own arguments: the result is kept, and `when` is told what they were", async () => {
+  for (const key of [undefined, (ids: number[]) => ids.join()]) {
+    let runs = 0;
+    const told: string[] = [];
+    const fn = cached((ids: number[], shop: Shop) => (runs++, ids.sort(), ids.push(shop.id), ids.join()), {
+      name: "f",
+      backend: memory(),
+      when: (_, ids) => (told.push(ids.join()), true),
+      ...(key === undefined ? {} : { key }),
+    });
+    const heard = await warnings(async () => {
+      assertEquals([await fn([2, 1], new Shop()), await fn([2, 1], new Shop())], ["1,2,7", "1,2,7"]);
+    });
+    assertEquals([runs, told, heard], [1, ["2,1"], []]);
+  }
+});
+
+test("an error of a call that has changed is that call's alone", async () => {
+  for (const backend of [memory(), later(), new PlainBackend(new Map())]) {
+    const find = cached(async (shop: Shop) => {
+      await null;
+      if (shop.id === 8) throw new Error("no shop 8");
+      return shop.id;
+    }, { name: "find", backend });
+    await warnings(async () => {
+      const changing = new Shop(), same = new Shop();
+      const asked = [find(changing), find(same)].map((one) => one.catch((error: Error) => error.message));
+      changing.id = 8;
+      assertEquals(await Promise.all(asked), ["no shop 8", 7]);
+    });
+  }
+});
+
+test("a proxy that says something else each time keeps nothing under a key that is not its own", async () => {
+  let reads = 0;
+  const lying = () =>
+    new Proxy([0], {
+      get: (target, name, self) => name === "0" ? (reads++ === 0 ? "alice" : "bob") : Reflect.get(target, name, self),
+    });
+  const fn = cached((names: unknown[]) => `mail of ${names[0]}`, { name: "f", backend: memory() });
+  await warnings(async () => {
+    await fn(lying());
+    assertEquals(await fn(["alice"]), "mail of alice");
+  });
+});
+
+test("what cannot be copied is refused when the key is cut, and no promise is left over", async () => {
+  const { Temporal } = globalThis as unknown as {
+    Temporal?: { PlainMonthDay: new (month: number, day: number, calendar: string, year: number) => object };
+  };
+  const broken = Temporal === undefined ? undefined : new Temporal.PlainMonthDay(2, 29, "iso8601", 2004);
+  if (broken === undefined) return;
+  let runs = 0;
+  const fn = cached((_: object) => ++runs, { name: "f", backend: memory() });
+  const key = (() => {
+    try {
+      return fn.key(broken);
+    } catch (error) {
+      return (error as Error).name;
+    }
+  })();
+  const answer = await fn(broken).catch((error: Error) => error.name);
+  assertEquals(key === "CacheKeyError" ? [answer, runs] : [answer, runs], key === "CacheKeyError" ? [key, 0] : [1, 1]);
+});
+
+test("a method of an object that has no class can be decorated", async () => {
+  const shop = {
+    async name(id: number) {
+      return await Promise.resolve(`shop ${id}`);
+    },
+  };
+  const descriptor = Object.getOwnPropertyDescriptor(shop, "name")!;
+  Object.defineProperty(shop, "name", cached({ name: "shop.name", backend: memory() })(shop, "name", descriptor));
+  assertEquals(await shop.name(7), "shop 7");
 });

@@ -485,3 +485,93 @@ test("what imitates a built-in by name is no built-in", () => {
   })();
   refused([tagged], "an instance of a class");
 });
+
+test("a template is what a tag is given, and nothing that imitates one", () => {
+  const imitation = (...added: object[]) => {
+    const strings = Object.assign(["a"], { raw: Object.freeze(["a"]) }, ...added);
+    return Object.freeze(strings);
+  };
+  refused([imitation()], 'the property "raw"');
+  refused([imitation({ tenant: "a" })], "the property");
+  const hidden = Object.freeze(Object.defineProperty([{ a: 1 }], "raw", { value: Object.freeze(["a"]) }));
+  refused([hidden], 'the property "raw"');
+});
+
+test("properties added to a typed array are found, however long it is", () => {
+  refused([Object.assign(new Uint8Array(70_000), { user: "a" })], 'the property "user"');
+});
+
+test("a large bigint, and a million properties that are undefined, are refused without being written", () => {
+  refused([1n << 16_000_000n], "argument", "longer than 1048576 characters");
+  refused([[1n << 16_000_000n]], "argument 1", "longer than 1048576 characters");
+  const many = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, undefined]));
+  refused([many], "argument 1", "longer than 1048576 characters");
+  assertEquals(textOf(10n ** 30n), `1${"0".repeat(30)}n`);
+});
+
+test("a class with a static [cacheKey] is no instance of itself, and another class than the next", () => {
+  class One {
+    static [cacheKey]() {
+      return 1;
+    }
+    [cacheKey]() {
+      return 1;
+    }
+  }
+  class Two {
+    static [cacheKey]() {
+      return 1;
+    }
+  }
+  assertEquals(textOf(One, new One(), Two), "Class<One>(1),One(1),Class<Two>(1)");
+});
+
+test("errors carry no control characters, whatever an argument's names are", () => {
+  // deno-lint-ignore no-control-regex
+  const control = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+  class Evil {}
+  Object.defineProperty(Evil, "name", { value: "E\x1b[2J" });
+  for (
+    const value of [
+      { "a\u202eb": () => 1 },
+      { "a\x9b31m": () => 1 },
+      { [Symbol("x\x1b[31m\n")]: 1 },
+      new Evil(),
+      Object.assign([1], { "a\u2028": 1 }),
+      new Map([["k\u202e", () => 1]]),
+    ]
+  ) {
+    const error = assertThrows(() => argumentsText([value]), CacheKeyError);
+    assert(!control.test(error.message), JSON.stringify(error.message));
+  }
+});
+
+test("a proxy that throws, and what only says that it is a signal, are refused with a CacheKeyError", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  refused([proxy], "argument 1");
+  refused([
+    new Proxy({}, {
+      getOwnPropertyDescriptor: () => {
+        throw new Error("trap");
+      },
+      ownKeys: () => ["a"],
+    }),
+  ], "argument 1");
+  class Tagged {
+    get [Symbol.toStringTag]() {
+      return "AbortSignal";
+    }
+  }
+  refused([new Tagged()], "an instance of Tagged");
+});
+
+test("built-ins are not told to get a [cacheKey]", () => {
+  for (
+    const value of [Object(1n), [][Symbol.iterator](), new TextDecoder(), new SharedArrayBuffer(1), new Event("a")]
+  ) {
+    const error = assertThrows(() => argumentsText([value]), CacheKeyError);
+    assert(!error.message.includes("[cacheKey]"), error.message);
+    assertStringIncludes(error.message, "`key`");
+  }
+});
