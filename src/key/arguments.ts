@@ -18,7 +18,7 @@ import { fromExactText } from "../data/texts.ts";
 import { CacheKeyError } from "../errors.ts";
 import { printable } from "../known.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
-import { isSignal, keyedLength, NO_SIGNALS, signalsIn } from "./signals.ts";
+import { isSignal, keyedLength, mayHoldSignals, NO_SIGNALS, signalsIn } from "./signals.ts";
 
 /**
  * So long may the text of a call be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
@@ -54,7 +54,9 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
 
 /** All arguments of a call. Throws a CacheKeyError that names the one which has no text. */
 export function keyedArguments(args: readonly unknown[]): KeyedArguments {
-  const signals = signalsIn(args), count = keyedLength(args);
+  let signals = NO_SIGNALS, count = args.length;
+  if (mayHoldSignals(args)) [signals, count] = [signalsIn(args), keyedLength(args)];
+  else while (count > 0 && args[count - 1] === undefined) count--;
   // One is kept for the next call, since each hit needs one. (A [cacheKey] may cut a key meanwhile.)
   const maker = spare ?? new KeyText();
   spare = undefined;

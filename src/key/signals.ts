@@ -9,7 +9,8 @@ import { kindOf } from "../data/kinds.ts";
 export function isSignal(value: unknown): value is AbortSignal {
   if (typeof value !== "object" || value === null) return false;
   try {
-    return value instanceof AbortSignal && typeof isAborted.call(value) === "boolean";
+    return Object.getPrototypeOf(value) !== Object.prototype && value instanceof AbortSignal &&
+      typeof isAborted.call(value) === "boolean";
   } catch {
     return false;
   }
@@ -22,7 +23,7 @@ export const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** The signals among the arguments of a call. */
 export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
-  if (!args.some(mayBringOne)) return NO_SIGNALS;
+  if (!mayHoldSignals(args)) return NO_SIGNALS;
   const count = keyedLength(args), signals: AbortSignal[] = [];
   args.forEach((arg, i) => {
     const signal = isSignal(arg) ? arg : i >= count - 1 ? signalOf(arg) : undefined;
@@ -32,7 +33,14 @@ export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
 }
 
 /** Mostly none does, and no more is to be asked then. */
-const mayBringOne = (arg: unknown): boolean => isSignal(arg) || signalProperty(arg) !== undefined;
+export function mayHoldSignals(args: readonly unknown[]): boolean {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (typeof arg !== "object" || arg === null) continue;
+    if (isSignal(arg) || signalProperty(arg) !== undefined) return true;
+  }
+  return false;
+}
 
 /**
  * How many arguments stand in the key: trailing ones that are `undefined`, or hold nothing but a signal, count as absent.
