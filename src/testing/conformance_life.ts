@@ -103,7 +103,8 @@ export function lifeTests(options: ConformanceOptions): Draft[] {
         await store.ready?.();
         if (store.ready === undefined) return;
         const reason = new Error("enough");
-        const error = await rejection(store.ready(AbortSignal.abort(reason)));
+        const ask = () => store.ready!(AbortSignal.abort(reason));
+        const error = await rejection(ask, "ready() with a signal that had fired");
         expect(error === reason, `ready() with a signal that had fired rejected with ${String(error)}`);
       },
     },

@@ -11,7 +11,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cached, configure, GroupBackend, Memcached, MemcachedStore, MemoryStore } from "@x/cache-utils";
+import { cached, configure, type GroupBackend, Memcached, MemcachedStore, MemoryStore } from "@x/cache-utils";
 import { freshServer } from "../_memcached.ts";
 
 /** How many connections a server has, this one's not counted. */
