@@ -53,7 +53,7 @@ export type { BackendEvents, Outcome, Reason } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";
 
 export type { StoreFailure } from "./src/store/guarded.ts";
-export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
+export { MemoryStore, type MemoryStoreOptions, type MemoryStoreStats } from "./src/store/memory.ts";
 export { MemcachedStore, type MemcachedStoreOptions } from "./src/store/memcached.ts";
 export { type Codec, defaultCodec, type DefaultCodecOptions } from "./src/store/codec.ts";
 export type {

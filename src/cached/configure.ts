@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { GroupBackend } from "../backend/group.ts";
 import type { GroupBackendOptions } from "../backend/options.ts";
+import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { inheritNames } from "./names.ts";
@@ -8,7 +9,12 @@ import { shared } from "./shared.ts";
 import { configurationOf } from "./url.ts";
 
 /** Of this realm, whichever copy of the library asks. */
-const current = shared("default", () => ({ backend: undefined as Backend | undefined, isConfigured: false }));
+const current = shared("default", () => ({
+  backend: undefined as Backend | undefined,
+  isConfigured: false,
+  /** Of the backends that `configure` made the stores of: shall they keep connections that nobody uses? */
+  keepIdle: new WeakMap<Backend, (keeps: boolean) => void>(),
+}));
 
 /** What cached functions without a backend of their own use; without any configuration a GroupBackend over a MemoryStore. */
 export function defaultBackend(): Backend {
@@ -21,7 +27,10 @@ export const knownDefault = (): Backend | undefined => current.backend;
 function become<B extends Backend>(backend: B): B {
   // Modules wrap functions before `main` configures: those hold their names on what is configured first.
   if (!current.isConfigured) inheritNames(current.backend, backend);
+  const former = current.backend;
   current.backend = backend;
+  if (former !== undefined && former !== backend) current.keepIdle.get(former)?.(false);
+  current.keepIdle.get(backend)?.(true);
   return backend;
 }
 
@@ -36,9 +45,11 @@ function configured<B extends Backend>(backend: B): B {
  *
  * It takes options, a backend of your own, or a URL: `memory:///`, `memcached://host:port,host:port/`,
  * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. Both kinds know the parameters project, version,
- * ttl, stale, group, mintDelay, jitter, storeTimeout and redefine; memory: maxBytes and maxEntries; memcached: protocol, timeout,
+ * ttl, stale, group, mintDelay, jitter, storeTimeout, redefine and enabled; memory: maxBytes and maxEntries; memcached: protocol, timeout,
  * connectTimeout, connections and deadServers. A bare number is seconds. A user and a password stand before the host,
- * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed.
+ * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed, since
+ * somebody may still use it; but one that a URL has made lets its connections go once it is idle, and opens them again
+ * for whoever asks.
  *
  * @example
  * ```ts
@@ -63,8 +74,11 @@ export function configure(given: string | GroupBackendOptions | Backend): Backen
 /** Makes the store, too, which opens no connection. */
 function configuredBy(url: string): GroupBackend {
   const { backend, ...rest } = configurationOf(url);
-  const store = rest.servers === undefined ? new MemoryStore(rest.store) : new MemcachedStore(rest.servers, rest.store);
-  return new GroupBackend({ ...backend, store });
+  if (rest.servers === undefined) return new GroupBackend({ ...backend, store: new MemoryStore(rest.store) });
+  const store = new MemcachedStore(rest.servers, rest.store);
+  const made = new GroupBackend({ ...backend, store });
+  current.keepIdle.set(made, (keeps) => keepIdle(store.client, keeps));
+  return made;
 }
 
 const isBackend = (given: GroupBackendOptions | Backend): given is Backend =>

@@ -9,7 +9,7 @@ import type { Told } from "../told.ts";
 import type { WriteResult } from "./answer.ts";
 import type { Cluster } from "./cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
-import { actionOf, clientClosed, tooLarge, undiscovered } from "./failure.ts";
+import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./failure.ts";
 import type { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import { checkKey } from "./keys.ts";
@@ -39,6 +39,9 @@ import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } fr
 import type { Server } from "./server.ts";
 import { parseServers } from "./servers.ts";
 import { Topology } from "./topology.ts";
+
+/** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
+export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -85,6 +88,7 @@ export class Memcached implements AsyncDisposable {
       died: (server, error, retryMs) => listeners.tell("dead", { server: server.name, error, retryMs }),
       triedInVain: () => {},
       revived: (server) => listeners.tell("alive", { server: server.name }),
+      rested: () => {},
     });
     this.#cluster = topology.cluster;
     this.#gate = topology.gate;
@@ -105,6 +109,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   static {
+    keepIdle = (client, keeps) => client.#topology.keepsIdle = keeps;
     getFor = (client, key, to) => {
       if (!client.#gate.open) {
         return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
@@ -223,6 +228,24 @@ export class Memcached implements AsyncDisposable {
   /** The version of each server. */
   async version(): Promise<Map<string, string>> {
     return await this.#askAll(() => new Operation(VERB.version, "", 0)) as Map<string, string>;
+  }
+
+  /**
+   * Resolves once every server has answered on a connection, opened now where there was none. Rejects with an
+   * AggregateError of an error for each server that did not, with the signal's reason, with ConnectionError once closed.
+   */
+  async ready(options?: RequestOptions): Promise<void> {
+    if (this.#closing !== undefined) throw clientClosed("be ready");
+    const signal = options?.signal;
+    if (signal !== undefined) checkSignal(signal);
+    let errors: unknown[];
+    try {
+      errors = await this.#eachServer(() => new Operation(VERB.version, "", 0), options);
+    } catch (error) {
+      errors = [error];
+    }
+    signal?.throwIfAborted();
+    if (errors.length > 0) throw notReady(errors, this.servers.length);
   }
 
   /** Which server a key lives on; with `deadServers: "eject"`, as things are now. */
@@ -369,6 +392,20 @@ export class Memcached implements AsyncDisposable {
       ),
     );
     return new Map(answers);
+  }
+
+  /** What came of it where it failed. */
+  async #eachServer(make: () => Operation, options: RequestOptions | undefined): Promise<unknown[]> {
+    if (!this.#gate.open) {
+      return await this.#gate.whenOpen(
+        actionOf(make()),
+        options?.signal,
+        () => this.#eachServer(make, options),
+      );
+    }
+    const asked = this.#cluster.servers.map((server) => this.#askServer(server, make(), options));
+    const settled = await Promise.allSettled(asked);
+    return settled.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
   }
 
   #observer({ verb }: Operation, server: string): Observer {

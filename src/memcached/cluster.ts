@@ -27,6 +27,7 @@ export class Cluster {
   #members: readonly Member[] = [];
   readonly #open: (place: ServerPlace) => Server;
   readonly #eject: boolean;
+  #keepsIdle = true;
   #ring: Ring | undefined;
   readonly #hashes = new Hashes();
   /** With `eject`: the servers that live, and their ring, until one dies or comes back. */
@@ -52,7 +53,7 @@ export class Cluster {
   async replace(places: readonly ServerPlace[]): Promise<void> {
     const before = new Map(this.#members.map((member) => [member.place.name, member.server]));
     this.#members = places.map((place) => {
-      const server = before.get(place.name) ?? this.#open(place);
+      const server = before.get(place.name) ?? this.#opened(place);
       before.delete(place.name);
       return { place, server };
     });
@@ -78,6 +79,18 @@ export class Cluster {
   /** None of them lives. */
   get dead(): boolean {
     return this.servers.length > 0 && this.servers.every((server) => server.dead);
+  }
+
+  /** Do its servers, those of later lists as well, keep connections that nobody uses? */
+  set keepsIdle(keeps: boolean) {
+    this.#keepsIdle = keeps;
+    for (const server of this.servers) server.keepsIdle = keeps;
+  }
+
+  #opened(place: ServerPlace): Server {
+    const server = this.#open(place);
+    if (!this.#keepsIdle) server.keepsIdle = false;
+    return server;
   }
 
   /** One has died, or come back. */

@@ -30,6 +30,8 @@ export class Discovery {
   /** The next ask is to come as soon as it may. */
   #hurries = false;
   #timer: unknown;
+  /** Nobody uses the servers. */
+  #paused = false;
   #closed = false;
 
   /** `use` is given each new list. `isLost`: nobody of the present one answers. */
@@ -56,7 +58,19 @@ export class Discovery {
   /** A server has died, or was tried in vain: another list may be there. */
   hurry(): void {
     this.#hurries = true;
+    this.#paused = false;
     if (this.#listed && this.#asking === undefined) this.#askLater();
+  }
+
+  /** Asks no more until `goOn`, or until a server is missed. */
+  pause(): void {
+    this.#paused = true;
+    this.#settings.clock.clearTimeout(this.#timer);
+  }
+
+  /** Asks as soon as it may, if it was paused: the list may be old. */
+  goOn(): void {
+    if (this.#paused) this.hurry();
   }
 
   /** Asks no more. */
@@ -93,7 +107,7 @@ export class Discovery {
   }
 
   #askLater(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#paused) return;
     const { clock, intervalMs } = this.#settings;
     const pauseMs = this.#hurries ? Math.min(PAUSE_MS, intervalMs) : intervalMs;
     clock.clearTimeout(this.#timer);

@@ -61,6 +61,14 @@ export function closed(request: Request, server: string): ConnectionError {
 export const clientClosed = (action: string): ConnectionError =>
   new ConnectionError(`Cannot ${action}: the client is closed`, "");
 
+/** Some servers did not answer, or there is no list of them. */
+export function notReady(errors: readonly unknown[], servers: number): AggregateError {
+  const texts = errors.map((error) => error instanceof Error ? error.message : String(error));
+  const shown = texts.slice(0, 3).join("; ") + (texts.length > 3 ? "; …" : "");
+  const which = servers === 0 ? "no list of servers has come" : `${errors.length} of ${servers} servers did not answer`;
+  return new AggregateError(errors, `Not ready: ${which}: ${shown}`);
+}
+
 /** No list of servers has come yet. */
 export const undiscovered = (key: string): ConnectionError =>
   new ConnectionError(`Cannot tell the server of ${quote(key)}: the servers have not been discovered yet`, "");

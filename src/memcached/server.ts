@@ -1,5 +1,6 @@
 /** One server: its connections, and whether it is dead or alive. */
 
+import { attended } from "../attended.ts";
 import { type Clock, ticks } from "../clock.ts";
 import { AuthError, type MemcachedError } from "../errors.ts";
 import type { Random } from "../random.ts";
@@ -30,10 +31,14 @@ export interface ServerListener {
   /** A dead one, once more. */
   triedInVain(server: Server): void;
   revived(server: Server): void;
+  /** It was to keep no idle connection, and has none now. */
+  rested(server: Server): void;
 }
 
 /** So many failures in a row, and a server is dead. */
 const MOST_FAILURES = 2;
+/** A connection that was silent for so long, with nothing in flight, is idle. */
+const IDLE_MS = 100;
 /** A try later than this was held up by a frozen process: who asks then, waits for it. */
 const OVERDUE_MS = 50;
 
@@ -63,6 +68,9 @@ export class Server implements ConnectionListener {
   /** Since the last answer to a real request: a probe that is answered shows nothing of what a server is for. */
   #tries = 0;
   #down: Down | undefined;
+  #keepsIdle = true;
+  /** Looks for idle connections; only while there are connections that are not to be kept. */
+  #idleTimer: unknown;
   #closed = false;
   #resolveClosed: (() => void) | undefined;
 
@@ -103,9 +111,16 @@ export class Server implements ConnectionListener {
     connection.send(operation);
   }
 
+  /** Does it keep connections that nobody uses? Where it does not, they are opened again for whoever asks. */
+  set keepsIdle(keeps: boolean) {
+    this.#keepsIdle = keeps;
+    this.#watchIdle();
+  }
+
   /** Resolves when every operation has settled and no connection and no timer is left. */
   close(): Promise<void> {
     this.#closed = true;
+    this.#clock.clearTimeout(this.#idleTimer);
     if (this.#down !== undefined) {
       this.#clock.clearTimeout(this.#down.timer);
       this.#down.trial?.drain();
@@ -187,7 +202,25 @@ export class Server implements ConnectionListener {
   }
 
   #connect(): Connection {
+    this.#watchIdle();
     return new LoadedConnection!(this.#settings, this);
+  }
+
+  #watchIdle(): void {
+    this.#clock.clearTimeout(this.#idleTimer);
+    if (this.#keepsIdle || this.#closed) return;
+    this.#idleTimer = this.#clock.setTimeout(() => this.#rest(), IDLE_MS);
+    this.#clock.unref?.(this.#idleTimer);
+  }
+
+  /** Closes its connections if nobody uses them. Nobody tries a dead server then, before somebody asks it. */
+  #rest(): void {
+    const silentSince = attended(this.#clock) - IDLE_MS;
+    const isUsed = this.#slots.some((one) => one !== undefined && !(one.rests && one.heardAt <= silentSince));
+    if (isUsed || this.#down?.trial !== undefined) return this.#watchIdle();
+    for (const connection of [...this.#slots]) connection?.drain();
+    this.#clock.clearTimeout(this.#down?.timer);
+    this.#listener.rested(this);
   }
 
   /** What was not sent, and reads, once: on a new connection in the same place. Also while closing: they were asked before. */

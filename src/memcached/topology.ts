@@ -17,6 +17,8 @@ export class Topology {
   /** Only where the servers given are configuration endpoints. */
   readonly #discovery: Discovery | undefined;
   readonly #settings: Settings;
+  /** Those that have no connection, since nobody used it. */
+  readonly #resting = new WeakSet<Server>();
   /** Counts the lists: of two that are prepared at once the later one counts. */
   #lists = 0;
 
@@ -24,7 +26,11 @@ export class Topology {
     this.#settings = settings;
     const { random = systemRandom, connect } = seams;
     const listener: ServerListener = {
-      connected: (server, ms) => events.connected(server, ms),
+      connected: (server, ms) => {
+        this.#discovery?.goOn();
+        this.#resting.delete(server);
+        events.connected(server, ms);
+      },
       died: (server, error, retryMs) => {
         this.cluster.turned();
         this.#discovery?.hurry();
@@ -34,6 +40,11 @@ export class Topology {
       revived: (server) => {
         this.cluster.turned();
         events.revived(server);
+      },
+      rested: (server) => {
+        this.#resting.add(server);
+        if (this.cluster.servers.every((one) => this.#resting.has(one))) this.#discovery?.pause();
+        events.rested(server);
       },
     };
     const { protocol, connections, eject, discoveryMs: intervalMs, clock } = settings;
@@ -54,6 +65,12 @@ export class Topology {
       const prepare = () => Promise.all([loadConnections(protocol), discovery.list()]);
       this.gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
     }
+  }
+
+  /** Does it keep connections that nobody uses? Where it does not, nobody is asked for lists either while there is none. */
+  set keepsIdle(keeps: boolean) {
+    this.cluster.keepsIdle = keeps;
+    if (keeps) this.#discovery?.goOn();
   }
 
   /** Nobody but the endpoints says which servers there are. */

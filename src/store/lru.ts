@@ -23,6 +23,7 @@ export class Lru<N extends LruNode> {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
   #bytes = 0;
+  #evictions = 0;
 
   constructor(maxBytes: number, maxEntries: number) {
     this.#maxBytes = maxBytes;
@@ -32,6 +33,11 @@ export class Lru<N extends LruNode> {
   /** What all nodes cost. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many were dropped since a bound was reached. */
+  get evictions(): number {
+    return this.#evictions;
   }
 
   get size(): number {
@@ -60,7 +66,10 @@ export class Lru<N extends LruNode> {
     this.#nodes.set(node.key, node);
     this.#linkNewest(node);
     this.#bytes += node.bytes;
-    while (this.#bytes > this.#maxBytes || this.#nodes.size > this.#maxEntries) this.delete(this.#ends.newer as N);
+    while (this.#bytes > this.#maxBytes || this.#nodes.size > this.#maxEntries) {
+      this.delete(this.#ends.newer as N);
+      this.#evictions++;
+    }
   }
 
   delete(node: N): void {

@@ -189,6 +189,12 @@ export class MemcachedStore implements Store {
     this.#assertNotUnfenced("increment", name);
   }
 
+  /** Resolves once every server has answered; rejects with an AggregateError of an error for each that did not. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (this.#closed !== undefined) throw new CacheError("Cannot be ready: the store is closed");
+    await this.client.ready(signal && { signal });
+  }
+
   /** Closes the client if this store made it. Every verb called from now on rejects with a CacheError. Idempotent. */
   close(): Promise<void> {
     return this.#closed ??= this.#ownsClient ? this.client.close() : Promise.resolve();

@@ -31,6 +31,16 @@ export interface MemoryStoreOptions {
   random?: Random | undefined;
 }
 
+/** What a MemoryStore says of itself. */
+export interface MemoryStoreStats {
+  /** Values, leases and counters of groups, and what has expired and was neither read nor evicted since. */
+  readonly entries: number;
+  /** What they cost, as `maxBytes` counts it; with `copy: false` without their values. */
+  readonly bytes: number;
+  /** How many were dropped since `maxBytes` or `maxEntries` was reached, since the store was made. */
+  readonly evictions: number;
+}
+
 const KNOWN: Readonly<Record<keyof MemoryStoreOptions, true>> = {
   maxBytes: true,
   maxEntries: true,
@@ -133,6 +143,12 @@ export class MemoryStore implements Store {
       this.#hold = codec === undefined ? (value) => hold(value, layouts) : (value) => holdEncoded(value, codec);
       this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     }
+  }
+
+  /** How full it is now, and how much it had to drop. */
+  get stats(): MemoryStoreStats {
+    const { size: entries, bytes, evictions } = this.#kept;
+    return { entries, bytes, evictions };
   }
 
   /** The entry under a key, with a copy of its value. A counter's key, or a value its codec cannot read: unreadable. */

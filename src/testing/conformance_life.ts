@@ -98,6 +98,17 @@ export function lifeTests(options: ConformanceOptions): Draft[] {
       },
     },
     {
+      name: "ready(), where a store has it, resolves, and leaves with its signal's reason",
+      run: async ({ store }) => {
+        await store.ready?.();
+        if (store.ready === undefined) return;
+        const reason = new Error("enough");
+        const ask = () => store.ready!(AbortSignal.abort(reason));
+        const error = await rejection(ask, "ready() with a signal that had fired");
+        expect(error === reason, `ready() with a signal that had fired rejected with ${String(error)}`);
+      },
+    },
+    {
       name: "close() may be called twice, and `await using` closes too",
       run: async ({ store }) => {
         await Promise.all([store.close(), store.close()]);

@@ -10,15 +10,20 @@ interface Timer {
 const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => void): unknown };
 
 /**
- * A clock that stands still until it is told to go on, so that no test sleeps.
+ * A clock that stands still until it is told to go on, so that no test sleeps: for a backend (and the store that it
+ * makes), a MemoryStore, a Memcached client.
  *
  * @example
  * ```ts
+ * import { cached, configure } from "jsr:@x/cache-utils";
  * import { FakeClock } from "jsr:@x/cache-utils/testing";
  *
  * const clock = new FakeClock();
- * clock.setTimeout(() => console.log("five seconds later"), 5000);
+ * configure({ clock, ttl: "5s", stale: 0 }); // before each test: an empty cache of its own
+ * const now = cached(() => clock.now(), { name: "now" });
+ * const first = await now();
  * await clock.advance(5000);
+ * console.log(await now() - first); // 5000
  * ```
  */
 export class FakeClock implements Clock {

@@ -1,6 +1,7 @@
 /**
  * For tests of code that uses this library, and of stores written for it: a clock that a test moves, chance that is the
- * same in every run, and the tests that every store must pass.
+ * same in every run, and the tests that every store must pass. `configure({})` before each test gives it an empty cache
+ * of its own; `configure({ clock })` with a `FakeClock` one whose time the test moves.
  *
  * @module
  */

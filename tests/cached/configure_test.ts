@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { GroupBackend } from "../../src/backend/group.ts";
 import { cached } from "../../src/cached/cached.ts";
 import { configure, defaultBackend, invalidateGroup } from "../../src/cached/configure.ts";
-import { FakeBackend } from "./_fake_backend.ts";
+import { FakeClock } from "@x/cache-utils/testing";
+import { FakeBackend, warnings } from "./_fake_backend.ts";
 
 test("a function without a backend of its own works on a GroupBackend, groups included", async () => {
   configure({});
@@ -98,4 +99,51 @@ test("what is no plain object of options is refused, a URL object too", () => {
   for (const given of [new URL("memcached://127.0.0.1:1/"), new Map()] as any[]) {
     assertThrows(() => configure(given), TypeError, "give a plain object (and a URL as text)");
   }
+});
+
+test("configure({}) before each test isolates it: results, groups, names and the switch of the one before are gone", async () => {
+  let runs = 0;
+  const rate = cached((_: string) => ++runs, { name: "isolated", group: "rates" });
+  const told = await warnings(async () => {
+    for (const expected of [1, 2, 3]) { // three tests
+      const backend = configure({});
+      assertEquals([await rate("eur"), await rate("eur")], [expected, expected]);
+      assertEquals(backend.stats, { hit: 1, stale: 0, miss: 1, wait: 0, error: 0 });
+      cached((n: number) => n, { name: "made within the test" }); // the same name in each
+      await invalidateGroup("rates");
+      backend.enabled = false;
+    }
+  });
+  assertEquals(told, []);
+  // Other functions under the names that the test before has used.
+  configure({});
+  await cached(() => 1, { name: "mine" })();
+  configure({});
+  assertEquals(await cached(() => 2, { name: "mine" })(), 2);
+});
+
+test("a test moves time with the clock of ./testing", async () => {
+  const clock = new FakeClock();
+  configure({ clock, ttl: "1m", stale: 0 });
+  let runs = 0;
+  const rate = cached(() => ++runs, { name: "timed" });
+  assertEquals(await rate(), 1);
+  await clock.advance(59_999);
+  assertEquals(await rate(), 1);
+  await clock.advance(1);
+  assertEquals(await rate(), 2);
+  configure({});
+});
+
+test("the off switch is an option of configure(), as an object and in a URL", async () => {
+  let runs = 0;
+  const count = cached(() => ++runs, { name: "switched" });
+  for (const configured of [() => configure({ enabled: false }), () => configure("memory:///?enabled=false")]) {
+    const backend = configured(), before = runs;
+    assertEquals([await count(), await count()], [before + 1, before + 2]);
+    assertEquals(await count.peek(), undefined);
+    backend.enabled = true;
+    assertEquals([await count(), await count()], [before + 3, before + 3]);
+  }
+  configure({});
 });

@@ -263,3 +263,19 @@ test("MemcachedStore refuses what is no server and no client, and options that n
   assertThrows(make("127.0.0.1", { timeOut: 5 }), TypeError, '"timeOut"');
   assertThrows(make("127.0.0.1", { codec: {} }), TypeError, "codec");
 });
+
+test(
+  "MemcachedStore is ready once every server has answered, and says which did not",
+  { timeout: 60_000 },
+  async () => {
+    await using server = await freshServer();
+    const store = new MemcachedStore([server.address, "127.0.0.1:1"]);
+    const error = await assertRejects(() => store.ready(), AggregateError) as AggregateError;
+    assertEquals(error.errors.map(({ server }) => server), ["127.0.0.1:1"]);
+    assertStringIncludes(error.message, "1 of 2 servers did not answer");
+    await store.close();
+    await assertRejects(() => store.ready(), CacheError, "the store is closed");
+    await using client = new Memcached(server.address);
+    await new MemcachedStore(client).ready();
+  },
+);

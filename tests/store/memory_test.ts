@@ -244,3 +244,31 @@ test("MemoryStore of a subclass with another get() or counter() tells nothing pa
   replaced.counter = () => Promise.resolve(1n);
   assert(replaced.tellEntry !== undefined && replaced.tellCounter === undefined);
 });
+
+test("MemoryStore says how many entries it has, what they cost, and how many it had to drop", async () => {
+  const clock = new FakeClock();
+  const store = new MemoryStore({ clock, maxEntries: 3 });
+  assertEquals(store.stats, { entries: 0, bytes: 0, evictions: 0 });
+  const entry = (value: unknown): ValueEntry => ({
+    kind: "value",
+    value,
+    freshUntil: Infinity,
+    staleUntil: Infinity,
+    generations: [],
+  });
+  await store.set("a", entry("x"), 1000, "anything");
+  const { bytes } = store.stats;
+  await store.set("b", entry("x"), 1000, "anything");
+  assertEquals(store.stats, { entries: 2, bytes: 2 * bytes, evictions: 0 });
+  await store.set("b", entry("y"), 1000, "anything");
+  assertEquals(store.stats, { entries: 2, bytes: 2 * bytes, evictions: 0 }, "what is replaced was not dropped");
+  await store.delete("b", "anything");
+  await clock.advance(1000);
+  await store.get("a");
+  assertEquals(store.stats, { entries: 0, bytes: 0, evictions: 0 }, "nor was what was deleted, or had ended");
+  for (const key of "abcde") await store.set(key, entry(1), 1000, "anything");
+  await store.counter("group");
+  assertEquals([store.stats.entries, store.stats.evictions], [3, 3]);
+  await store.close();
+  assertEquals(store.stats, { entries: 0, bytes: 0, evictions: 3 });
+});
