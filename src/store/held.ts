@@ -2,7 +2,7 @@ import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { clone, cloneJson } from "../data/copy.ts";
 import { join } from "./join.ts";
 import { fromTree, jsonOf, toTree } from "./tree.ts";
-import { Layouts, weigh } from "./weigh.ts";
+import { Layouts, weigh, weighText } from "./weigh.ts";
 
 /** A value kept in this process, safe from whoever gave it and from whoever is given it. */
 export interface Held {
@@ -19,7 +19,9 @@ export interface Held {
  */
 export function hold(value: unknown, layouts: Layouts = new Layouts()): Held {
   const tree = toTree(value);
-  const node = JSON.parse(jsonOf(tree.node));
+  const json = jsonOf(tree.node);
+  if (tree.compiled > 0) return new HeldTree(json, join(tree.bytes), tree.compiled);
+  const node = JSON.parse(json);
   return tree.tagged
     ? new HeldCopy(fromTree(node, join(tree.bytes)), clone, layouts)
     : new HeldCopy(node, cloneJson, layouts);
@@ -46,6 +48,23 @@ class HeldCopy implements Held {
   }
 }
 
+/** A value with regular expressions, made anew for whoever is given it: the engine remembers each that it has compiled, for a while. */
+class HeldTree implements Held {
+  readonly bytes: number;
+  readonly #json: string;
+  readonly #contents: Uint8Array;
+
+  constructor(json: string, contents: Uint8Array, compiled: number) {
+    this.#json = json;
+    this.#contents = contents;
+    this.bytes = weighText(json) + contents.length + VIEW + COMPILED * compiled;
+  }
+
+  give(): unknown {
+    return fromTree(JSON.parse(this.#json), this.#contents);
+  }
+}
+
 class HeldBytes implements Held {
   readonly bytes: number;
   readonly #encoded: Uint8Array;
@@ -63,5 +82,7 @@ class HeldBytes implements Held {
   }
 }
 
+/** What the engine remembers of a regular expression. */
+const COMPILED = 160;
 /** A typed array, its buffer, and this object. */
 const VIEW = 240;

@@ -23,6 +23,8 @@ export interface Tree {
   readonly node: unknown;
   /** false: the value is JSON data as it stands, without a tag. */
   readonly tagged: boolean;
+  /** How many regular expressions are in it. */
+  readonly compiled: number;
   /** The contents of its byte arrays, in the order of their tags. They are the value's own memory. */
   readonly bytes: readonly Uint8Array[];
 }
@@ -40,7 +42,7 @@ const ODD = new Map<unknown, number | undefined>([
 export function toTree(value: unknown): Tree {
   const maker = new Tags();
   const node = walk(value, maker);
-  return { node, tagged: maker.tagged, bytes: maker.contents };
+  return { node, tagged: maker.tagged, compiled: maker.compiled, bytes: maker.contents };
 }
 
 /** The JSON of a tree's node, or of what has one in it. Throws CacheValueError where it would be longer than a string can be. */
@@ -55,6 +57,7 @@ export function jsonOf(node: unknown): string {
 class Tags implements Maker {
   readonly refusal: Maker["refusal"] = refuseValue;
   tagged = false;
+  compiled = 0;
   readonly contents: Uint8Array[] = [];
 
   text(value: string): unknown {
@@ -98,6 +101,7 @@ class Tags implements Maker {
     return this.#tag([kind, text]);
   }
   regexp(source: string, flags: string, lastIndex: unknown): unknown {
+    this.compiled++;
     return this.#tag(["RegExp", source, flags, lastIndex]);
   }
   bytes(bytes: Uint8Array, kind: BytesKind): unknown {
