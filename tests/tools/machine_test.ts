@@ -31,12 +31,13 @@ test("the test command names all that is missing and its folder in the user's ca
       "memcached: install it",
       "bun from npm",
       "memjs and memcached from npm",
+      "vite from npm",
       "node from npm",
       "esbuild",
     ];
     assertEquals(told.length, wanted.length, told.join("\n"));
     told.forEach((line, n) => assert(line.startsWith(wanted[n]!), line));
-    for (const line of told.slice(1, 4)) assert(line.includes(`into ${cache}/`), line);
+    for (const line of told.slice(1, 5)) assert(line.includes(`into ${cache}/`), line);
     assertEquals(await readdir(cache), []);
     const elsewhere = await lackingOn({ HOME: home, PATH: home, XDG_CACHE_HOME: join(home, "xdg") });
     assert(elsewhere[1]!.includes(`into ${join(home, "xdg", "x-cache-utils")}/`), elsewhere[1]);
