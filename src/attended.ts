@@ -61,6 +61,7 @@ export function deadline(
 ): () => void {
   const attention = attentionOf(clock);
   const end = attended(clock) + ms;
+  if (end === Infinity) return () => {};
   let timer: unknown;
   let firesAt = 0;
   let turns = 0;

@@ -10,7 +10,7 @@ import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
 import { answer, answerConnectionLost, type Answerer, textOf } from "./answer.ts";
 import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
-import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
+import { closedSilently, exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
 import { Frames } from "./frames.ts";
 import { exposes, Handshake, withoutLogin } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
@@ -207,7 +207,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const what = this.#state === "connecting"
       ? "cannot be reached"
       : this.#state === "probing" && text === undefined
-      ? `closed the new connection without a word${this.#frames.finds ? ", in binary and in meta" : ""}`
+      ? closedSilently(this.#wire.speaks, this.#frames.finds)
       : "closed the connection";
     this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
   }

@@ -13,19 +13,15 @@ export interface DiscoverySettings extends AskSettings {
 /** It is asked no more often, whoever wants to know. */
 const PAUSE_MS = 1000;
 
-/** What is done with a list. */
-export interface ListUser {
-  /** Nobody of the present list answers. */
-  isLost(): boolean;
-  /** From now on these; resolves once they are. */
-  use(places: readonly ServerPlace[]): Promise<void>;
-}
+/** From now on these; resolves once they are. */
+export type UseList = (places: readonly ServerPlace[]) => unknown;
 
 /** Keeps a list of servers as the endpoints tell it. */
 export class Discovery {
   readonly #endpoints: readonly ServerPlace[];
   readonly #settings: DiscoverySettings;
-  readonly #user: ListUser;
+  readonly #use: UseList;
+  readonly #isLost: () => boolean;
   #version = -1;
   #listed = false;
   #asking: Promise<void> | undefined;
@@ -38,11 +34,17 @@ export class Discovery {
   #paused = false;
   #closed = false;
 
-  /** `user` is given each new list. */
-  constructor(endpoints: readonly ServerPlace[], settings: DiscoverySettings, user: ListUser) {
+  /** `use` is given each new list. `isLost`: nobody of the present one answers. */
+  constructor(
+    endpoints: readonly ServerPlace[],
+    settings: DiscoverySettings,
+    use: UseList,
+    isLost: () => boolean = () => false,
+  ) {
     this.#endpoints = endpoints;
     this.#settings = settings;
-    this.#user = user;
+    this.#use = use;
+    this.#isLost = isLost;
   }
 
   /** Resolves once there is a list, which is kept up from then on. */
@@ -87,10 +89,9 @@ export class Discovery {
       try {
         const { askForServers } = await import("./endpoint.ts");
         const { version, places } = await askForServers(endpoint, this.#settings);
-        if (this.#closed) break;
         // Another one comes from an endpoint that lags behind, or of a cluster that was made anew.
-        if (version > this.#version || this.#user.isLost()) {
-          await this.#user.use(places);
+        if (!this.#closed && (version > this.#version || this.#isLost())) {
+          await this.#use(places);
           this.#version = version;
         }
         this.#listed = true;

@@ -112,6 +112,12 @@ export function flawed(
   return new ProtocolError(message, server);
 }
 
+/** What a server did that closed a connection before it had said anything. `both`: it did so in binary, too. */
+export const closedSilently = (speaks: string, both: boolean): string =>
+  `closed the new connection without a word, ${
+    both ? "in binary and in meta, as a proxy does that knows neither" : `as a proxy does that does not speak ${speaks}`
+  }`;
+
 /** A password is not sent. */
 export function exposed(server: string): AuthError {
   const remedy = "use `tls`, or allow it by `allowInsecureAuth: true`";

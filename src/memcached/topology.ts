@@ -59,8 +59,9 @@ export class Topology {
       const load = () => Promise.all([loadConnections(protocol), cluster.prepare(places, clock)]);
       this.gate = new Gate({ ...waiting, ...bounds }, canConnect(protocol) && isFew(places) ? undefined : load);
     } else {
-      const user = { isLost: () => cluster.dead, use: (found: readonly ServerPlace[]) => this.#use(found) };
-      const discovery = this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, user);
+      const terms = { ...settings, connect, intervalMs };
+      const discovery = new Discovery(places, terms, (found) => this.#use(found), () => cluster.dead);
+      this.#discovery = discovery;
       const prepare = () => Promise.all([loadConnections(protocol), discovery.list()]);
       this.gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
     }

@@ -289,13 +289,7 @@ test("Discovery that has a list does not ask for it again, and leaves no timer w
   const discovery = new Discovery(
     parseServers("config"),
     settings,
-    {
-      isLost: () => false,
-      use: (places) => {
-        used.push(places.map(({ name }) => name));
-        return Promise.resolve();
-      },
-    },
+    (places) => used.push(places.map(({ name }) => name)),
   );
   const both = [discovery.list(), discovery.list()];
   await clock.settle();
@@ -306,4 +300,23 @@ test("Discovery that has a list does not ask for it again, and leaves no timer w
   assertEquals([asked.length, used, clock.pending], [1, [["one:11211"]], 1]);
   await discovery.close();
   assertEquals(clock.pending, 0);
+});
+
+test("Discovery that is closed while it asks for the first time settles, and uses nothing", async () => {
+  const clock = new FakeClock();
+  const asked: FakeSocket[] = [];
+  const connect = (address: Address, listener: SocketListener): Socket => {
+    asked.push(new FakeSocket(address, listener));
+    return asked.at(-1)!;
+  };
+  const used: unknown[] = [];
+  const settings = { tls: undefined, connectTimeoutMs: 1000, clock, connect, intervalMs: 10_000 };
+  const discovery = new Discovery(parseServers("config"), settings, (places) => void used.push(places));
+  const list = discovery.list();
+  await clock.settle();
+  const closed = discovery.close();
+  asked[0]!.open();
+  asked[0]!.say(listOf(1, "one||11211"));
+  await Promise.all([list, closed]);
+  assertEquals([used, clock.pending], [[], 0]);
 });

@@ -112,6 +112,12 @@ test("deadline() comes at last where every turn is held up, and never once it wa
   assertEquals(clock.pending, 0);
 });
 
+test("deadline() that never comes needs no timer", () => {
+  const clock = new HeldUpClock();
+  deadline(clock, Infinity, () => {})();
+  assertEquals(clock.pending, 0);
+});
+
 test("attended() counts a time in which several deadlines wait once, and goes on with the clock otherwise", async () => {
   const clock = new HeldUpClock();
   const began = attended(clock);
