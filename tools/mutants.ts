@@ -388,7 +388,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an invalidation resolves unconfirmed",
-    patches: [[GROUP, 'if (done !== "done") throw notConfirmed("invalidate", about.key, done.error);', ""]],
+    patches: [[GROUP, "if (failed !== undefined) throw failed.error;", ""]],
   },
   {
     name: "a group's invalidation resolves unconfirmed",
