@@ -35,6 +35,13 @@ export type {
   CallOptions,
   FirstOptions,
   Fits,
+  HasVerbs,
+  IsAsync,
+  IsOneSignature,
+  IsVague,
+  MethodsMustBeAsync,
+  Second,
+  WriteCachedWithoutParentheses,
 } from "./src/cached/types.ts";
 
 export { GroupBackend } from "./src/backend/group.ts";

@@ -80,9 +80,23 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   random: true,
 };
 
+/** What is given elsewhere. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  servers: "`store: new MemcachedStore(servers)`",
+  url: '`configure("memcached://host:port")`',
+  prefix: "project",
+  namespace: "project",
+  tags: "group",
+  maxAge: "ttl",
+  name: "the option of `cached`",
+  key: "the option of `cached`",
+  when: "the option of `cached`",
+  timeout: "the option of `cached`, or storeTimeout",
+};
+
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
-  assertKnown(options, KNOWN);
+  assertKnown(options, KNOWN, ELSEWHERE);
   const { jitter = 0, waitUntil = () => {}, store, redefine = false } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
@@ -93,7 +107,10 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     throw new TypeError(`Cannot use ${typeof redefine} as redefine: it must be true or false`);
   }
   if (store !== undefined && typeof store?.increment !== "function") {
-    throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
+    const form = typeof store === "string"
+      ? "a text is a URL for `configure`, or servers for `new MemcachedStore`"
+      : "it must be a store (a MemoryStore, a MemcachedStore, or of their shape)";
+    throw new TypeError(`Cannot use store: ${form}`);
   }
   return {
     store,
