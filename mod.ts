@@ -4,7 +4,7 @@
  *
  * @example
  * ```ts
- * import { cached, invalidateGroup } from "jsr:@x/cache-utils";
+ * import { cached, invalidateGroup } from "@x/cache-utils";
  *
  * async function offers(city: string) {
  *   return await Promise.resolve([`tea in ${city}`]);

@@ -36,7 +36,7 @@ export function cached(member: unknown, context: DecoratorContext): MethodsMustB
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * const weather = cached(async function weather(city: string) {
  *   return `rain in ${city}`;
@@ -65,7 +65,7 @@ export function cached<F extends AsyncFunction>(
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * class Cities {
  *   @cached(60 * 60 * 24, "cities") async named(slug: string) { return { slug }; }
@@ -80,7 +80,7 @@ export function cached<A extends any[] = any[]>(ttl: Duration, group?: CallOptio
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * class Cities {
  *   @cached({ ttl: "1d", group: (slug: string) => ["cities", slug] })

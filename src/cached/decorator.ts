@@ -71,7 +71,7 @@ function settle(cached: CachedFunction, home: object | undefined): void {
  *
  * @example
  * ```ts
- * import { cached, handle } from "jsr:@x/cache-utils";
+ * import { cached, handle } from "@x/cache-utils";
  *
  * class Repo {
  *   @cached async get(id: number) { return { id }; }

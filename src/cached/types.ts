@@ -99,7 +99,7 @@ export type CachedCall<F extends AnyFunction> = IsAsync<F> extends true ? F
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * const square = cached(async function square(n: number) { return n * n; });
  * await square(3);

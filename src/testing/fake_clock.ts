@@ -14,7 +14,7 @@ const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => vo
  *
  * @example
  * ```ts
- * import { FakeClock } from "jsr:@x/cache-utils/testing";
+ * import { FakeClock } from "@x/cache-utils/testing";
  *
  * const clock = new FakeClock();
  * clock.setTimeout(() => console.log("five seconds later"), 5000);
