@@ -4,7 +4,7 @@
  *
  * @example
  * ```ts
- * import { cached, invalidateGroup } from "jsr:@x/cache-utils";
+ * import { cached, invalidateGroup } from "@x/cache-utils";
  *
  * async function offers(city: string) {
  *   return await Promise.resolve([`tea in ${city}`]);
@@ -35,6 +35,13 @@ export type {
   CallOptions,
   FirstOptions,
   Fits,
+  HasVerbs,
+  IsAsync,
+  IsOneSignature,
+  IsVague,
+  MethodsMustBeAsync,
+  Second,
+  WriteCachedWithoutParentheses,
 } from "./src/cached/types.ts";
 
 export { GroupBackend } from "./src/backend/group.ts";

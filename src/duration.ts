@@ -1,6 +1,9 @@
 import { kindOf, quoted } from "./known.ts";
 
-/** Seconds (memcached's own unit), or a number with its unit: "250ms", "30s", "5m", "1.5h", "1d". Infinity: for ever. */
+/**
+ * A number is SECONDS, memcached's own unit: 60 is a minute, and 60_000, a minute elsewhere, is 16 hours. A text has its
+ * unit with it: "250ms", "30s", "5m", "1.5h", "1d". Infinity: for ever.
+ */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const TEXT = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;

@@ -4,18 +4,60 @@ export function assertOptions(options: unknown): void {
   throw new TypeError(`Cannot use ${options === null ? "null" : typeof options} as options: give an object`);
 }
 
-/** Throws a TypeError for an option that nobody knows: a misspelt one would be ignored for years. */
-export function assertKnown(options: object, known: Readonly<Record<string, true>>): void {
+/**
+ * Throws a TypeError for an option that nobody knows: a misspelt one would be ignored for years. `elsewhere`: where what
+ * others call so, or what belongs to something else, is to be found.
+ */
+export function assertKnown(
+  options: object,
+  known: Readonly<Record<string, true>>,
+  elsewhere: Readonly<Record<string, string>> = {},
+): void {
   const prototype = options === null || typeof options !== "object" ? undefined : Object.getPrototypeOf(options);
   if (prototype !== null && prototype !== Object.prototype) {
-    const shown = typeof options === "object" && options !== null ? "an instance of a class" : String(options);
-    throw new TypeError(`Cannot use ${shown} as options: give a plain object (and a URL as text)`);
+    // A text may be a URL with a password.
+    const isInstance = typeof options === "object" && options !== null;
+    const shown = isInstance ? "an instance of a class" : options === null ? "null" : `a ${typeof options}`;
+    const form = isStore(options)
+      ? "a store is the option `store`, as in { store }"
+      : "give a plain object (and a URL as text)";
+    throw new TypeError(`Cannot use ${shown} as options: ${form}`);
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
-    throw new TypeError(`Cannot use option ${quoted(name)}: the options are ${Object.keys(known).join(", ")}`);
+    const all = Object.keys(known), meant = Object.hasOwn(elsewhere, name) ? elsewhere[name] : likeliest(name, all);
+    const hint = meant === undefined ? "the" : `did you mean ${meant}? The`;
+    throw new TypeError(`Cannot use option ${quoted(name)}: ${hint} options are ${all.join(", ")}`);
   }
 }
+
+/** Which of these names a misspelt one is most like; `undefined`: it is like none. */
+export function likeliest(name: string, names: readonly string[]): string | undefined {
+  const [given, most] = [name.toLowerCase(), name.length < 5 ? 1 : 2];
+  if (given.length > 30) return undefined;
+  const [best] = names.map((one) => ({ one, steps: stepsBetween(given, one.toLowerCase()) }))
+    .filter(({ steps }) => steps <= most).sort((a, b) => a.steps - b.steps);
+  return best?.one;
+}
+
+/** How many letters have to be put in, left out or changed; two that changed places are two. */
+function stepsBetween(one: string, other: string): number {
+  let above = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= one.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = above[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
+      row.push(Math.min(changed, above[j]! + 1, row[j - 1]! + 1));
+    }
+    above = row;
+  }
+  return above[other.length]!;
+}
+
+/** Is it a store, where something else is wanted? */
+export const isStore = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { increment?: unknown }).increment === "function" &&
+  typeof (value as { counter?: unknown }).counter === "function";
 
 /** A key or a name for a text: in quotes, not too long, without controls. */
 export const quoted = (key: string): string =>

@@ -49,7 +49,7 @@ const NONE: unique symbol = Symbol("no value"); // `undefined` may be one
  *
  * @example
  * ```ts
- * import { GroupBackend } from "jsr:@x/cache-utils";
+ * import { GroupBackend } from "@x/cache-utils";
  *
  * const backend = new GroupBackend({ project: "shop", version: 42 });
  * const offers = await backend.fetch("offers", () => ["tea", "rice"], { ttl: "5m", group: "offers" });

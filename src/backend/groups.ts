@@ -26,4 +26,5 @@ function assertName(group: unknown): void {
   );
 }
 
-const kind = (group: unknown): string => isPromise(group) ? "a promise" : group === null ? "null" : typeof group;
+const kind = (group: unknown): string =>
+  isPromise(group) ? "a promise" : group === null ? "null" : Array.isArray(group) ? "an array" : typeof group;

@@ -99,9 +99,23 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   random: true,
 };
 
+/** What is given elsewhere. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  servers: "`store: new MemcachedStore(servers)`",
+  url: '`configure("memcached://host:port")`',
+  prefix: "project",
+  namespace: "project",
+  tags: "group",
+  maxAge: "ttl",
+  name: "the option of `cached`",
+  key: "the option of `cached`",
+  when: "the option of `cached`",
+  timeout: "the option of `cached`, or storeTimeout",
+};
+
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions): Settings {
-  assertKnown(options, KNOWN);
+  assertKnown(options, KNOWN, ELSEWHERE);
   const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
   const { detectCycles = isContextFree() } = options;
   if (typeof jitter !== "number") {
@@ -117,7 +131,10 @@ export function settingsOf(options: GroupBackendOptions): Settings {
   }
   assertSwitch(enabled);
   if (store !== undefined && typeof store?.increment !== "function") {
-    throw new TypeError("Cannot use store: it must be a store (a MemoryStore, a MemcachedStore, or of their shape)");
+    const form = typeof store === "string"
+      ? "a text is a URL for `configure`, or servers for `new MemcachedStore`"
+      : "it must be a store (a MemoryStore, a MemcachedStore, or of their shape)";
+    throw new TypeError(`Cannot use store: ${form}`);
   }
   return {
     store,

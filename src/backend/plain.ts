@@ -51,7 +51,7 @@ const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
  *
  * @example
  * ```ts
- * import { cached, PlainBackend } from "jsr:@x/cache-utils";
+ * import { cached, PlainBackend } from "@x/cache-utils";
  *
  * const backend = new PlainBackend(new Map(), { ttl: "1m" });
  * const square = cached((n: number) => n * n, { name: "square", backend });

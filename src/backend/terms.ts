@@ -23,10 +23,11 @@ export interface Keeping {
 
 /** What a call's fixed durations come to. Throws a TypeError or RangeError for one that can never be right. */
 export function checkTerms<T>(
-  { ttl, stale, mintDelay, timeout }: FetchOptions<T>,
+  { ttl, stale, mintDelay, timeout, when }: FetchOptions<T>,
   defaults: Defaults,
 ): { readonly kept: boolean; readonly timeoutMs: number; readonly mintDelayMs: number } {
   if (stale !== undefined) toMsFromZero(stale, "stale");
+  if (when !== undefined && typeof when !== "function") throw new TypeError("Cannot use when: it must be a function");
   return {
     kept: typeof ttl === "function" || (ttl === undefined ? defaults.ttlMs : toMs(ttl, "ttl")) > 0,
     timeoutMs: timeout === undefined ? Infinity : toMsFromZero(timeout, "timeout"),

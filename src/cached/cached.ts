@@ -1,5 +1,7 @@
 import type { Groups } from "../backend/backend.ts";
+import { isPromise } from "../callbacks.ts";
 import type { Duration } from "../duration.ts";
+import { kindOf } from "../known.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
 import { type Terms, termsOf } from "./options.ts";
 import { sourceOf } from "./source.ts";
@@ -11,9 +13,19 @@ import type {
   CachedOptions,
   CallOptions,
   FirstOptions,
+  HasVerbs,
+  MethodsMustBeAsync,
+  Second,
+  WriteCachedWithoutParentheses,
 } from "./types.ts";
 import { CachedFunction, wrapperOf } from "./wrap.ts";
 
+/** Decorates a method: `@cached`. */
+export function cached<F extends AsyncFunction>(method: F, context: ClassMethodDecoratorContext): Cached<F>;
+/** Decorates nothing: a compile error says so. */
+export function cached(): WriteCachedWithoutParentheses;
+/** What is no async method cannot be decorated: a compile error says so. */
+export function cached(member: unknown, context: DecoratorContext): MethodsMustBeAsync;
 /**
  * Caches a function: calls with the same arguments share a result.
  *
@@ -24,7 +36,7 @@ import { CachedFunction, wrapperOf } from "./wrap.ts";
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * const weather = cached(async function weather(city: string) {
  *   return `rain in ${city}`;
@@ -32,9 +44,16 @@ import { CachedFunction, wrapperOf } from "./wrap.ts";
  * console.log(await weather("oslo"));
  * ```
  */
-export function cached<F extends AnyFunction>(fn: F, options?: CachedOptions<F>): Cached<F>;
-/** Decorates a method: `@cached`. */
-export function cached<F extends AsyncFunction>(method: F, context: ClassMethodDecoratorContext): Cached<F>;
+export function cached<F extends AnyFunction>(this: HasVerbs<F>, fn: F, options?: CachedOptions<F>): Cached<F>;
+/**
+ * Caches a generic function that is not async. Its type parameters stay, and leave no room for the verbs in its type:
+ * `handle(fn)` has them. (An async one has both.)
+ */
+// deno-lint-ignore no-explicit-any
+export function cached<A extends any[], R>(
+  fn: (...args: A) => R,
+  options?: CallOptions<NoInfer<A>, Awaited<NoInfer<R>>>,
+): (...args: A) => Promise<Awaited<R>>;
 /** Decorates a method under `experimentalDecorators`. */
 export function cached<F extends AsyncFunction>(
   prototype: object,
@@ -46,7 +65,7 @@ export function cached<F extends AsyncFunction>(
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * class Cities {
  *   @cached(60 * 60 * 24, "cities") async named(slug: string) { return { slug }; }
@@ -61,7 +80,7 @@ export function cached<A extends any[] = any[]>(ttl: Duration, group?: CallOptio
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * class Cities {
  *   @cached({ ttl: "1d", group: (slug: string) => ["cities", slug] })
@@ -77,20 +96,40 @@ export function cached<A extends any[] = any[], R = unknown>(
   // deno-lint-ignore no-explicit-any
   options: Omit<FirstOptions<A, R>, "group"> & { group: (this: any) => Groups },
 ): CachedDecorator<A, R>;
+/** Never fits: of several overloads the compiler explains the last one, which is to say what is wrong. */
+// deno-lint-ignore no-explicit-any
+export function cached(options: FirstOptions<any[], any>): never;
+/** Likewise, for two arguments. */
+export function cached<X>(first: X, second: Second<X>): never;
 export function cached(...given: unknown[]): unknown {
   const [first, second] = given;
   // A legacy decorator of a static is given a class, hence this order.
   if (isMember(given)) return decorateLegacy(...given, NO_TERMS);
+  if (given.length > 2) {
+    throw new TypeError('Cannot use a third argument: several groups stand in an array, as in cached(60, ["a", "b"])');
+  }
   if (typeof first === "function") {
     if (isContext(second)) return decorate(first as AnyFunction, second, NO_TERMS);
-    return wrap(first, second === undefined ? NO_TERMS : termsOf(second));
+    return wrap(first as AnyFunction, second === undefined ? NO_TERMS : termsOf(second));
   }
-  if (typeof first === "number" || typeof first === "string") return curried(termsOf({ ttl: first, group: second }));
-  if (typeof first === "object" && first !== null && second === undefined) return curried(termsOf(first));
-  throw new TypeError(
-    "Cannot cache: give a function and its options; or a ttl and a group, or options, and then the function",
-  );
+  if (typeof first === "number" || typeof first === "string") {
+    if (typeof second === "object" && !Array.isArray(second)) {
+      throw new TypeError(
+        "Cannot use an object as the group after a ttl: more options stand in one object, as in " +
+          'cached({ ttl: 60, group: "cities" })',
+      );
+    }
+    return curried(termsOf({ ttl: first, group: second }));
+  }
+  if (typeof first !== "object" || first === null) throw new TypeError(`Cannot cache ${kindOf(first)}: ${FORMS}`);
+  if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
+  if (second === undefined) return curried(termsOf(first));
+  throw new TypeError('Cannot cache an object: the function comes first, as in cached(fn, { ttl: "5m" })');
 }
+
+const FORMS =
+  'give a function, as in cached(fn, { ttl: "5m" }); above a method write @cached, @cached(60, "cities") or ' +
+  '@cached({ ttl: "5m" })';
 
 const NO_TERMS: Terms = termsOf({});
 
@@ -99,16 +138,15 @@ const curried = (terms: Terms) => (...given: unknown[]): unknown => {
   const [first, second] = given;
   if (isMember(given)) return decorateLegacy(...given, terms);
   if (isContext(second)) return decorate(first as AnyFunction, second, terms);
-  return wrap(first, terms);
+  if (typeof first === "function") return wrap(first as AnyFunction, terms);
+  throw new TypeError(`Cannot cache ${kindOf(first)}: after cached(ttl) or cached(options) comes the function`);
 };
 
-function wrap(fn: unknown, terms: Terms): unknown {
-  if (typeof fn !== "function" || /^class\b/.test(sourceOf(fn))) {
-    throw new TypeError(
-      `Cannot cache ${typeof fn === "function" ? "a class" : `a value of type ${typeof fn}`}: give a function`,
-    );
+function wrap(fn: AnyFunction, terms: Terms): unknown {
+  if (/^class\b/.test(sourceOf(fn))) {
+    throw new TypeError("Cannot cache a class: give a function, or decorate its methods with @cached");
   }
-  return wrapperOf(new CachedFunction(fn as AnyFunction, terms));
+  return wrapperOf(new CachedFunction(fn, terms));
 }
 
 /** What a legacy decorator is given: a prototype or a class, a member's name, and its descriptor, which a field lacks. */

@@ -53,7 +53,7 @@ function configured<B extends Backend>(backend: B): B {
  *
  * @example
  * ```ts
- * import { configure } from "jsr:@x/cache-utils";
+ * import { configure } from "@x/cache-utils";
  *
  * const backend = configure("memory:///?maxBytes=64000000&ttl=5m");
  * configure({ project: "shop", version: 42 });
@@ -91,7 +91,7 @@ const isBackend = (given: GroupBackendOptions | Backend): given is Backend =>
  *
  * @example
  * ```ts
- * import { cached, invalidateGroup } from "jsr:@x/cache-utils";
+ * import { cached, invalidateGroup } from "@x/cache-utils";
  *
  * const weather = cached(async (city: string) => `rain in ${city}`, { name: "weather", group: "cities" });
  * await weather("oslo");

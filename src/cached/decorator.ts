@@ -3,7 +3,7 @@
  */
 import { printable } from "../known.ts";
 import type { Terms } from "./options.ts";
-import type { AnyFunction, Cached } from "./types.ts";
+import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 import { isHome } from "./receiver.ts";
 import { bound, CachedFunction, cachedFunctionOf, wrapperOf } from "./wrap.ts";
 
@@ -71,7 +71,7 @@ function settle(cached: CachedFunction, home: object | undefined): void {
  *
  * @example
  * ```ts
- * import { cached, handle } from "jsr:@x/cache-utils";
+ * import { cached, handle } from "@x/cache-utils";
  *
  * class Repo {
  *   @cached async get(id: number) { return { id }; }
@@ -82,8 +82,15 @@ function settle(cached: CachedFunction, home: object | undefined): void {
 export function handle<T, K extends keyof T>(
   self: T,
   method: K,
-): T[K] extends AnyFunction ? Cached<OmitThisParameter<T[K]>> : never {
-  type Handle = T[K] extends AnyFunction ? Cached<OmitThisParameter<T[K]>> : never;
+): T[K] extends AnyFunction ? Cached<OmitThisParameter<T[K]>> : never;
+/** Gives the verbs of a cached function, for generic ones, whose type has no room for them. */
+export function handle<F extends AnyFunction>(fn: F): CachedVerbs<F>;
+export function handle(...given: [self: unknown, method: PropertyKey] | [fn: AnyFunction]): unknown {
+  if (given.length === 1) {
+    if (cachedFunctionOf(given[0]) !== undefined) return given[0];
+    throw new TypeError("Cannot handle this: give a cached function, or an object and the name of its cached method");
+  }
+  const [self, method] = given;
   const property = typeof method === "number" ? String(method) : method as string | symbol;
   const isObject = typeof self === "object" && self !== null || typeof self === "function";
   for (let at: object | null = isObject ? self as object : null; at !== null; at = Object.getPrototypeOf(at)) {
@@ -93,7 +100,7 @@ export function handle<T, K extends keyof T>(
     const cached = cachedFunctionOf(value) ?? settled.get(at)?.get(property);
     if (cached === undefined) break;
     if (cached.place !== undefined && isHome(at)) cached.stand(at);
-    return bound(cached, self) as Handle;
+    return bound(cached, self);
   }
   throw new TypeError(`Cannot handle ${printable(String(method))}: it is no cached method of what was given`);
 }

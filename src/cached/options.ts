@@ -1,7 +1,7 @@
 import type { Backend, Groups } from "../backend/backend.ts";
 import { distinct } from "../backend/groups.ts";
 import { type Duration, toMs, toMsFromZero } from "../duration.ts";
-import { assertKnown } from "../known.ts";
+import { assertKnown, isStore } from "../known.ts";
 import type { CallOptions } from "./types.ts";
 
 /** The options of a function, checked, and no longer the caller's to change. Times are seconds. */
@@ -31,6 +31,31 @@ const KNOWN: Readonly<Record<keyof CallOptions, true>> = {
   shared: true,
 };
 
+const OF_BACKEND = "the option of the backend, which `configure` and `new GroupBackend` take";
+/** What others call so, and what belongs to the backend. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  tag: "group",
+  tags: "group",
+  maxAge: "ttl",
+  expires: "ttl",
+  expiresIn: "ttl",
+  swr: "stale",
+  staleWhileRevalidate: "stale",
+  condition: "when",
+  cacheKey: "key",
+  keyGenerator: "key",
+  resolver: "key",
+  id: "name",
+  store: "`backend: new GroupBackend({ store })`",
+  cache: "backend",
+  project: OF_BACKEND,
+  version: OF_BACKEND,
+  jitter: OF_BACKEND,
+  storeTimeout: OF_BACKEND,
+  waitUntil: OF_BACKEND,
+  redefine: OF_BACKEND,
+};
+
 /** Checks the options of a cached function. Throws a TypeError or RangeError that names the option. */
 export function termsOf(given: unknown): Terms {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
@@ -39,16 +64,19 @@ export function termsOf(given: unknown): Terms {
   }
   // deno-lint-ignore no-explicit-any
   const options = given as CallOptions<any[], any>;
-  assertKnown(options, KNOWN);
+  assertKnown(options, KNOWN, ELSEWHERE);
   const { ttl, group, name, key, when, backend, shared = false } = options;
   if (name !== undefined && (typeof name !== "string" || name === "")) {
     throw new TypeError(`Cannot use ${name === "" ? '""' : typeof name} as name: a name is a non-empty string`);
   }
-  assertFunction(key, "key");
-  assertFunction(when, "when");
+  assertFunction(key, "key", "(id) => id");
+  assertFunction(when, "when", "(result) => result.length > 0");
   if (typeof shared !== "boolean") throw new TypeError(`Cannot use ${typeof shared} as shared: it is true or false`);
   if (backend !== undefined && typeof backend?.fetch !== "function") {
-    throw new TypeError("Cannot use backend: it must be a backend (a GroupBackend, a PlainBackend, or of their shape)");
+    const form = isStore(backend)
+      ? "a store stands in a backend, as in new GroupBackend({ store })"
+      : "it must be a backend (a GroupBackend, a PlainBackend, or of their shape)";
+    throw new TypeError(`Cannot use backend: ${form}`);
   }
   return {
     ttl: typeof ttl === "function" ? ttl : seconds(ttl, "ttl", toMs),
@@ -80,8 +108,8 @@ function fixedGroup(group: Groups | undefined): Groups | undefined {
   return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : groups;
 }
 
-function assertFunction(value: unknown, option: string): void {
+function assertFunction(value: unknown, option: string, example: string): void {
   if (value !== undefined && typeof value !== "function") {
-    throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be a function`);
+    throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be a function, as in ${option}: ${example}`);
   }
 }

@@ -13,12 +13,13 @@ export type AsyncFunction = (this: any, ...args: any[]) => Promise<any>;
 // deno-lint-ignore no-explicit-any
 export interface CallOptions<A extends any[] = any[], R = unknown, T = any> {
   /**
-   * How long a result is fresh. A function sees the result (adaptive ttl). 0 or less: not kept; fixed, the function is
+   * How long a result is fresh: a number is seconds (60 is a minute, 60_000 is 16 hours), a text has its unit ("60s",
+   * "5m"). A function sees the result (adaptive ttl). 0 or less: not kept; fixed, the function is
    * called each time. NaN: RangeError. Default: the backend's.
    */
   ttl?: Duration | ((result: R, ...args: A) => Duration) | undefined;
   /**
-   * How long past `ttl` the old result may still be served while ONE caller anywhere refreshes it, or while refreshing
+   * How long past `ttl`, in seconds or as text, the old result may still be served while ONE caller anywhere refreshes it, or while refreshing
    * fails. Default: the backend's. 0: never. Negative: RangeError.
    */
   stale?: Duration | undefined;
@@ -73,11 +74,23 @@ export interface FirstOptions<A extends any[] = any[], R = unknown> extends Omit
   when?: ((result: R, ...args: any[]) => boolean) | undefined;
 }
 
+/**
+ * Does it return a promise already? By its result alone: `<T>(item: T) => T` would be taken for a function that returns
+ * one. `never` and `any` may be a generic result without its type arguments.
+ */
+export type IsAsync<F extends AnyFunction> = IsVague<ReturnType<F>> extends true ? false
+  // deno-lint-ignore no-explicit-any
+  : [ReturnType<F>] extends [Promise<any>] ? true
+  : false;
+
+/** Is it `never` or `any`? */
+export type IsVague<R> = [R] extends [never] ? true : 0 extends 1 & R ? true : false;
+
 /** A cached function: called like the function itself (generics and overloads kept), with verbs. */
 export type Cached<F extends AnyFunction> = CachedCall<F> & CachedVerbs<F>;
 
 /** How a cached function is called: like the function, but it always returns a promise. */
-export type CachedCall<F extends AnyFunction> = F extends AsyncFunction ? F
+export type CachedCall<F extends AnyFunction> = IsAsync<F> extends true ? F
   : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
 
 /**
@@ -86,7 +99,7 @@ export type CachedCall<F extends AnyFunction> = F extends AsyncFunction ? F
  *
  * @example
  * ```ts
- * import { cached } from "jsr:@x/cache-utils";
+ * import { cached } from "@x/cache-utils";
  *
  * const square = cached(async function square(n: number) { return n * n; });
  * await square(3);
@@ -116,6 +129,46 @@ export interface CachedVerbs<F extends AnyFunction> {
   on(self: ThisParameterType<F>): Cached<OmitThisParameter<F>>;
   /** The function that was wrapped; of a bound one, bound to the same receiver. */
   readonly original: F;
+}
+
+/**
+ * Does the type of a cached function have room for its verbs? Not where it is generic and not async: only a type that is
+ * one signature and nothing else keeps type parameters while its result changes.
+ */
+export type HasVerbs<F extends AnyFunction> = IsAsync<F> extends true ? unknown
+  : IsVague<ReturnType<F>> extends true ? IsOneSignature<F>
+  // A guard, which no function without its `is` can replace.
+  : ReturnType<F> extends boolean ? unknown
+  : IsOneSignature<F>;
+
+/**
+ * A generic function cannot be replaced by itself without its type parameters, nor an overloaded one by one signature:
+ * of those the second pattern finds two that differ. (What it finds nothing for is `unknown`.)
+ */
+// deno-lint-ignore no-explicit-any
+export type IsOneSignature<F extends AnyFunction> = ((this: any, ...args: Parameters<F>) => ReturnType<F>) extends F
+  ? unknown
+  : F extends { (...args: infer A): infer R; (...args: infer B): infer S }
+    ? [unknown[], unknown] extends [A, R] ? never : [A, R] extends [B, S] ? never : unknown
+  : never;
+
+/** What stands behind the first argument of `cached`, where no overload fits, in words for the compiler's error. */
+export type Second<X> = X extends AnyFunction ? CachedOptions<X>
+  : X extends Duration
+    ? "cached: after a ttl comes a group; more options stand in one object, as in cached({ ttl: 60 })"
+  : X extends object ? "cached: the function comes first, as in cached(fn, { ttl: 60 })"
+  : "cached: give a function and its options, or a ttl and a group";
+
+/** A compile error of `@cached()` in words: it is `@cached`, `@cached(60, "group")` or `@cached({ … })`. */
+export interface WriteCachedWithoutParentheses {
+  /** Nobody reads it. */
+  readonly "cached: write @cached without parentheses": never;
+}
+
+/** A compile error of `@cached` in words: callers of a method get a promise, so it has to return one already. */
+export interface MethodsMustBeAsync {
+  /** Nobody reads it. */
+  readonly "cached: decorate a method that is async": never;
 }
 
 /** A method must be async already, since its callers get a promise: a sync method is a compile error. */

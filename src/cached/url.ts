@@ -10,7 +10,7 @@
  */
 import type { GroupBackendOptions } from "../backend/options.ts";
 import type { Duration } from "../duration.ts";
-import { quoted } from "../known.ts";
+import { likeliest, quoted } from "../known.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import type { MemoryStoreOptions } from "../store/memory.ts";
 
@@ -127,8 +127,10 @@ function parameters(query: string, forStore: Readers): [GroupBackendOptions, obj
     const [into, readers] = Object.hasOwn(forStore, name) ? [store, forStore] : [backend, BACKEND];
     const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
     if (read === undefined) {
-      const known = [...Object.keys(BACKEND), ...Object.keys(forStore)].join(", ");
-      throw wrong(`it has no parameter ${quoted(name)}; the parameters are ${known}`);
+      const known = [...Object.keys(BACKEND), ...Object.keys(forStore)];
+      const meant = likeliest(name, known);
+      const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
+      throw wrong(`it has no parameter ${quoted(name)}${hint}; the parameters are ${known.join(", ")}`);
     }
     const text = equals === -1 ? "" : decoded(pair.slice(equals + 1), name);
     if (text === "") throw wrong(`its parameter ${name} is empty`);

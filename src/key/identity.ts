@@ -11,7 +11,7 @@ import { warn } from "../warnings.ts";
  *
  * @example
  * ```ts
- * import { cached, cacheKey } from "jsr:@x/cache-utils";
+ * import { cached, cacheKey } from "@x/cache-utils";
  *
  * class City {
  *   id = 7;

@@ -61,7 +61,7 @@ export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) 
  *
  * @example
  * ```ts
- * import { Memcached } from "jsr:@x/cache-utils/memcached";
+ * import { Memcached } from "@x/cache-utils/memcached";
  *
  * await using memcached = new Memcached("127.0.0.1:11211");
  * await memcached.set("greeting", "hello", { ttl: "5m" });

@@ -57,6 +57,9 @@ function parseServer(text: string): ServerPlace {
     return { name: place, address: { path: place }, ring: { name: `${place}:0`, weight } };
   }
   const parts = PATTERN.exec(place);
+  if (parts === null && place.includes("://")) {
+    throw unreadable(text, "a URL goes to `configure`; here stand hosts and ports");
+  }
   if (parts === null) throw unreadable(text, 'give "host", "host:port", "[::1]:11211" or "/run/memcached.sock"');
   const [, v6, name, portText] = parts;
   const host = v6 ?? name!;

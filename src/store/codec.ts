@@ -66,7 +66,7 @@ const scratchBody = scratch.subarray(1);
  *
  * @example
  * ```ts
- * import { defaultCodec } from "jsr:@x/cache-utils";
+ * import { defaultCodec } from "@x/cache-utils";
  *
  * const codec = defaultCodec({ compressOver: 1024 });
  * const bytes = codec.encode({ id: 7n, seen: new Date(), tags: new Set(["new"]) });

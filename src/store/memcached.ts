@@ -38,7 +38,7 @@ const NOT_A_NUMBER = 6;
  *
  * @example
  * ```ts
- * import { GroupBackend, MemcachedStore } from "jsr:@x/cache-utils";
+ * import { GroupBackend, MemcachedStore } from "@x/cache-utils";
  *
  * const store = new MemcachedStore("127.0.0.1:11211", { timeout: "500ms" });
  * await using backend = new GroupBackend({ store, project: "shop" });

@@ -103,7 +103,7 @@ class Kept extends LruNode {
  *
  * @example
  * ```ts
- * import { MemoryStore } from "jsr:@x/cache-utils";
+ * import { MemoryStore } from "@x/cache-utils";
  *
  * const store = new MemoryStore({ maxBytes: 16_000_000 });
  * const entry = { kind: "value", value: "Oslo", freshUntil: Infinity, staleUntil: Infinity, generations: [] } as const;

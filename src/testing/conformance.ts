@@ -21,8 +21,8 @@ export interface ConformanceTest {
  *
  * @example
  * ```ts
- * import { MemoryStore } from "jsr:@x/cache-utils";
- * import { storeConformance } from "jsr:@x/cache-utils/testing";
+ * import { MemoryStore } from "@x/cache-utils";
+ * import { storeConformance } from "@x/cache-utils/testing";
  *
  * for (const test of storeConformance(() => new MemoryStore())) {
  *   if (test.skip === undefined) await test.run(); // or give it to your test runner

@@ -15,8 +15,8 @@ const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => vo
  *
  * @example
  * ```ts
- * import { cached, configure } from "jsr:@x/cache-utils";
- * import { FakeClock } from "jsr:@x/cache-utils/testing";
+ * import { cached, configure } from "@x/cache-utils";
+ * import { FakeClock } from "@x/cache-utils/testing";
  *
  * const clock = new FakeClock();
  * configure({ clock, ttl: "5s", stale: 0 }); // before each test: an empty cache of its own

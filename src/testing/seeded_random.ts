@@ -7,7 +7,7 @@ const WORD = (1n << 64n) - 1n;
  *
  * @example
  * ```ts
- * import { SeededRandom } from "jsr:@x/cache-utils/testing";
+ * import { SeededRandom } from "@x/cache-utils/testing";
  *
  * const random = new SeededRandom(42);
  * console.log(random.fraction(), random.uint64());

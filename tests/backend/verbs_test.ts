@@ -252,7 +252,11 @@ test("wrong options and arguments are named", async () => {
   const { backend } = new Fleet().process();
   // deno-lint-ignore no-explicit-any
   const make = (options: any) => () => new GroupBackend(options);
-  assertThrows(make({ groups: "a" }), TypeError, 'Cannot use option "groups": the options are store, project,');
+  assertThrows(
+    make({ groups: "a" }),
+    TypeError,
+    'Cannot use option "groups": did you mean group? The options are store, project,',
+  );
   assertThrows(make({ ttl: -1 }), RangeError, "ttl");
   assertThrows(make({ stale: -1 }), RangeError, "stale");
   assertThrows(make({ ttl: NaN }), RangeError, "ttl");

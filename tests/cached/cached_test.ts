@@ -30,12 +30,13 @@ test("one curried form wraps many functions", async () => {
 
 test("what cannot be cached is a TypeError that says what to give", () => {
   const wrong = cached as (...given: unknown[]) => unknown;
-  for (const given of [[], [null], [undefined, {}], [true], [{}, 5], [5n]]) {
-    assertThrows(() => wrong(...given), TypeError, "Cannot cache: give a function and its options");
+  for (const given of [[], [null], [undefined, {}], [true], [5n]]) {
+    assertThrows(() => wrong(...given), TypeError, ": give a function, as in cached(fn,");
   }
+  assertThrows(() => wrong({}, 5), TypeError, "the function comes first");
   const curried = cached(60) as (...given: unknown[]) => unknown;
-  assertThrows(() => curried(undefined), TypeError, "Cannot cache a value of type undefined: give a function");
-  assertThrows(() => curried({}), TypeError, "Cannot cache a value of type object: give a function");
+  assertThrows(() => curried(undefined), TypeError, "Cannot cache undefined: after cached(ttl)");
+  assertThrows(() => curried({}), TypeError, "Cannot cache an object (Object): after cached(ttl)");
   assertThrows(() => wrong(class Repo {}), TypeError, "Cannot cache a class");
   assertThrows(() => wrong(fn, 60), TypeError, "Cannot use a number as options: give an object");
   assertThrows(() => wrong(fn, "5m"), TypeError, "Cannot use a string as options");

@@ -37,11 +37,31 @@ test("termsOf() takes undefined for absence, Infinity for ever, and a ttl of 0 o
 });
 
 test("termsOf() refuses an unknown option and lists the known ones", () => {
-  for (const name of ["groups", "timeOut", "ttL", "toString", "__proto__x"]) {
+  const all = "options are ttl, stale, group, name, key, when, timeout, mintDelay, backend, shared";
+  for (const name of ["toString", "__proto__x", "x".repeat(100_000), "constructor"]) {
+    assertThrows(() => termsOf({ [name]: 1 }), TypeError, `": the ${all}`);
+  }
+  const meant = {
+    tll: "ttl",
+    ttL: "ttl",
+    maxAge: "ttl",
+    groups: "group",
+    tags: "group",
+    timeOut: "timeout",
+    mintdelay: "mintDelay",
+    stael: "stale",
+    staleWhileRevalidate: "stale",
+    names: "name",
+    keys: "key",
+    backends: "backend",
+    store: "`backend: new GroupBackend({ store })`",
+    version: "the option of the backend, which `configure` and `new GroupBackend` take",
+  };
+  for (const [name, right] of Object.entries(meant)) {
     assertThrows(
       () => termsOf({ [name]: 1 }),
       TypeError,
-      `Cannot use option "${name}": the options are ttl, stale, group, name, key, when, timeout, mintDelay, backend, shared`,
+      `Cannot use option "${name}": did you mean ${right}? The ${all}`,
     );
   }
 });

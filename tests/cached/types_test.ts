@@ -2,7 +2,7 @@
  * What the compiler lets through. Nothing here is about values: `deno check` and `tsc --strict` are the test, and each
  * `@ts-expect-error` must be one.
  */
-// deno-lint-ignore-file require-await
+// deno-lint-ignore-file require-await no-explicit-any
 import { test } from "node:test";
 import { type Cached, cached, cacheKey, configure, type GroupBackend, handle } from "@x/cache-utils";
 import { FakeBackend } from "./_fake_backend.ts";
@@ -60,6 +60,114 @@ function _functions() {
   const number = both(1), string = both("a");
   is<Same<typeof number, Promise<number>>>();
   is<Same<typeof string, Promise<string>>>();
+
+  // What is generic and not async keeps its type parameters, and has its verbs behind `handle`.
+  const last = cached(<T>(items: readonly T[]): T => items.at(-1)!, {
+    name: "last",
+    ttl: (_found, items) => items.length,
+    key: (items) => items.length,
+  });
+  const three = last([1, 2, 3]);
+  is<Same<typeof three, Promise<number>>>();
+  const part = cached(<T extends object, K extends keyof T>(whole: T, key: K): T[K] => whole[key], { name: "part" });
+  const size = part(city, "size");
+  is<Same<typeof size, Promise<number>>>();
+  function declared<T>(item: T): [T] {
+    return [item];
+  }
+  const one1 = cached(declared)("a");
+  is<Same<typeof one1, Promise<[string]>>>();
+  void handle(last).invalidate([1]);
+  // @ts-expect-error the function takes an array
+  void handle(last).invalidate(1);
+  const itself = cached(<T>(item: T): T => item, { name: "itself" })("a");
+  is<Same<typeof itself, Promise<string>>>();
+  // All others have their verbs: guards, overloads, assertions of any and unknown.
+  void cached((x: unknown): x is string => typeof x === "string", { name: "guard" }).peek(1);
+  void cached((...all: any[]): any => all, { name: "any" }).peek(1, 2);
+  void cached((x: unknown): unknown => x, { name: "unknown" }).peek(1);
+  void cached((): never => {
+    throw new Error();
+  }, { name: "never" }).peek();
+  function either(n: number): number;
+  function either(s: string): string;
+  function either(x: number | string): number | string {
+    return x;
+  }
+  void cached(either).peek("a");
+  void cached(function (this: Shop, n: number) {
+    return this.id + n;
+  }, { name: "of a shop" }).on(new Shop());
+}
+
+/** First mistakes: each error stands at the mistake, so on the line behind the directive. */
+function _mistakes() {
+  const user = async (id: number): Promise<City> => ({ ...city, size: id });
+  cached(
+    60,
+    // @ts-expect-error cached: after a ttl comes a group; more options stand in one object
+    { group: "cities" },
+  );
+  cached(
+    { ttl: 60 },
+    // @ts-expect-error cached: the function comes first
+    user,
+  );
+  cached(user, {
+    name: "user",
+    // @ts-expect-error tll does not exist
+    tll: 5,
+  });
+  cached({
+    ttl: 60,
+    // @ts-expect-error groups does not exist
+    groups: 5,
+  });
+  cached(
+    user,
+    // @ts-expect-error no options
+    60,
+  );
+  cached(user, {
+    name: "user",
+    // @ts-expect-error a promise is no boolean
+    when: async () => true,
+  });
+  cached(user, {
+    name: "user",
+    // @ts-expect-error a promise is no duration
+    ttl: async () => 5,
+  });
+  cached(user, {
+    name: "user",
+    // @ts-expect-error a promise is no group
+    group: async (id) => `${id}`,
+  });
+  cached(user, {
+    name: "user",
+    // @ts-expect-error a text is no function
+    key: "id",
+  });
+  cached(
+    // @ts-expect-error a promise is no function
+    user(1),
+  );
+  class Users {
+    // @ts-expect-error cached: write @cached without parentheses
+    @cached()
+    async bare(): Promise<number> {
+      return 1;
+    }
+    // @ts-expect-error cached: decorate a method that is async
+    @cached
+    get got(): number {
+      return 1;
+    }
+    // @ts-expect-error cached: decorate a method that is async
+    @cached
+    field: () => Promise<number> = async () => 1;
+  }
+  void Users;
 }
 
 function _options() {
