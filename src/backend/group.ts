@@ -107,7 +107,7 @@ export class GroupBackend implements Backend {
    *
    * @example
    * ```ts
-   * import { configure } from "jsr:@x/cache-utils";
+   * import { configure } from "@x/cache-utils";
    *
    * const backend = configure({ ttl: "5m" });
    * backend.enabled = false; // is it the cache? From now on everything is computed, and nothing is kept
