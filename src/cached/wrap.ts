@@ -74,7 +74,8 @@ export class CachedFunction implements Called {
       }
       const head = this.#headOfNobody(owner), key = `${head.text}${text})`;
       this.#checkReceiver(self, key, owner, head);
-      const options = this.#fetchOptions(verb, head, owner, () => args);
+      const fixed = fixedOptions(verb, head);
+      const options = this.#variable ? this.#variableOptions(fixed, head, owner, () => args) : fixed;
       return backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
       return Promise.reject(error);
@@ -100,7 +101,10 @@ export class CachedFunction implements Called {
     const { head, key } = this.#around(owner, text);
     this.#checkReceiver(self, key, owner, head);
     const call = new ObjectCall(this, self, owner, args, signals, key, from);
-    const options = call.optionsOn(this.#fetchOptions(verb, head, owner, () => call.args));
+    const fixed = fixedOptions(verb, head);
+    const options = call.optionsOn(
+      this.#variable ? this.#variableOptions(fixed, head, owner, () => call.args) : fixed,
+    );
     const answer = backend.fetch(key, (signal) => call.compute(signal), options);
     // Nothing but `fetch` has run since the key was cut.
     try {
@@ -325,10 +329,8 @@ export class CachedFunction implements Called {
   }
 
   /** `argsOf`: the arguments as they were, asked when the result is there. */
-  #fetchOptions(verb: "call" | "refresh", head: Head, owner: unknown, argsOf: () => Arguments): FetchOptions {
-    if (head.keepsNothing) return head.unkept;
-    const fixed = verb === "call" ? head.fixed : head.forced;
-    if (!this.#variable) return fixed;
+  #variableOptions(fixed: FetchOptions, head: Head, owner: unknown, argsOf: () => Arguments): FetchOptions {
+    if (head.keepsNothing) return fixed;
     const { when, ttl } = this.#terms;
     // Written out: spreads cost more than all of the rest.
     return {
@@ -355,6 +357,10 @@ export class CachedFunction implements Called {
     if (!head.keepsNothing) this.#holder!.meet(this.#name!, key, owner);
   }
 }
+
+/** The options of a fetch as far as no call changes them. */
+const fixedOptions = (verb: "call" | "refresh", head: Head): FetchOptions =>
+  head.keepsNothing ? head.unkept : verb === "call" ? head.fixed : head.forced;
 
 // ──────────────── wrappers ────────────────
 
