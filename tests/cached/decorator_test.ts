@@ -1,7 +1,7 @@
 // deno-lint-ignore-file require-await
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { cached, cacheKey, configure, handle } from "@x/cache-utils";
+import { cached, cacheKey, configure, GroupBackend, handle } from "@x/cache-utils";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
 
 /** A decorator of somebody else, which knows nothing of ours. */
@@ -428,4 +428,20 @@ test("errors of a method reach the caller as they are", async () => {
   }
   const repo = new Repo();
   assertStrictEquals(await assertRejects(() => repo.get(1)), error);
+});
+
+test("an invalidation of a method is told with its class's name and its own", async () => {
+  await using backend = new GroupBackend();
+  const told: unknown[] = [];
+  backend.on("invalidate", (event) => told.push(event));
+  class Shops {
+    @cached({ backend })
+    async all(): Promise<number> {
+      return await Promise.resolve(1);
+    }
+  }
+  const shops = new Shops();
+  await shops.all();
+  await handle(shops, "all").invalidate();
+  assertEquals(told, [{ name: "Shops.all", key: "::Shops.all()" }]);
 });
