@@ -47,6 +47,12 @@ const MEMCACHED: Readers = {
   connectTimeout: duration,
   connections: number,
   deadServers: oneOf("fail", "eject"),
+  discovery,
+  maxValueBytes: number,
+  maxInFlight: number,
+  keepAlive: duration,
+  serverName: (text) => text,
+  allowInsecureAuth: trueOrFalse,
 };
 
 const SCHEMES = ["memory", "memcached", "memcacheds"];
@@ -88,11 +94,13 @@ function memcached(login: string, hosts: string, path: string, query: string, sc
     throw wrong("one of its servers is no host:port; is the @ behind user and password missing?");
   }
   const [backend, driver] = parameters(query, MEMCACHED);
-  return {
-    backend,
-    servers,
-    store: { ...driver, ...credentials(login), ...(scheme === "memcacheds" ? { tls: true } : {}) },
-  };
+  const { serverName, ...rest } = driver as { serverName?: string };
+  const encrypts = scheme === "memcacheds";
+  if (serverName !== undefined && !encrypts) {
+    throw wrong("its parameter serverName is about a certificate, which memcacheds:// has");
+  }
+  const tls = encrypts ? { tls: serverName === undefined ? true : { serverName } } : {};
+  return { backend, servers, store: { ...rest, ...credentials(login), ...tls } };
 }
 
 function credentials(login: string): MemcachedOptions {
@@ -131,6 +139,15 @@ function parameters(query: string, forStore: Readers): [GroupBackendOptions, obj
 
 function duration(text: string): Duration {
   return /^(\d+(\.\d+)?|Infinity)$/.test(text) ? Number(text) : text as Duration;
+}
+
+/** Whether, or how often. */
+function discovery(text: string): MemcachedOptions["discovery"] {
+  return text === "true" || text === "false" ? text === "true" : { interval: duration(text) };
+}
+
+function trueOrFalse(text: string, parameter: string): boolean {
+  return oneOf("true", "false")(text, parameter) === "true";
 }
 
 function number(text: string, parameter: string): number {

@@ -1,7 +1,8 @@
 /** What a reply means to the caller of each verb. */
 
-import { refused } from "./failure.ts";
+import { flawed, refused } from "./failure.ts";
 import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
+import { DO_NOT_CREATE } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import { VERB } from "./request.ts";
 import { type Reply, STATUS, uint64 } from "./wire.ts";
@@ -20,13 +21,21 @@ export interface Answerer {
   readonly server: string;
   /** What the server says as it may stand in an error. */
   shown(text: string): string;
+  /** Asks an operation again that was refused, and changed nothing. */
+  askAgain(operation: Operation): void;
 }
+
+/** So often a counter is asked for, as long as others create and lose it at the same moments. */
+const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Gives an operation a reply, its last or one of several. */
 export function answer(operation: Operation, reply: Reply, from: Answerer): void {
-  const { status } = reply;
+  const { status, flaw } = reply;
+  if (flaw !== undefined && operation.verb !== VERB.getMulti) {
+    return operation.fail(flawed(operation, from.server, operation.key, flaw, status));
+  }
   switch (operation.verb) {
     case VERB.get:
     case VERB.getAndTouch:
@@ -56,6 +65,10 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
     case VERB.decr:
       if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      // Another client has created it between the server's look and its own write: next time it is there.
+      if (status === STATUS.notStored && ++operation.refusals < MOST_ASKED && createsCounter(operation)) {
+        return from.askAgain(operation);
+      }
       break;
     case VERB.touch:
       if (status === STATUS.ok) return operation.succeed(true, "ok");
@@ -75,6 +88,8 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
   operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
 }
 
+const createsCounter = ({ details }: Operation): boolean => details!.exptime !== DO_NOT_CREATE;
+
 /** A fenced operation whose connection is gone: certainly not done. */
 export function answerConnectionLost(operation: Operation): void {
   if (operation.verb === VERB.delete) operation.succeed(false, "refused");
@@ -85,20 +100,33 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
   operation.succeed({ stored: false, reason }, "refused");
 }
 
-/** Hits come one by one; the NOOP's answer ends the run. */
+/**
+ * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are, and
+ * is told with the last; without a login nothing else can follow.
+ */
 function gather(operation: Operation, reply: Reply, from: Answerer): void {
-  if (reply.last) return operation.succeed(undefined, "ok");
-  if (reply.status !== STATUS.ok) {
-    return operation.fail(refused(operation, from.server, reply.status, from.shown(textOf(reply))));
-  }
+  const { status, flaw } = reply;
+  if (reply.last) return operation.succeed(operation.failure, operation.failure === undefined ? "ok" : "error");
   const key = operation.details!.list!.keys[reply.index]!;
+  if (flaw !== undefined) return void (operation.failure ??= flawed(operation, from.server, key, flaw, status));
+  if (status !== STATUS.ok) {
+    const error = refused(operation, from.server, status, from.shown(textOf(reply)));
+    if (status === STATUS.auth) return operation.fail(error);
+    return void (operation.failure ??= error);
+  }
   (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
 }
 
 function gatherStatistic(operation: Operation, reply: Reply): void {
   const found = (operation.gathered ??= new Map()) as Map<string, string>;
   if (reply.last) return operation.succeed(found, "ok");
-  found.set(decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd)), textOf(reply));
+  const name = decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd));
+  const text = textOf(reply);
+  if (name !== "detailed") return void found.set(name, text);
+  // In binary "detail dump" is one statistic, with the lines in it that are statistics of their own on meta.
+  for (const [, prefix, counts] of text.matchAll(/^PREFIX (\S+) ?(.*?)\r?$/gm)) found.set(prefix!, counts!);
 }
 
-const textOf = ({ chunk, valueStart, valueEnd }: Reply): string => decoder.decode(chunk.subarray(valueStart, valueEnd));
+/** A reply's value as text: an error's, mostly. */
+export const textOf = ({ chunk, valueStart, valueEnd }: Reply): string =>
+  decoder.decode(chunk.subarray(valueStart, valueEnd));

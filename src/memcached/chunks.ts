@@ -16,9 +16,17 @@ export abstract class Chunks {
   protected wanted = 0;
   /** What came in one chunk behind the end of a joined frame. */
   #after: Uint8Array | undefined;
+  /** So many bytes of a frame that is passed over have not come yet. */
+  #toPass = 0;
 
   /** More bytes. */
   push(bytes: Uint8Array): void {
+    if (this.#toPass > 0) {
+      const passed = Math.min(this.#toPass, bytes.length);
+      this.#toPass -= passed;
+      if (passed === bytes.length) return;
+      bytes = bytes.subarray(passed);
+    }
     if (this.#after !== undefined) return void (this.#after = joined(this.#after, bytes));
     const left = this.filled - this.at;
     if (left === 0) return this.#start(bytes);
@@ -34,6 +42,7 @@ export abstract class Chunks {
   /** Lets go of what was not read. */
   release(): void {
     this.#after = undefined;
+    this.#toPass = 0;
     this.#start(NOTHING);
   }
 
@@ -55,6 +64,16 @@ export abstract class Chunks {
   protected take(end: number): void {
     this.at = end;
     this.wanted = 0;
+  }
+
+  /** The next bytes are of no use: those that have come are let go, and the others as they come, so that none is kept. */
+  protected passOver(bytes: number): void {
+    const here = Math.min(bytes, this.filled - this.at);
+    this.take(this.at + here);
+    this.#toPass = bytes - here;
+    const after = this.#after;
+    this.#after = undefined;
+    if (after !== undefined) this.push(after);
   }
 
   /** What was not read. */

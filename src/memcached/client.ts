@@ -1,17 +1,16 @@
 /** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
 
+import { attended } from "../attended.ts";
 import { type Clock, ticks } from "../clock.ts";
 import type { Duration } from "../duration.ts";
 import { kindOf } from "../known.ts";
 import type { Listeners } from "../listeners.ts";
-import { systemRandom } from "../random.ts";
 import type { Told } from "../told.ts";
 import type { WriteResult } from "./answer.ts";
-import { Cluster } from "./cluster.ts";
-import { Discovery } from "./discovery.ts";
+import type { Cluster } from "./cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, tooLarge, undiscovered } from "./failure.ts";
-import { Gate } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
 import { checkKey } from "./keys.ts";
 import {
@@ -37,9 +36,9 @@ import {
   type WriteOptions,
 } from "./options.ts";
 import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
+import type { Server } from "./server.ts";
 import { parseServers } from "./servers.ts";
-import { Wires } from "./wires.ts";
+import { Topology } from "./topology.ts";
 
 /** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
 export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
@@ -69,10 +68,8 @@ export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) 
 export class Memcached implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #clock: Clock;
+  readonly #topology: Topology;
   readonly #cluster: Cluster;
-  /** Only where the servers given are configuration endpoints. */
-  readonly #discovery: Discovery | undefined;
-  /** Shut until the first list of servers has come, and what connections are made of. */
   readonly #gate: Gate;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
@@ -81,36 +78,16 @@ export class Memcached implements AsyncDisposable {
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
     const places = parseServers(servers);
     const settings = this.#settings = checkOptions(options);
-    const { random = systemRandom, connect } = options as Seams;
     this.#clock = settings.clock;
     const listeners = this.#listeners = memcachedListeners();
-    const listener: ServerListener = {
+    const topology = this.#topology = new Topology(places, settings, options as Seams, {
       connected: (server, ms) => listeners.tell("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => {
-        this.#cluster.turned();
-        listeners.tell("dead", { server: server.name, error, retryMs });
-      },
-      revived: (server) => {
-        this.#cluster.turned();
-        listeners.tell("alive", { server: server.name });
-      },
-    };
-    const cluster = this.#cluster = new Cluster(({ name, address }) => {
-      const wires = new Wires(settings.protocol);
-      return new Server({ ...settings, server: name, address, wires, connect }, settings.connections, random, listener);
-    }, settings.eject);
-    const { discoveryMs: intervalMs, protocol } = settings;
-    const waiting = { ...settings, server: places[0]!.name };
-    if (intervalMs === undefined) {
-      cluster.replace(places);
-      const bounds = { lanes: places.length * settings.connections, lack: "the driver has not been loaded" };
-      const load = canConnect(protocol) ? undefined : () => loadConnections(protocol);
-      this.#gate = new Gate({ ...waiting, ...bounds }, load);
-    } else {
-      this.#discovery = new Discovery(places, { ...settings, connect, intervalMs }, (found) => cluster.replace(found));
-      const prepare = () => Promise.all([loadConnections(protocol), this.#discovery!.list()]);
-      this.#gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
-    }
+      died: (server, error, retryMs) => listeners.tell("dead", { server: server.name, error, retryMs }),
+      triedInVain: () => {},
+      revived: (server) => listeners.tell("alive", { server: server.name }),
+    });
+    this.#cluster = topology.cluster;
+    this.#gate = topology.gate;
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -139,7 +116,7 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
-   * be asked, with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
+   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
    * abort rejects all of it.
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
@@ -256,6 +233,16 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
+   * How much of `maxInFlight` and `maxBytesInFlight`, whichever is fuller, is in flight on the connection that the next
+   * request for this key goes out on: 0 (nothing, or its server is dead and refuses at once) to 1 (QueueFullError). Before
+   * the first connection, or the first list of servers, it is what waits for that. Asks nobody, and counts what was asked
+   * in this very tick: for a layer above that leaves room for requests which must pass.
+   */
+  load(key: string): number {
+    return this.#gate.open ? this.#cluster.serverOf(key).load : this.#gate.load;
+  }
+
+  /**
    * From now on these. Servers that stay keep their connections; those that go finish what they were asked, then close:
    * it resolves then. Keys move, so the promise of invalidation pauses until every process has the same list. Rejects
    * with a TypeError that names a wrong server, with ConnectionError once closed.
@@ -263,9 +250,9 @@ export class Memcached implements AsyncDisposable {
   async setServers(servers: string | readonly string[]): Promise<void> {
     if (servers === undefined) throw new TypeError("Cannot set the servers: `servers` is missing");
     const places = parseServers(servers);
-    if (this.#discovery !== undefined) throw new TypeError("Cannot set the servers: `discovery` finds them");
+    if (this.#topology.discovers) throw new TypeError("Cannot set the servers: `discovery` finds them");
     if (this.#closing !== undefined) throw clientClosed("set the servers");
-    await this.#cluster.replace(places);
+    await this.#topology.replace(places);
   }
 
   /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
@@ -278,7 +265,7 @@ export class Memcached implements AsyncDisposable {
    * ConnectionError. Idempotent. No socket and no timer is left when it resolves.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#topology.close();
   }
 
   /** `close()`, at the end of the scope. */
@@ -347,7 +334,7 @@ export class Memcached implements AsyncDisposable {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = ticks(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = attended(this.#clock) + this.#settings.timeoutMs;
       const call = () => this.#ask(operation, options, token);
       return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
@@ -382,11 +369,6 @@ export class Memcached implements AsyncDisposable {
       ),
     );
     return new Map(answers);
-  }
-
-  async #close(): Promise<void> {
-    if (!this.#gate.open) await this.#gate.close(); // calls that wait are made before their servers close
-    await Promise.all([this.#discovery?.close(), this.#cluster.close()]);
   }
 
   #observer({ verb }: Operation, server: string): Observer {

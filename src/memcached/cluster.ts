@@ -1,6 +1,7 @@
 /** The servers of now: their list, the ring over it, and which of them live. */
 
-import { Ring } from "./ring.ts";
+import type { Clock } from "../clock.ts";
+import { Hashes, Ring } from "./ring.ts";
 import type { Server } from "./server.ts";
 import type { ServerPlace } from "./servers.ts";
 
@@ -9,6 +10,14 @@ interface Member {
   readonly place: ServerPlace;
   readonly server: Server;
 }
+
+/** Fewer are hashed in one step, and need no other one. */
+const FEW = 50;
+/** So many hashes take some milliseconds. */
+const HASHES_A_STEP = 1000;
+
+/** A ring of so many servers is built within a step of the event loop. */
+export const isFew = (places: readonly ServerPlace[]): boolean => places.length <= FEW;
 
 /** Servers that come and go while they are asked. */
 export class Cluster {
@@ -19,6 +28,7 @@ export class Cluster {
   readonly #open: (place: ServerPlace) => Server;
   readonly #eject: boolean;
   #ring: Ring | undefined;
+  readonly #hashes = new Hashes();
   /** With `eject`: the servers that live, and their ring, until one dies or comes back. */
   #living: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
   /** Servers that have gone and still have something to answer. */
@@ -29,6 +39,13 @@ export class Cluster {
   constructor(open: (place: ServerPlace) => Server, eject: boolean) {
     this.#open = open;
     this.#eject = eject;
+  }
+
+  /** Hashes what a ring of these needs, in steps, so that it is built without holding up the event loop. */
+  async prepare(places: readonly ServerPlace[], clock: Clock): Promise<void> {
+    for (const _ of this.#hashes.inSteps(places.map(({ ring }) => ring), HASHES_A_STEP)) {
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 0));
+    }
   }
 
   /** From now on these. Those that stay keep their connections. Resolves when those that go have answered and closed. */
@@ -42,6 +59,7 @@ export class Cluster {
     this.servers = this.#members.map(({ server }) => server);
     this.names = Object.freeze(places.map(({ name }) => name));
     this.#ring = this.#living = undefined;
+    this.#hashes.keepOnly(places.map(({ ring }) => ring));
     await Promise.all([...before.values()].map((server) => this.#leave(server)));
   }
 
@@ -53,8 +71,13 @@ export class Cluster {
       const living = this.#living ??= this.#findLiving();
       return living.servers[living.ring.serverOf(key)]!;
     }
-    this.#ring ??= ringOf(this.#members);
+    this.#ring ??= this.#ringOf(this.#members);
     return servers[this.#ring.serverOf(key)]!;
+  }
+
+  /** None of them lives. */
+  get dead(): boolean {
+    return this.servers.length > 0 && this.servers.every((server) => server.dead);
   }
 
   /** One has died, or come back. */
@@ -79,8 +102,10 @@ export class Cluster {
   #findLiving(): { readonly servers: readonly Server[]; readonly ring: Ring } {
     const left = this.#members.filter(({ server }) => !server.dead);
     const chosen = left.length > 0 ? left : this.#members;
-    return { servers: chosen.map(({ server }) => server), ring: ringOf(chosen) };
+    return { servers: chosen.map(({ server }) => server), ring: this.#ringOf(chosen) };
+  }
+
+  #ringOf(members: readonly Member[]): Ring {
+    return new Ring(members.map(({ place }) => place.ring), this.#hashes);
   }
 }
-
-const ringOf = (members: readonly Member[]): Ring => new Ring(members.map(({ place }) => place.ring));

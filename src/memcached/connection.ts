@@ -3,17 +3,19 @@
  * connection is ever taken for a reply of the next.
  */
 
+import { attended, deadline } from "../attended.ts";
 import { ticks } from "../clock.ts";
-import { AuthError, ConnectionError, type MemcachedError } from "../errors.ts";
+import { AuthError, ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
 import type { Connect, Socket, SocketListener } from "../socket/socket.ts";
-import { answer, answerConnectionLost, type Answerer } from "./answer.ts";
-import type { ConnectionListener, ConnectionSettings } from "./contract.ts";
+import { answer, answerConnectionLost, type Answerer, textOf } from "./answer.ts";
+import type { ConnectionListener, ConnectionSettings, End } from "./contract.ts";
 import { exposed, lost, queueFull, timedOut, tooManyConnections, unreadable } from "./failure.ts";
+import { Frames } from "./frames.ts";
 import { exposes, Handshake, withoutLogin } from "./handshake.ts";
 import { InFlight, type Watch } from "./in_flight.ts";
 import type { Carrier, Operation } from "./operation.ts";
-import { Outgoing } from "./outgoing.ts";
+import { ERROR_LINE } from "./text.ts";
 import { Unreadable, type Wire } from "./wire.ts";
 
 type State = "connecting" | "probing" | "ready" | "ended";
@@ -29,16 +31,14 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #wire: Wire;
-  /** It finds out what the server speaks: what waits may have to be written anew, on another wire. */
-  #finds: boolean;
   readonly #handshake: Handshake;
   readonly #inFlight: InFlight;
-  readonly #outgoing = new Outgoing();
+  readonly #frames: Frames;
   readonly #cancelled = new Set<Operation>();
   readonly #began: number;
   #state: State = "connecting";
   #socket: Socket | undefined;
-  #connectTimer: unknown;
+  readonly #cancelConnectTimer: () => void;
   /** The socket has a buffer of ours and has not said `sent`. */
   #writing = false;
   #referenced = false;
@@ -46,7 +46,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #batch = 1;
   /** A write is due at the end of this tick. */
   #ticking = false;
-  /** The tick's time, read once. */
+  /** The tick's time, as `attended` reads it, read once. */
   #now = 0;
   /** Operations whose callers still wait. */
   #awaited = 0;
@@ -60,17 +60,24 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#settings = settings;
     this.#listener = listener;
     const { address, tls, login } = settings;
-    this.#finds = !settings.wires.known;
-    this.#wire = settings.wires.open(settings.maxBodyBytes);
-    this.#handshake = new Handshake(server, login, this.#finds);
+    const finds = !settings.wires.known;
+    this.#wire = settings.wires.open(settings.longestValueBytes);
+    this.#frames = new Frames(server, this.#wire, settings.maxBytesInFlight, finds);
+    this.#handshake = new Handshake(server, login, this.#wire.speaks, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
     this.#began = ticks(clock);
-    this.#connectTimer = clock.setTimeout(() => this.#connectTimedOut(), settings.connectTimeoutMs);
-    clock.unref?.(this.#connectTimer);
+    this.#cancelConnectTimer = deadline(
+      clock,
+      settings.connectTimeoutMs,
+      () => this.#connectTimedOut(),
+      "unreferenced",
+    );
     if (login !== undefined && tls === undefined && !settings.allowInsecureAuth && exposes(address)) {
       queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
     } else if (settings.connect !== undefined) this.#open(settings.connect);
-    else loadConnect(address, tls).then((connect) => this.#open(connect), (error) => this.closed(error));
+    else {loadConnect(address, tls, settings.keepAliveMs).then((connect) =>
+        this.#open(connect), (error) =>
+        this.closed(error));}
   }
 
   /** It takes operations: it is connecting or connected. */
@@ -78,19 +85,36 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     return this.#state !== "ended";
   }
 
+  /** When the last byte came from the server, as `attended` reads time. */
+  get heardAt(): number {
+    return this.#inFlight.heardAt;
+  }
+
+  /** How much of its bounds is in flight, from 0 to 1; of bytes perhaps more, since one request alone always passes. */
+  get load(): number {
+    const { maxInFlight, maxBytesInFlight } = this.#settings;
+    return Math.max(this.#inFlight.count / maxInFlight, this.#inFlight.bytes / maxBytesInFlight);
+  }
+
+  /** Nothing is in flight, and nothing waits. */
+  get rests(): boolean {
+    return this.#state === "ready" && this.#inFlight.count === 0;
+  }
+
   /** Sends an operation with all others of this tick, or once the connection is ready. */
   send(operation: Operation): void {
     const inFlight = this.#inFlight;
-    const { maxInFlight, maxBytesInFlight, timeoutMs, clock } = this.#settings;
+    const { maxInFlight, timeoutMs, clock } = this.#settings;
     if (inFlight.count >= maxInFlight) {
       return operation.fail(queueFull(operation, this.server, `${inFlight.count} requests are in flight`));
     }
     if (!this.#ticking) {
       this.#ticking = true;
-      this.#now = ticks(clock);
+      this.#now = attended(clock);
       queueMicrotask(this.#tick);
     }
-    if (!this.#write(operation, maxBytesInFlight)) return;
+    const refused = this.#frames.write(operation, inFlight.count, inFlight.bytes);
+    if (refused !== undefined) return operation.fail(refused);
     if (operation.deadline === 0) operation.deadline = this.#now + timeoutMs;
     operation.batch = this.#batch;
     operation.carrier = this;
@@ -99,43 +123,9 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (!this.#referenced) this.#reference();
   }
 
-  /** Writes its frame into the outgoing buffer. false: there are too many bytes, and it was refused. */
-  #write(operation: Operation, maxBytesInFlight: number): boolean {
-    const outgoing = this.#outgoing;
-    const { frame } = operation;
-    if (frame !== undefined && (this.#finds || operation.frameFor !== this.#wire.constructor)) {
-      // Its value is gone, and another kind of server may stand there now.
-      const cause = new ConnectionError(`${this.server} may speak another protocol now`, this.server);
-      operation.fail(lost(operation, this.server, cause, false));
-      return false;
-    }
-    const room = frame === undefined ? this.#wire.room(operation) : frame.length;
-    outgoing.reserve(room);
-    const start = outgoing.end;
-    let end = start + room;
-    if (frame === undefined) end = this.#wire.write(operation, outgoing.bytes, start);
-    const { bytes, count } = this.#inFlight;
-    if (count > 0 && bytes + (end - start) > maxBytesInFlight) {
-      operation.fail(queueFull(operation, this.server, `${bytes} bytes are in flight`));
-      return false;
-    }
-    if (frame !== undefined) {
-      this.#wire.rewrite(operation, frame);
-      outgoing.bytes.set(frame, start);
-      operation.frame = undefined;
-    }
-    this.#release(operation);
-    operation.start = start;
-    operation.bytes = end - start;
-    outgoing.end = end;
-    return true;
-  }
-
-  /** Its bytes are taken: from now on the caller may change them. They are wanted again only if the wire may change. */
-  #release({ details }: Operation): void {
-    if (details?.value === undefined) return;
-    if (!this.#finds) details.value = undefined;
-    else if (typeof details.value !== "string") details.value = new Uint8Array(details.value);
+  askAgain(operation: Operation): void {
+    this.#awaited--; // counted again as it is sent
+    this.send(operation);
   }
 
   /** Its caller has left: a tombstone if it was sent, else it is not sent. */
@@ -172,14 +162,14 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   sent(): void {
     if (this.#state === "ended") return;
     this.#writing = false;
-    this.#outgoing.written();
-    if (!this.#ticking && this.#outgoing.end > 0) this.#flush(ticks(this.#settings.clock));
+    this.#frames.outgoing.written();
+    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(attended(this.#settings.clock));
   }
 
   received(bytes: Uint8Array): void {
     const wire = this.#wire;
     const inFlight = this.#inFlight;
-    inFlight.heard(ticks(this.#settings.clock));
+    inFlight.heard(attended(this.#settings.clock));
     wire.push(bytes);
     let answers = 0;
     try {
@@ -209,8 +199,16 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     const text = this.#wire.end();
     if (text?.text !== undefined) return this.#misread(text);
+    if (text === undefined && this.#asksInBinary) {
+      this.#settings.wires.refusedBinary();
+      return this.#reopen();
+    }
     const how = error !== undefined ? `: ${error.message}` : text !== undefined ? " within a reply" : "";
-    const what = this.#state === "connecting" ? "cannot be reached" : "closed the connection";
+    const what = this.#state === "connecting"
+      ? "cannot be reached"
+      : this.#state === "probing" && text === undefined
+      ? `closed the new connection without a word${this.#frames.finds ? ", in binary and in meta" : ""}`
+      : "closed the connection";
     this.#end(new ConnectionError(`${this.server} ${what}${how}`, this.server, { cause: error }), "broken");
   }
 
@@ -218,9 +216,10 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   #open(connect: Connect): void {
     if (this.#state === "ended") return;
+    const { address, tls, keepAliveMs } = this.#settings;
     // Told before `connect` returns, `opened` would find no socket: sockets tell later.
     try {
-      this.#socket = connect(this.#settings.address, this, this.#settings.tls);
+      this.#socket = connect(address, this, tls, keepAliveMs);
     } catch (error) {
       // Bun and Node throw at once for a key or a certificate that they cannot read. Its server may not know it yet.
       return queueMicrotask(() => this.closed(error as Error));
@@ -233,8 +232,12 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const handshake = this.#handshake;
     const reply = this.#wire.next(handshake.expected);
     if (reply === undefined) return false;
-    const progress = handshake.read(reply);
-    if (this.#finds) this.#settings.wires.found("binary");
+    const progress = handshake.read(reply, this.shown(textOf(reply)));
+    // A frame is binary whatever it says; an error line need not be one of a server that knows meta commands.
+    const { speaks } = this.#wire;
+    if (this.#frames.finds && (speaks === "binary" || !(progress instanceof ProtocolError))) {
+      this.#settings.wires.found(speaks);
+    }
     if (progress === "wait") {
       if (handshake.expected === undefined) {
         this.#writing = true;
@@ -247,23 +250,28 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   #ready(): void {
-    this.#finds = false;
+    this.#frames.finds = false;
     // What stands behind it answers nothing: once something was sent, it could be taken for its answer.
     this.#wire.next(undefined);
     this.#state = "ready";
     const { clock } = this.#settings;
-    clock.clearTimeout(this.#connectTimer);
-    const now = ticks(clock);
-    this.#listener.ready(this, now - this.#began);
-    this.#flush(now);
+    this.#cancelConnectTimer();
+    this.#listener.ready(this, ticks(clock) - this.#began);
+    this.#flush(attended(clock));
   }
 
-  /** Bytes that are no reply. Where nobody knows yet what the server speaks, a line of text tells: not binary. */
+  /** Nobody knows yet what the server speaks: a line of text, or a close without a word, tells: not binary. */
+  get #asksInBinary(): boolean {
+    return this.#state === "probing" && this.#frames.finds && this.#wire.speaks === "binary";
+  }
+
+  /** Bytes that are no reply. */
   #misread(found: Unreadable): void {
     const { login, wires } = this.#settings;
     const crowded = tooManyConnections(found.text ?? "");
-    if (this.#state === "probing" && this.#finds && found.text !== undefined && !crowded) {
-      wires.found("meta");
+    const refused = found.text !== undefined && ERROR_LINE.test(found.text) && !crowded;
+    if (refused && this.#asksInBinary) {
+      wires.refusedBinary();
       return this.#reopen();
     }
     this.#end(unreadable(login === undefined || crowded ? found : found.unquoted(), this.server), "broken");
@@ -288,7 +296,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   /** One write for everything that was asked since the last one. */
   #flush(now: number): void {
-    const outgoing = this.#outgoing;
+    const outgoing = this.#frames.outgoing;
     if (this.#state !== "ready" || this.#writing || outgoing.end === 0) return;
     if (this.#cancelled.size > 0) outgoing.drop([...this.#cancelled].sort((a, b) => a.start - b.start));
     this.#inFlight.sent(now, this.#cancelled);
@@ -318,11 +326,11 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
     if (inFlight.hung(now)) {
       const state = `${this.server} hangs: not a byte came within ${timeoutMs} ms`;
-      return this.#end(new ConnectionError(state, this.server), "hung");
+      return this.#end(new ConnectionError(state, this.server), inFlight.silentFromRest ? "silent" : "hung");
     }
     if (inFlight.stuck(now)) {
       const state = `${this.server} left a request unanswered for ${2 * timeoutMs} ms`;
-      return this.#end(new ConnectionError(state, this.server), "broken");
+      return this.#end(new ConnectionError(state, this.server), "stuck");
     }
     inFlight.watchOn();
     this.#rest();
@@ -350,30 +358,32 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   }
 
   /** Dies, once. Each operation is rejected, moved, or answered "connection-lost": each exactly once. */
-  #end(cause: MemcachedError, how: "broken" | "hung" | "drained" | "reopen"): void {
+  #end(cause: MemcachedError, how: End["how"]): void {
     if (this.#state === "ended") return;
     const wasReady = this.#state === "ready";
     // Silence, or an error, where a server spoke this wire before: the next connection finds out.
-    const doubtful = this.#state === "probing" && how === "broken" && !(cause instanceof AuthError);
-    if (doubtful && !this.#finds) this.#settings.wires.doubt();
+    const doubtful = this.#state !== "ready" && how === "broken" && !(cause instanceof AuthError);
+    if (doubtful && (this.#state === "probing" || this.#frames.finds)) this.#settings.wires.doubt();
     this.#state = "ended";
-    this.#settings.clock.clearTimeout(this.#connectTimer);
+    this.#cancelConnectTimer();
     this.#socket?.close();
     const { sent, unsent } = this.#inFlight.takeAll();
     const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeats = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     const moves = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
-    for (const operation of repeats) operation.repeated = true;
-    for (const operation of moves) this.#keepFrame(operation);
+    for (const operation of repeats) {
+      operation.repeated = true;
+      operation.failure = undefined;
+    }
+    for (const operation of moves) this.#frames.keep(operation);
     const movable = [...repeats, ...moves];
     // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
     this.#listener.ended(this, {
       cause,
       wasReady,
       owed: sent.length > 0,
-      hung: how === "hung",
-      drained: how === "drained",
-      reopen: how === "reopen",
+      how,
+      quietSince: this.#inFlight.quietSince,
       movable,
     });
     const gone = new Set(movable);
@@ -384,15 +394,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
       else operation.fail(lost(operation, this.server, cause, false));
     }
     // Items remember their connection, which need not keep its buffers for them.
-    this.#outgoing.release();
+    this.#frames.outgoing.release();
     this.#wire.release();
-  }
-
-  /** The caller may have changed the value since. What has none, or a copy, is written anew. */
-  #keepFrame(operation: Operation): void {
-    const { start, bytes, details } = operation;
-    if (details === undefined || details.list !== undefined || this.#finds) return;
-    operation.frame = this.#outgoing.bytes.slice(start, start + bytes);
-    operation.frameFor = this.#wire.constructor;
   }
 }

@@ -17,7 +17,8 @@ export interface ConnectionSettings {
   readonly login: Login | undefined;
   /** The login may leave this machine unencrypted. */
   readonly allowInsecureAuth: boolean;
-  readonly maxBodyBytes: number;
+  readonly longestValueBytes: number;
+  readonly keepAliveMs: number | undefined;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxInFlight: number;
@@ -34,12 +35,17 @@ export interface End {
   readonly wasReady: boolean;
   /** Something that was sent had not been answered. */
   readonly owed: boolean;
-  /** A whole timeout passed without a byte while something was in flight. */
-  readonly hung: boolean;
-  /** It had been told to drain, and nobody waited any more. */
-  readonly drained: boolean;
-  /** It found out what the server speaks, and that this takes a new connection: no failure. */
-  readonly reopen: boolean;
+  /**
+   * "broken": the other side ended it, or sent what cannot be read. "hung": a whole timeout passed without a byte while
+   * something was in flight. "silent": the same, and the connection had been at rest before: something between us and the
+   * server may have forgotten it. "stuck": bytes came, and the answer that is due was not whole after twice the timeout, so
+   * that nothing behind it was answered: the connection is of no use, but its server works. "drained": it had been told
+   * to drain, and nobody waited any more. "reopen": it found out what the server speaks, and that this takes a new
+   * connection.
+   */
+  readonly how: "broken" | "hung" | "silent" | "stuck" | "drained" | "reopen";
+  /** Since when the server has owed a byte, as `attended` reads time; only of "hung" and "silent". */
+  readonly quietSince: number;
   /** What may go out on another connection: never sent, or a read that was sent once. */
   readonly movable: readonly Operation[];
 }

@@ -7,6 +7,7 @@
  * The endpoint is asked on a socket of its own, which is closed again: it may stand for another machine each time.
  */
 
+import { deadline } from "../attended.ts";
 import type { Clock } from "../clock.ts";
 import { ConnectionError, type MemcachedError, ProtocolError } from "../errors.ts";
 import { loadConnect } from "../socket/open.ts";
@@ -31,8 +32,9 @@ export interface AskSettings {
 }
 
 const QUESTION = new TextEncoder().encode("config get cluster\r\n");
-/** More servers than this fit into no list that anybody has seen. */
 const LONGEST_ANSWER = 1024 * 1024;
+/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs a place on the ring. */
+const MOST_SERVERS = 1000;
 
 /** Asks one endpoint. Rejects with a ConnectionError or a ProtocolError. */
 export function askForServers(endpoint: ServerPlace, settings: AskSettings): Promise<ServerList> {
@@ -41,10 +43,9 @@ export function askForServers(endpoint: ServerPlace, settings: AskSettings): Pro
 
 class Question implements SocketListener {
   readonly #endpoint: ServerPlace;
-  readonly #clock: Clock;
   readonly #resolve: (list: ServerList) => void;
   readonly #reject: (error: MemcachedError) => void;
-  readonly #timer: unknown;
+  readonly #cancelTimer: () => void;
   #socket: Socket | undefined;
   #text = "";
   readonly #decoder = new TextDecoder();
@@ -57,10 +58,10 @@ class Question implements SocketListener {
     reject: (error: MemcachedError) => void,
   ) {
     this.#endpoint = endpoint;
-    this.#clock = clock;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#timer = clock.setTimeout(() => this.#fail(`did not answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
+    const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
+    this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
     const { address } = endpoint;
     Promise.resolve(connect ?? loadConnect(address, tls)).then((connect) => {
       if (!this.#settled) this.#socket = connect(address, this, tls);
@@ -77,9 +78,14 @@ class Question implements SocketListener {
     this.#text += this.#decoder.decode(bytes, { stream: true });
     if (this.#text.length > LONGEST_ANSWER) return this.#fail(`sent more than ${LONGEST_ANSWER} bytes`);
     if (/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n/.test(this.#text)) return this.#misread();
-    if (!/\r?\nEND\r?\n$/.test(this.#text)) return;
-    const list = readList(this.#text);
-    if (list === undefined) return this.#misread();
+    if (!/(?:^|\n)END\r?\n$/.test(this.#text)) return;
+    let list: ServerList;
+    try {
+      list = readList(this.#text);
+    } catch (error) {
+      // What cannot be a server's address is no list either.
+      return this.#misread(error instanceof NoList ? error.message : "");
+    }
     this.#end();
     this.#resolve(list);
   }
@@ -88,11 +94,14 @@ class Question implements SocketListener {
     this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${error.message}`, error);
   }
 
-  #misread(): void {
+  /** `what`: it did instead of naming servers, where that is known. */
+  #misread(what = ""): void {
     const { name } = this.#endpoint;
     const said = quote(this.#text.replace(/[^\x20-\x7e]+/g, " ").trim());
     this.#end();
-    const message = `Cannot discover the servers: ${name} answered ${said}; is it a configuration endpoint?`;
+    const message = what === ""
+      ? `Cannot discover the servers: ${name} answered ${said}; is it a configuration endpoint?`
+      : `Cannot discover the servers: ${name} ${what}`;
     this.#reject(new ProtocolError(message, name));
   }
 
@@ -105,24 +114,37 @@ class Question implements SocketListener {
 
   #end(): void {
     this.#settled = true;
-    this.#clock.clearTimeout(this.#timer);
+    this.#cancelTimer();
     this.#socket?.close();
   }
 }
 
-/** `undefined`: it cannot be read. */
-function readList(text: string): ServerList | undefined {
-  const lines = /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n([^\r\n]*)\r?\n/.exec(text);
-  if (lines === null) return undefined;
-  const version = Number(lines[1]);
-  const servers = lines[2]!.trim().split(" ").map((server) => {
-    const [host = "", ip = "", port = ""] = server.split("|");
-    const place = host === "" ? ip : host;
-    return `${place.includes(":") ? `[${place}]` : place}:${port}`;
-  });
-  try {
-    return { version, places: parseServers(servers) };
-  } catch {
-    return undefined;
+/** A list that is none: what it is instead, for an error. */
+class NoList extends Error {}
+
+/** Throws a NoList that says what it is instead. */
+function readList(text: string): ServerList {
+  if (/^END\r?\n/.test(text)) throw new NoList("knows of no cluster");
+  const lines = /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n([^]*?)\r?\n\r?\nEND\r?\n$/.exec(text) ??
+    /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n()\r?\nEND\r?\n$/.exec(text);
+  if (lines === null) throw new NoList("");
+  const servers = new Set<string>();
+  for (const place of lines[2]!.split(/\s+/)) {
+    if (place !== "") servers.add(addressOf(place));
+    if (servers.size === MOST_SERVERS) break;
   }
+  if (servers.size === 0) throw new NoList("names no server: its list is empty");
+  return { version: Number(lines[1]), places: parseServers([...servers]) };
+}
+
+/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one place. */
+const PLACE = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
+
+function addressOf(place: string): string {
+  const [, host, ip, port] = PLACE.exec(place) ?? [];
+  const name = host || ip;
+  if (!name || Number(port) < 1 || Number(port) > 65535) {
+    throw new NoList(`names ${quote(place)}, which is no host|ip|port`);
+  }
+  return `${name.includes(":") ? `[${name}]` : name}:${Number(port)}`;
 }

@@ -90,6 +90,20 @@ export function tooLarge(request: Request, server: string, bytes: number, longes
   );
 }
 
+/** The answer has come, and cannot be given: `flaw` says why. */
+export function flawed(
+  request: Request,
+  server: string,
+  key: string,
+  flaw: string,
+  status: number,
+): MemcachedError {
+  const what = request.key === key ? "" : ` of ${quote(key)}`;
+  const message = `${cannot(request)}: the answer${what} from ${server} cannot be given: ${flaw}; the connection lives`;
+  if (status === STATUS.tooLarge) return new ValueTooLargeError(message, server, status);
+  return new ProtocolError(message, server);
+}
+
 /** A password is not sent. */
 export function exposed(server: string): AuthError {
   const remedy = "use `tls`, or allow it by `allowInsecureAuth: true`";

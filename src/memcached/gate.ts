@@ -1,6 +1,7 @@
 /** Calls that come before there is something to ask: they wait, and are made in the order in which they came. */
 
-import { type Clock, deadline } from "../clock.ts";
+import { deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
 import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../errors.ts";
 import { clientClosed } from "./failure.ts";
 import { heed, type Heeding, ignore } from "./heed.ts";
@@ -48,6 +49,12 @@ export class Gate {
     this.#settings = settings;
     this.#prepare = prepare;
     this.open = prepare === undefined;
+  }
+
+  /** How much of the bounds waits here, from 0 to 1. */
+  get load(): number {
+    const { lanes, maxInFlight, maxBytesInFlight } = this.#settings;
+    return Math.max(this.#waiting.size / (lanes * maxInFlight), this.#bytes / (lanes * maxBytesInFlight));
   }
 
   /**

@@ -4,8 +4,12 @@
  * next one matches. One timer watches all of them.
  */
 
-import { type Clock, deadline, ticks } from "../clock.ts";
+import { attended, deadline } from "../attended.ts";
+import { type Clock, ticks } from "../clock.ts";
 import type { Operation } from "./operation.ts";
+
+/** Nothing on the way forgets a connection sooner that was only made. */
+const LONG_REST_MS = 30_000;
 
 /** What the timer finds. */
 export interface Watch {
@@ -25,7 +29,14 @@ export class InFlight {
   #first = 0;
   #length = 0;
   /** Since when the server has owed a byte and given none. */
-  #quietSince = 0;
+  quietSince = 0;
+  /** When the last byte came. */
+  heardAt: number = -Infinity;
+  /** Nothing has come since a request found the connection at rest. */
+  silentFromRest = false;
+  #sentBefore = false;
+  /** In ticks, since nobody attends to a connection at rest. */
+  #probedAt = 0;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #watch: Watch;
@@ -74,7 +85,12 @@ export class InFlight {
 
   /** All that waited is being written. Forgets the cancelled ones. */
   sent(now: number, cancelled: ReadonlySet<Operation>): void {
-    if (this.#length === this.#unsent) this.#quietSince = now;
+    if (this.#length === this.#unsent) {
+      this.quietSince = now;
+      // What a connection is sent first shows whether its server answers more than the probe.
+      this.silentFromRest = this.#sentBefore || ticks(this.#clock) - this.#probedAt > LONG_REST_MS;
+      this.#sentBefore = true;
+    }
     if (cancelled.size > 0) {
       const waiting = this.#list(this.#length - this.#unsent).filter((operation) => !cancelled.has(operation));
       const sent = this.#length - this.#unsent;
@@ -86,7 +102,9 @@ export class InFlight {
 
   /** A byte has come. */
   heard(now: number): void {
-    this.#quietSince = now;
+    this.quietSince = this.heardAt = now;
+    this.silentFromRest = false;
+    if (!this.#sentBefore) this.#probedAt = ticks(this.#clock);
   }
 
   /** Everything, sent and unsent, once: the queue is empty then and its timer gone. */
@@ -117,7 +135,7 @@ export class InFlight {
 
   /** Has something sent waited a whole timeout in which not a byte came? Whether its caller still waits is no matter. */
   hung(now: number): boolean {
-    return this.#length > this.#unsent && now - this.#quietSince >= this.#timeoutMs;
+    return this.#length > this.#unsent && now - this.quietSince >= this.#timeoutMs;
   }
 
   /** Is the head a tombstone, older than one more timeout? Bytes come, but not those. */
@@ -131,7 +149,7 @@ export class InFlight {
     let due = Infinity;
     for (const { settled, deadline } of this.#list(0)) if (!settled && deadline < due) due = deadline;
     const { head } = this;
-    if (head !== undefined) due = Math.min(due, this.#quietSince + this.#timeoutMs);
+    if (head !== undefined) due = Math.min(due, this.quietSince + this.#timeoutMs);
     if (head?.settled) due = Math.min(due, head.deadline + this.#timeoutMs);
     if (due !== Infinity) this.#arm(due);
   }
@@ -139,14 +157,14 @@ export class InFlight {
   #arm(due: number): void {
     this.#cancelTimer?.();
     // A runtime's timer may fire a fraction of a millisecond early: no point in that.
-    const ms = Math.max(1, Math.ceil(due - ticks(this.#clock)));
+    const ms = Math.max(1, Math.ceil(due - attended(this.#clock)));
     // The socket keeps the process alive while anything is in flight.
     this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
   }
 
   readonly #due = (): void => {
     this.#cancelTimer = undefined;
-    this.#watch.due(ticks(this.#clock));
+    this.#watch.due(attended(this.#clock));
   };
 
   #grow(): void {

@@ -1,6 +1,7 @@
 /** What the driver gives out for what is on a server. Both remember the connection that gave them: see `CasOptions`. */
 
 import { countIn } from "./decimal.ts";
+import { quote } from "./keys.ts";
 import { checkCas } from "./limits.ts";
 import { kindOf } from "../known.ts";
 import { type Reply, uint64 } from "./wire.ts";
@@ -15,9 +16,9 @@ export interface Item {
   readonly flags: number;
   /** Changes with every write. 0n: the server gives none (memcached -C). */
   readonly cas: bigint;
-  /** The value as UTF-8 text. */
+  /** The value as UTF-8 text. A counter that has lost a digit has a space behind it: "9 " after `decr` of "10". */
   text(): string;
-  /** The value as JSON. Throws a SyntaxError for what is none. */
+  /** The value as JSON. Throws a SyntaxError that names key and flags for what is none, as of other clients. */
   json(): unknown;
 }
 
@@ -29,7 +30,7 @@ export interface Stored {
   readonly cas: bigint;
 }
 
-/** What `getMulti` found, and which servers could not be asked, by name. */
+/** What `getMulti` found, and which servers could not be asked, or had an item that cannot be given, by name. */
 export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
 
 /** Whatever gives items: its identity is all that counts. */
@@ -88,7 +89,18 @@ export class ReceivedItem implements Item {
   }
 
   json(): unknown {
-    return JSON.parse(this.text());
+    const text = this.text();
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      const who = this.flags === 0 ? "" : "; another client may have written it, whose flags say how";
+      throw new SyntaxError(
+        `Cannot read ${
+          quote(this.key)
+        } as JSON: its value, of ${text.length} characters and flags ${this.flags}, is none${who}`,
+        { cause },
+      );
+    }
   }
 
   #view(): Uint8Array {

@@ -19,8 +19,10 @@ const DEFAULT_ITEM_BYTES = 1024 * 1024;
 const ITEM_OVERHEAD = 59;
 /** Flags other than 0 are stored with the item. */
 const FLAGS_BYTES = 4;
-/** How much longer than a value the body of a reply may be: extras, key, an error's text. */
-const BODY_SLACK = 64 * 1024;
+/** The most that memcached's -I takes: whoever says that a value is longer is no memcached. */
+export const LONGEST_ITEM: number = 1024 * 1024 * 1024;
+/** What is no value is short: the body of a reply that says what was done, or an error's text. */
+export const LONGEST_REPLY: number = 64 * 1024;
 
 const UINT32 = 0xffffffff;
 const UINT64 = 2n ** 64n - 1n;
@@ -104,9 +106,9 @@ export function longestValue(maxValueBytes: number | undefined, keyBytes: number
   return DEFAULT_ITEM_BYTES - ITEM_OVERHEAD - keyBytes - (flags !== 0 ? FLAGS_BYTES : 0);
 }
 
-/** The longest body that a reply may have. */
-export function longestBody(maxValueBytes: number | undefined): number {
-  return (maxValueBytes ?? DEFAULT_ITEM_BYTES) + BODY_SLACK;
+/** The longest value that is read. */
+export function longestRead(maxValueBytes: number | undefined): number {
+  return maxValueBytes ?? DEFAULT_ITEM_BYTES;
 }
 
 /** A count or a number of bytes among the options. */

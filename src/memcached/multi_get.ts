@@ -66,7 +66,16 @@ export class Gathering {
 
   /** Told how a server's run ended. */
   from(server: string, { keys }: KeyList): Told<unknown> {
-    return { answered: () => this.#ended(), failed: (error) => this.#failedAt(server, keys, error as Error) };
+    return {
+      answered: (failure) => this.#answered(server, failure as Error | undefined),
+      failed: (error) => this.#failedAt(server, keys, error as Error),
+    };
+  }
+
+  /** `failure`: of one of its items; the others are there. */
+  #answered(server: string, failure: Error | undefined): void {
+    if (failure !== undefined) this.#failed.set(server, failure);
+    this.#ended();
   }
 
   #failedAt(server: string, keys: readonly string[], error: Error): void {

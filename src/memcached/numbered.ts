@@ -15,6 +15,7 @@ export type Reader = Pick<Wire, "push" | "next" | "release" | "end">;
 
 /** One connection's wire. */
 export abstract class NumberedWire implements Wire {
+  abstract readonly speaks: Wire["speaks"];
   readonly #writer: Writer;
   readonly #reader: Reader;
   #next: number;

@@ -41,7 +41,7 @@ export class Operation extends Request implements Heeding {
   readonly #to: Told<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
-  /** In ticks; 0: none yet. It stays the same when the operation moves to another connection. */
+  /** As `attended` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
   /** Where its frame stands in the outgoing buffer, and how long it is. */
   start = 0;
@@ -50,6 +50,8 @@ export class Operation extends Request implements Heeding {
   batch = 0;
   /** It was on a connection before. */
   repeated = false;
+  /** How often the server refused it without having changed anything. */
+  refusals = 0;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
   /** What was written for a connection that never sent it. */
@@ -58,6 +60,8 @@ export class Operation extends Request implements Heeding {
   frameFor: object | undefined = undefined;
   /** Where items go; or statistics that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
+  /** What was wrong with one of the items. */
+  failure: Error | undefined = undefined;
   carrier: Carrier | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -98,7 +102,7 @@ export class Operation extends Request implements Heeding {
     this.#settle();
     if (this.#to !== undefined) this.#to.answered(value);
     else this.#resolve!(value);
-    this.observer?.(outcome, undefined);
+    this.observer?.(outcome, this.failure);
   }
 
   /** Rejects. */

@@ -8,14 +8,14 @@ import type { Connect, TlsTerms } from "../socket/socket.ts";
 import type { Login } from "./handshake.ts";
 import type { Item, Stored } from "./item.ts";
 import { quote } from "./keys.ts";
-import { checkCount, longestBody } from "./limits.ts";
+import { checkCount, longestRead } from "./limits.ts";
 import type { Protocol } from "./wires.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
   /**
-   * "binary" (default), "meta" (the text protocol's meta commands), or "auto": each server is asked in binary first, and
-   * in meta where it refuses that.
+   * "auto" (default): each server is asked in binary first, and in meta (the text protocol's meta commands) where it
+   * refuses that, by a line of text or by closing without a word. "binary" and "meta": that one alone.
    */
   protocol?: "binary" | "meta" | "auto" | undefined;
   /** With `password`: SASL PLAIN on binary (`memcached -S`), the authfile's login on meta (`memcached -Y`). Default: none. */
@@ -40,13 +40,22 @@ export interface MemcachedOptions {
   connectTimeout?: Duration | undefined;
   /** Per operation, waiting for the connection included. Default 1 s. */
   timeout?: Duration | undefined;
+  /**
+   * A connection that was idle for so long asks, by TCP, whether the other side is still there: what stands between (a NAT,
+   * a load balancer) then knows it for alive, and a server that is gone is noticed before it is asked. Whole seconds,
+   * fractions round up, at most 9 h. In Deno such connections are `node:net`'s. Default: it never asks.
+   */
+  keepAlive?: Duration | undefined;
   /** Pipelined sockets per server, opened as calls need them, used in turn. Default 1. */
   connections?: number | undefined;
   /** Requests per connection, waiting and sent together, before new ones are refused with QueueFullError. Default 10,000. */
   maxInFlight?: number | undefined;
   /** Bytes per connection, likewise; one request alone always passes. Default 32 MiB. */
   maxBytesInFlight?: number | undefined;
-  /** Largest value, in bytes, in both directions. Default 1,048,576 less the item's overhead, as the server's default. */
+  /**
+   * Largest value, in bytes, in both directions; a larger one is its call's ValueTooLargeError, and nothing of it is kept
+   * in memory. Default 1,048,576 (written: less the item's overhead), as the server's default.
+   */
   maxValueBytes?: number | undefined;
   /**
    * What happens to keys of a dead server: "fail" (default: they fail until it is back) or "eject": they move to the
@@ -56,8 +65,9 @@ export interface MemcachedOptions {
   deadServers?: "fail" | "eject" | undefined;
   /**
    * The servers given are configuration endpoints (ElastiCache, Memorystore): one is asked for the list of servers, first
-   * before the first operation, then every `interval`, by default 60 s. Older versions of the list are ignored; a failed
-   * ask keeps the last one. Endpoints are asked without a login. Default false.
+   * before the first operation, then every `interval`, by default 60 s, and when servers die, at most once a second. Older
+   * versions of the list are ignored while anybody of the present one answers; a failed ask keeps the last one. At most
+   * 1,000 servers are taken. Endpoints are asked without a login. Default false.
    */
   discovery?: boolean | { interval?: Duration | undefined } | undefined;
   /** Time, from outside. Default: the runtime's. */
@@ -106,11 +116,13 @@ export interface Seams {
 export interface Settings {
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
+  /** `undefined`: never. */
+  readonly keepAliveMs: number | undefined;
   readonly connections: number;
   readonly maxInFlight: number;
   readonly maxBytesInFlight: number;
   readonly maxValueBytes: number | undefined;
-  readonly maxBodyBytes: number;
+  readonly longestValueBytes: number;
   readonly eject: boolean;
   readonly protocol: Protocol;
   readonly tls: TlsTerms | undefined;
@@ -129,6 +141,7 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
   tls: true,
   connectTimeout: true,
   timeout: true,
+  keepAlive: true,
   connections: true,
   maxInFlight: true,
   maxBytesInFlight: true,
@@ -146,7 +159,7 @@ export function checkOptions(options: MemcachedOptions): Settings {
     throw new TypeError(`Cannot use ${kindOf(options)} as \`options\`: it must be an object`);
   }
   assertKnown(options, KNOWN);
-  const { deadServers = "fail", protocol = "binary" } = options;
+  const { deadServers = "fail", protocol = "auto" } = options;
   if (protocol !== "binary" && protocol !== "meta" && protocol !== "auto") {
     throw new TypeError(`Cannot use ${quote(String(protocol))} as \`protocol\`: it is "binary", "meta" or "auto"`);
   }
@@ -159,11 +172,12 @@ export function checkOptions(options: MemcachedOptions): Settings {
   return {
     connectTimeoutMs: timeoutMs(options.connectTimeout, "connectTimeout"),
     timeoutMs: timeoutMs(options.timeout, "timeout"),
+    keepAliveMs: checkKeepAlive(options.keepAlive),
     connections: checkConnections(options.connections),
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
-    maxBodyBytes: longestBody(maxValueBytes),
+    longestValueBytes: longestRead(maxValueBytes),
     eject: deadServers === "eject",
     protocol,
     tls: checkTls(options.tls),
@@ -236,6 +250,18 @@ function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | unde
 function timeoutMs(timeout: Duration | undefined, option: string): number {
   const ms = toMs(timeout ?? 1, `\`${option}\``);
   if (ms <= 0) throw new RangeError(`Cannot use ${timeout} as \`${option}\`: it must be > 0`);
+  return ms;
+}
+
+/** What Linux takes: 32,767 s. */
+const LONGEST_KEEP_ALIVE_MS = 9 * 60 * 60 * 1000;
+
+function checkKeepAlive(keepAlive: Duration | undefined): number | undefined {
+  if (keepAlive === undefined) return undefined;
+  const ms = Math.ceil(timeoutMs(keepAlive, "keepAlive") / 1000) * 1000;
+  if (ms > LONGEST_KEEP_ALIVE_MS) {
+    throw new RangeError(`Cannot use ${keepAlive} as \`keepAlive\`: it must be at most 9 hours`);
+  }
   return ms;
 }
 

@@ -32,6 +32,9 @@ export type Verb = (typeof VERB)[keyof typeof VERB];
 /** A verb's name, as the client's method is called. */
 export const VERB_NAMES: readonly string[] = Object.keys(VERB);
 
+/** What is longer than may be kept is passed over: the caller of these is told so, and nobody else. */
+export const GIVES_VALUES: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.getAndTouch, VERB.stats]);
+
 /** What a request carries besides its key; which of it counts depends on the verb. */
 export interface Details {
   /** Gone once the request is written: the caller may change its bytes afterwards. */

@@ -40,45 +40,86 @@ function pointsOf(weight: number, total: number, live: number): number {
 const word = (hash: Uint8Array, at: number): number =>
   (hash[at]! | hash[at + 1]! << 8 | hash[at + 2]! << 16 | hash[at + 3]! << 24) >>> 0;
 
+/** How many hashes each of these servers has on the circle. */
+function countsOf(servers: readonly RingServer[]): readonly number[] {
+  const total = servers.reduce((sum, { weight }) => sum + weight, 0);
+  return servers.map(({ weight }) => pointsOf(weight, total, servers.length) / POINTS_PER_HASH);
+}
+
+/** Hashes of servers, by name: most of what a ring costs. They are kept, since a ring is built anew with each change. */
+export class Hashes {
+  /** Four words a hash, in their order. */
+  readonly #words = new Map<string, Uint32Array>();
+
+  /** The words of a server's first hashes, so many of them. */
+  wordsOf(name: string, count: number): Uint32Array {
+    const known = this.#words.get(name);
+    const size = count * POINTS_PER_HASH;
+    if (known !== undefined && known.length >= size) return known.subarray(0, size);
+    const words = new Uint32Array(size);
+    for (let n = 0, at = 0; n < count; n++) {
+      const hash = md5(`${name}-${n}`);
+      for (let byte = 0; byte < 16; byte += 4) words[at++] = word(hash, byte);
+    }
+    this.#words.set(name, words);
+    return words;
+  }
+
+  /** Hashes what a ring of these needs, about so many hashes at each step. */
+  *inSteps(servers: readonly RingServer[], step: number): Generator<void> {
+    const counts = countsOf(servers);
+    let done = 0;
+    for (const [n, { name }] of servers.entries()) {
+      this.wordsOf(name, counts[n]!);
+      done += counts[n]!;
+      if (done < step) continue;
+      done = 0;
+      yield;
+    }
+  }
+
+  /** Forgets all others. */
+  keepOnly(servers: readonly RingServer[]): void {
+    const names = new Set(servers.map(({ name }) => name));
+    for (const name of this.#words.keys()) if (!names.has(name)) this.#words.delete(name);
+  }
+}
+
 /** The circle of some servers. Crypto is loaded when there is more than one of them. */
 export class Ring {
-  readonly #values: Uint32Array;
-  readonly #servers: Uint32Array;
+  /** By value, then by server; both in one number, since a pair of them for each took as long to sort as all the md5. */
+  readonly #points: Float64Array;
 
-  constructor(servers: readonly RingServer[]) {
-    const total = servers.reduce((sum, { weight }) => sum + weight, 0);
-    const hashes = servers.map(({ weight }) => pointsOf(weight, total, servers.length) / POINTS_PER_HASH);
-    const count = servers.length > 1 ? hashes.reduce((sum, own) => sum + own, 0) * POINTS_PER_HASH : 0;
-    // Sorted as numbers, by value, then by server: an object and a comparison for each took as long as all the md5.
+  /** `hashes`: those that are known already, and are from now on. */
+  constructor(servers: readonly RingServer[], hashes: Hashes = new Hashes()) {
+    const counts = countsOf(servers);
+    const count = servers.length > 1 ? counts.reduce((sum, own) => sum + own, 0) * POINTS_PER_HASH : 0;
     const points = new Float64Array(count);
     for (let server = 0, at = 0; at < count; server++) {
-      for (let n = 0; n < hashes[server]!; n++) {
-        const hash = md5(`${servers[server]!.name}-${n}`);
-        for (let byte = 0; byte < 16; byte += 4) points[at++] = word(hash, byte) * MOST_SERVERS + server;
+      for (const value of hashes.wordsOf(servers[server]!.name, counts[server]!)) {
+        points[at++] = value * MOST_SERVERS + server;
       }
     }
-    points.sort();
-    this.#values = Uint32Array.from(points, (point) => Math.floor(point / MOST_SERVERS));
-    this.#servers = Uint32Array.from(points, (point) => point % MOST_SERVERS);
+    this.#points = points.sort();
   }
 
   /** How many points there are; 0 for a single server, which needs none. */
   get points(): number {
-    return this.#values.length;
+    return this.#points.length;
   }
 
   /** The index of the server that a key lives on. */
   serverOf(key: string): number {
-    const values = this.#values;
-    if (values.length === 0) return 0;
-    const place = word(md5(key), 0);
+    const points = this.#points;
+    if (points.length === 0) return 0;
+    const place = word(md5(key), 0) * MOST_SERVERS;
     let low = 0;
-    let high = values.length;
+    let high = points.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (values[middle]! < place) low = middle + 1;
+      if (points[middle]! < place) low = middle + 1;
       else high = middle;
     }
-    return this.#servers[low === values.length ? 0 : low]!;
+    return points[low === points.length ? 0 : low]! % MOST_SERVERS;
   }
 }

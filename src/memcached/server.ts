@@ -27,6 +27,8 @@ export async function loadConnections(protocol: Protocol): Promise<void> {
 export interface ServerListener {
   connected(server: Server, ms: number): void;
   died(server: Server, cause: MemcachedError, retryMs: number): void;
+  /** A dead one, once more. */
+  triedInVain(server: Server): void;
   revived(server: Server): void;
 }
 
@@ -39,7 +41,6 @@ const OVERDUE_MS = 50;
 interface Down {
   /** The last failure. */
   cause: MemcachedError;
-  failedTries: number;
   /** In ticks. */
   retryAt: number;
   timer: unknown;
@@ -59,6 +60,8 @@ export class Server implements ConnectionListener {
   readonly #slots: (Connection | undefined)[];
   #turn = 0;
   #failures = 0;
+  /** Since the last answer to a real request: a probe that is answered shows nothing of what a server is for. */
+  #tries = 0;
   #down: Down | undefined;
   #closed = false;
   #resolveClosed: (() => void) | undefined;
@@ -75,6 +78,11 @@ export class Server implements ConnectionListener {
 
   get dead(): boolean {
     return this.#down !== undefined;
+  }
+
+  /** The load of the connection whose turn it is. A dead server refuses at once, so it has none. */
+  get load(): number {
+    return this.#down === undefined ? this.#slots[this.#turn]?.load ?? 0 : this.#down.trial?.load ?? 0;
   }
 
   /** Sends an operation on the connection whose turn it is. */
@@ -116,6 +124,7 @@ export class Server implements ConnectionListener {
     if (revived) {
       this.#down = undefined;
       this.#failures = 0;
+      this.#tries++;
       this.#slots[0] = connection;
     }
     this.#listener.connected(this, ms);
@@ -123,28 +132,53 @@ export class Server implements ConnectionListener {
   }
 
   answered(): void {
-    this.#failures = 0;
+    this.#failures = this.#tries = 0;
   }
 
-  ended(connection: Connection, { cause, wasReady, owed, hung, drained, reopen, movable }: End): void {
+  ended(connection: Connection, end: End): void {
+    const { cause, how, movable } = end;
     const slot = this.#slots.indexOf(connection);
     if (slot !== -1) this.#slots[slot] = undefined;
     const tried = this.#down?.trial === connection ? this.#down : undefined;
-    if (reopen && tried !== undefined) {
+    if (how === "reopen" && tried !== undefined) {
       tried.trial = this.#connect();
       for (const operation of movable) tried.trial.send(operation);
       if (this.#closed) tried.trial.drain();
       return;
     }
     if (tried !== undefined) this.#tryAgain(tried, cause);
-    else if (reopen) {
-      // No failure.
-    } else if (this.#down === undefined && !drained && (!wasReady || owed)) {
-      this.#failures++;
-      if (hung || cause instanceof AuthError || this.#failures >= MOST_FAILURES) this.#die(cause);
+    else if (this.#down === undefined) {
+      this.#failures += this.#failuresOf(end);
+      if (this.#failures >= MOST_FAILURES) this.#die(cause);
+      // Not only once somebody asks: they shall find it ready, or its server dead.
+      else if (how === "silent" && slot !== -1 && !this.#closed) this.#slots[slot] = this.#connect();
     }
     if (movable.length > 0) this.#move(movable, slot, cause);
     this.#closedYet();
+  }
+
+  /** How often the server itself has failed, as the end of one of its connections tells. */
+  #failuresOf({ cause, wasReady, owed, how, quietSince }: End): number {
+    switch (how) {
+      case "broken":
+        if (cause instanceof AuthError) return MOST_FAILURES;
+        return !wasReady || owed ? 1 : 0;
+      case "hung":
+        return this.#answersElsewhere(quietSince) ? 1 : MOST_FAILURES;
+      case "silent":
+        if (this.#answersElsewhere(quietSince)) return 1;
+        // What has forgotten one connection has forgotten the others that were at rest. None of their calls is to wait
+        // for that, and however many there are: one new connection shows whether the server is there.
+        for (const one of [...this.#slots]) if (one?.rests) one.destroy(cause);
+        return this.#failures === 0 ? 1 : 0;
+      default:
+        return 0;
+    }
+  }
+
+  /** Another of its connections has been heard since. */
+  #answersElsewhere(since: number): boolean {
+    return this.#slots.some((one) => one !== undefined && one.heardAt > since);
   }
 
   #connect(): Connection {
@@ -165,8 +199,8 @@ export class Server implements ConnectionListener {
   // ── dead or alive ──
 
   #die(cause: MemcachedError): void {
-    const retryMs = pauseMs(0, this.#random.fraction());
-    const down: Down = { cause, failedTries: 0, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
+    const retryMs = pauseMs(this.#tries, this.#random.fraction());
+    const down: Down = { cause, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
     this.#down = down;
     this.#failures = 0;
     if (!this.#closed) this.#pause(down, retryMs);
@@ -202,8 +236,10 @@ export class Server implements ConnectionListener {
     down.cause = cause;
     down.trial = undefined;
     down.awaited = false;
-    down.failedTries++;
-    if (!this.#closed) this.#pause(down, pauseMs(down.failedTries, this.#random.fraction()));
+    this.#tries++;
+    if (this.#closed) return;
+    this.#pause(down, pauseMs(this.#tries, this.#random.fraction()));
+    this.#listener.triedInVain(this);
   }
 
   #closedYet(): void {

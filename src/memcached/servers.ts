@@ -48,6 +48,10 @@ function parseServer(text: string): ServerPlace {
   if (rest.length > 0 || !Number.isSafeInteger(weight) || weight < 1 || (weightText && !/^\d+$/.test(weightText))) {
     throw unreadable(text, "a weight is an integer >= 1 after a space");
   }
+  // What is left of a URL, or of a login, is no path; a unit's name may have an @.
+  if (place.startsWith("//") || place.startsWith("/") && /:[^/]*@/.test(place)) {
+    throw unreadable(text, "a socket's path begins with one /");
+  }
   if (place.startsWith("/")) {
     return { name: place, address: { path: place }, ring: { name: `${place}:0`, weight } };
   }

@@ -11,13 +11,19 @@ export const LONGEST_LINE: number = 8 * 1024;
 /** So much of it is quoted. */
 const QUOTED = 200;
 const LINE_FEED = 0x0a;
+/** What a TLS server answers that is spoken to in plain text begins with this byte: an alert. */
+const TLS_ALERT = 0x15;
+
+/** What memcached says of a command that it does not know, or does not allow. */
+export const ERROR_LINE: RegExp = /^(?:CLIENT_|SERVER_)?ERROR(?: |$)/;
 
 /** The line is not finished: `undefined`, not yet. Else throws what stands there. `cure`: what helps against it. */
 export function readText(bytes: Uint8Array, expected: Request | undefined, cure = ""): undefined {
   const end = bytes.indexOf(LINE_FEED);
   const line = end === -1 ? bytes : bytes.subarray(0, end);
   if (!line.every(isText)) {
-    throw new Unreadable(`byte 0x${bytes[0]!.toString(16).padStart(2, "0")} where a reply was due`);
+    const remedy = bytes[0] === TLS_ALERT ? "; does it want `tls`?" : "";
+    throw new Unreadable(`byte 0x${bytes[0]!.toString(16).padStart(2, "0")} where a reply was due${remedy}`);
   }
   if (line.length > LONGEST_LINE) throw new Unreadable(`a line of text over ${LONGEST_LINE} bytes`);
   if (end !== -1) throw asked(quoted(line), expected, cure);
@@ -29,8 +35,11 @@ export function endedText(bytes: Uint8Array, cure = ""): Unreadable {
   return asked(quoted(bytes), undefined, cure);
 }
 
-const asked = (text: string, expected: Request | undefined, cure: string): Unreadable =>
-  new Unreadable(`the text "${text}"${expected === undefined ? "" : " where a reply was due"}${cure}`, text);
+/** Another protocol helps only where a memcached says that it did not understand. */
+const asked = (text: string, expected: Request | undefined, cure: string): Unreadable => {
+  const remedy = ERROR_LINE.test(text) ? cure : "; is it a memcached?";
+  return new Unreadable(`the text "${text}"${expected === undefined ? "" : " where a reply was due"}${remedy}`, text);
+};
 
 const isText = (byte: number): boolean => byte >= 0x20 && byte !== 0x7f || byte === 0x09 || byte === 0x0d;
 

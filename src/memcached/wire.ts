@@ -21,6 +21,7 @@ export const STATUS = {
 
 /** One connection's protocol: how requests become bytes and bytes become replies. Dies with its connection. */
 export interface Wire {
+  readonly speaks: "binary" | "meta";
   /** The most bytes that this request takes. */
   room(request: Request): number;
   /** Writes a request at `at`, gives it its opaque, and returns where it ends. `into` has room for it. */
@@ -40,13 +41,15 @@ export interface Wire {
   end(): Unreadable | undefined;
 }
 
-/** A wire for a new connection. `maxBodyBytes`: a longer body is unreadable. */
-export type OpenWire = (maxBodyBytes: number) => Wire;
+/** A wire for a new connection. `longestValueBytes`: of a longer value nothing is kept. */
+export type OpenWire = (longestValueBytes: number) => Wire;
 
 /** One reply, understood as far as the wire can. Its places are offsets into `chunk`. */
 export interface Reply {
   /** One of STATUS, or whatever else the server said. */
   readonly status: number;
+  /** Why it cannot be given, though its bytes are in order: this reply is lost, and nothing else. */
+  readonly flaw: string | undefined;
   /** No further reply to the same request follows. */
   readonly last: boolean;
   /** Of a multi-get: which of its keys this is. */
@@ -64,6 +67,9 @@ export interface Reply {
   /** Of incr and decr that were done: the counter. */
   counter(): bigint;
 }
+
+/** The flaw of a value, or of statistics, that are longer than may be kept. Their status is `tooLarge`. */
+export const tooLong = (bytes: number): string => `${bytes} bytes are more than \`maxValueBytes\` lets in`;
 
 /** Bytes that are no reply to what was asked: the connection cannot go on. */
 export class Unreadable extends Error {

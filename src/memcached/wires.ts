@@ -26,29 +26,40 @@ export async function loadWires(protocol: Protocol): Promise<void> {
 export class Wires {
   readonly #protocol: Protocol;
   #spoken: "binary" | "meta" | undefined;
+  /** The last connection was refused in binary, and the next one asks in meta. */
+  #refused = false;
 
   constructor(protocol: Protocol) {
     this.#protocol = protocol;
     if (protocol !== "auto") this.#spoken = protocol;
   }
 
-  /** It is known. Otherwise a connection begins in binary, and finds out. */
+  /** It is known. Otherwise a connection begins in binary, or, where that was refused, in meta, and finds out. */
   get known(): boolean {
     return this.#spoken !== undefined;
   }
 
-  /** A wire for a new connection, of a protocol that is loaded. `maxBodyBytes`: a longer body is unreadable. */
-  open(maxBodyBytes: number): Wire {
-    return this.#spoken === "meta" ? openMetaWire!(maxBodyBytes) : openBinaryWire!(maxBodyBytes);
+  /** A wire for a new connection, of a protocol that is loaded. `longestValueBytes`: of a longer value nothing is kept. */
+  open(longestValueBytes: number): Wire {
+    return (this.#spoken ?? (this.#refused ? "meta" : "binary")) === "meta"
+      ? openMetaWire!(longestValueBytes)
+      : openBinaryWire!(longestValueBytes);
   }
 
   /** A connection has found out. */
   found(spoken: "binary" | "meta"): void {
     this.#spoken = spoken;
+    this.#refused = false;
+  }
+
+  /** By a line of text, or by closing without a word: no verdict on meta, which is asked next. */
+  refusedBinary(): void {
+    this.#refused = true;
   }
 
   /** It speaks no longer what it spoke: another server may stand there now. The next connection finds out. */
   doubt(): void {
+    this.#refused = false;
     if (this.#protocol === "auto") this.#spoken = undefined;
   }
 }

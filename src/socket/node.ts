@@ -1,4 +1,4 @@
-/** Node's and Bun's sockets, and TLS where Deno's own cannot do it: `node:net`, whose `data` event is the quickest way to read there [measured]. */
+/** Node's and Bun's sockets, and what Deno's own cannot do (some TLS, keep-alive): `node:net`, whose `data` event is the quickest way to read there [measured]. */
 
 import { builtin } from "../builtin.ts";
 import type { Address, Connect, Socket, SocketListener, TlsTerms } from "./socket.ts";
@@ -11,6 +11,7 @@ interface Handle {
   write(bytes: Uint8Array, taken?: (error?: Error | null) => void): unknown;
   readonly writableLength: number;
   destroy(): void;
+  setKeepAlive(enable: true, afterMs: number): unknown;
   ref(): unknown;
   unref(): unknown;
 }
@@ -32,13 +33,15 @@ class NodeSocket implements Socket {
   readonly #encrypts: boolean;
   #closed = false;
 
-  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined) {
+  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined, keepAliveMs: number | undefined) {
     this.#listener = listener;
     this.#encrypts = tls !== undefined;
     const place: Place = "path" in address ? address : { ...address, noDelay: true };
     this.#handle = (tls === undefined ? builtin<Net>("node:net").connect(place) : connectTls(place, tls))
       .on(tls === undefined ? "connect" : "secureConnect", () => {
-        if (!this.#closed) listener.opened();
+        if (this.#closed) return;
+        if (keepAliveMs !== undefined && "host" in address) this.#handle.setKeepAlive(true, keepAliveMs);
+        listener.opened();
       })
       .on("data", (bytes) => {
         // Not a Buffer, whose methods mean other things than a Uint8Array's.
@@ -98,4 +101,5 @@ function connectTls(place: Place, { ca, cert, key, serverName }: TlsTerms): Hand
 }
 
 /** Connects with `node:net`, or `node:tls`. */
-export const connect: Connect = (address, listener, tls) => new NodeSocket(address, listener, tls);
+export const connect: Connect = (address, listener, tls, keepAliveMs) =>
+  new NodeSocket(address, listener, tls, keepAliveMs);

@@ -3,8 +3,14 @@
 import type { Address, Connect, TlsTerms } from "./socket.ts";
 
 /** This runtime's way to connect to such an address. */
-export async function loadConnect(address: Address, tls: TlsTerms | undefined): Promise<Connect> {
-  if ("Deno" in globalThis && (tls === undefined || tls.cert === undefined && "host" in address)) {
+export async function loadConnect(
+  address: Address,
+  tls: TlsTerms | undefined,
+  keepAliveMs?: number,
+): Promise<Connect> {
+  // Deno's own keep-alive takes no time, and its TLS has none at all.
+  const asks = keepAliveMs !== undefined && "host" in address;
+  if ("Deno" in globalThis && !asks && (tls === undefined || tls.cert === undefined && "host" in address)) {
     return (await import("./deno.ts")).connect;
   }
   return (await import("./node.ts")).connect;

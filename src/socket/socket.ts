@@ -43,9 +43,10 @@ export interface Socket {
 
 /**
  * Begins to connect. Every address of a host's name is tried, as the runtime does it. With `tls` it is connected once the
- * certificate was believed; there is no way back to plain text.
+ * certificate was believed; there is no way back to plain text. `keepAliveMs`: idle for so long, TCP asks the other side
+ * whether it is still there; `undefined`: it never does. Nothing to a unix socket.
  */
-export type Connect = (address: Address, listener: SocketListener, tls?: TlsTerms) => Socket;
+export type Connect = (address: Address, listener: SocketListener, tls?: TlsTerms, keepAliveMs?: number) => Socket;
 
 /** An error, whatever was thrown. */
 export function asError(thrown: unknown): Error {

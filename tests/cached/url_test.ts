@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { configurationOf } from "../../src/cached/url.ts";
+import { configurationOf, type OnMemcached } from "../../src/cached/url.ts";
+import { Memcached } from "../../src/memcached/mod.ts";
 
 const serversOf = (url: string) => configurationOf(url).servers;
 
@@ -60,6 +61,50 @@ test("memcached: passes the driver's parameters on", () => {
   assertEquals<unknown>(configurationOf("memcacheds://a,b/").store, { tls: true });
 });
 
+test("memcached: passes the driver's discovery, bounds and ways to connect on", () => {
+  const store = (url: string) => configurationOf(url).store;
+  assertEquals<unknown>(
+    store("memcached://a/?maxValueBytes=4000000&maxInFlight=20000&keepAlive=1m&allowInsecureAuth=true"),
+    {
+      maxValueBytes: 4_000_000,
+      maxInFlight: 20_000,
+      keepAlive: "1m",
+      allowInsecureAuth: true,
+    },
+  );
+  assertEquals<unknown>(store("memcached://a/?allowInsecureAuth=false&keepAlive=90"), {
+    allowInsecureAuth: false,
+    keepAlive: 90,
+  });
+  assertEquals<unknown>(store("memcached://a/?discovery=true"), { discovery: true });
+  assertEquals<unknown>(store("memcached://a/?discovery=false"), { discovery: false });
+  assertEquals<unknown>(store("memcached://a/?discovery=30s"), { discovery: { interval: "30s" } });
+  assertEquals<unknown>(store("memcached://a/?discovery=10"), { discovery: { interval: 10 } });
+  assertEquals<unknown>(store("memcacheds://10.0.0.1/?serverName=cache.example.com"), {
+    tls: { serverName: "cache.example.com" },
+  });
+  refused("memcached://a/?serverName=cache.example.com", "serverName", "memcacheds://");
+  refused("memcached://a/?allowInsecureAuth=yes", "its parameter allowInsecureAuth must be true or false");
+  refused("memcached://a/?maxInFlight=many", "its parameter maxInFlight must be a number");
+  refused("memcached://a/?ca=x", 'it has no parameter "ca"');
+  refused("memory:///?discovery=true", 'it has no parameter "discovery"');
+  // What they may be is the driver's to say, by the same names.
+  for (
+    const query of [
+      "maxInFlight=0",
+      "maxValueBytes=1.5",
+      "keepAlive=10h",
+      "discovery=0",
+      "keepAlive=soon",
+      "discovery=yes",
+    ]
+  ) {
+    const { servers, store } = configurationOf(`memcached://a/?${query}`) as OnMemcached;
+    const error = assertThrows(() => new Memcached(servers, store)) as Error;
+    assert(error.message.includes(`\`${query.split("=")[0]}`), error.message);
+  }
+});
+
 test("user and password are percent-decoded, and the last @ ends them", () => {
   const read = (url: string) => {
     const { servers, store } = configurationOf(url);
@@ -77,7 +122,8 @@ test("an unknown parameter is a TypeError that names it and lists the known ones
   refused(
     "memcached://a/?maxBytes=1",
     'it has no parameter "maxBytes"',
-    `${backend}, protocol, timeout, connectTimeout, connections, deadServers`,
+    `${backend}, protocol, timeout, connectTimeout, connections, deadServers, discovery, maxValueBytes, maxInFlight, `,
+    "keepAlive, serverName, allowInsecureAuth",
   );
   refused("memory:///?toString=1", 'it has no parameter "toString"');
   refused("memory:///?TTL=1", 'it has no parameter "TTL"');

@@ -105,7 +105,10 @@ export function fakes(
   };
   const { servers, fraction = 0.5, ...rest } = options;
   const random = { fraction: () => fraction, uint64: () => 0n };
-  const client = new Memcached(servers ?? "a", { clock, ...rest, connect, random } as MemcachedOptions);
+  const client = new Memcached(
+    servers ?? "a",
+    { clock, protocol: "binary", ...rest, connect, random } as MemcachedOptions,
+  );
   return {
     client,
     clock,

@@ -158,7 +158,9 @@ export interface Mutations {
 function asked(wire: Wire): Request[] {
   const into = new Uint8Array(16 * 1024);
   const requests = script.map(({ request }) => request());
-  const probe = new Request(VERB.noop, "", 0, undefined);
+  const probe = wire.speaks === "meta"
+    ? new Request(VERB.get, "%probe", 6, undefined)
+    : new Request(VERB.noop, "", 0, undefined);
   for (const request of [...requests, probe]) wire.write(request, into, 0);
   return [probe, ...requests];
 }
@@ -264,7 +266,7 @@ class Player {
       // The try that a dead server gets has a probe of its own; what is asked then gets a connection like the tape's.
       for (const last = this.socket; this.socket === last;) await clock.advance(500);
       this.socket.open();
-      this.socket.say(this.#protocol === "meta" ? "MN\r\n" : replyTo(this.socket.requests[0]!));
+      this.socket.say(this.#protocol === "meta" ? "EN\r\n" : replyTo(this.socket.requests[0]!));
       this.socket.end();
     }
     const calls = script.map(({ ask }) => ask(client));

@@ -38,7 +38,7 @@ test("auto speaks binary where it can, and meta where it must, and callers canno
 });
 
 test("the wrong protocol is told, with the cure where there is one", { timeout: 60_000 }, async () => {
-  await using one = new Memcached(text.address);
+  await using one = new Memcached(text.address, { protocol: "binary" });
   const error = await assertRejects(() => one.get("k"), ProtocolError);
   assertMatch(error.message, /`protocol: "meta"` or `protocol: "auto"`/);
   await using other = new Memcached(binary.address, { protocol: "meta" });
@@ -93,8 +93,11 @@ test("auto asks with a bare NOOP before any login, goes over to meta on a fresh 
   made.socket.say("ERROR\r\n");
   assertEquals([sockets.length, sockets[0]!.closed], [2, true]);
   made.socket.open();
-  assertEquals(said(made.socket), "set %login 0 -1 17\r\nalice planted-7c1\r\nmn\r\n");
-  made.socket.say("STORED\r\nMN\r\n");
+  // Alone: with something behind it some servers do not tell a refused login.
+  assertEquals(said(made.socket), "set %login 0 -1 17\r\nalice planted-7c1\r\n");
+  made.socket.say("STORED\r\n");
+  assertMatch(said(made.socket), /planted-7c1\r\nmn\r\n$/);
+  made.socket.say("MN\r\n");
   await clock.settle();
   const [, opaque] = /^ms k 5 .*O(\w+)/m.exec(said(made.socket))!;
   assertMatch(said(made.socket), /\r\nvalue\r\n$/);
@@ -137,7 +140,7 @@ test("auto finds out again when another kind of server stands where one was", as
   made.socket.open();
   made.socket.say("ERROR\r\n");
   made.socket.open();
-  made.socket.say("MN\r\n");
+  made.socket.say("EN\r\n");
   await made.clock.settle();
   made.socket.say("EN\r\n");
   assertEquals(await third, undefined);
@@ -155,7 +158,7 @@ test("a dead server whose trial finds out that it speaks meta is alive again", a
   made.socket.open();
   made.socket.say("ERROR\r\n");
   made.socket.open();
-  made.socket.say("MN\r\n");
+  made.socket.say("EN\r\n");
   const asked = made.client.get("k");
   await made.clock.settle();
   made.socket.say("EN\r\n");
@@ -172,7 +175,7 @@ test("auto takes a Buffer's bytes at the call, as it takes a Uint8Array's", asyn
   assertEquals((await client.get("k"))!.text(), "precious");
 });
 
-test("auto doubts that a server speaks meta once it answers `mn` with an error, as one does that knows none", async () => {
+test("auto doubts that a server speaks meta once it answers the probe with an error, as one does that knows none", async () => {
   await using made = fakes({ protocol: "auto" });
   const { client, clock, sockets } = made;
   const first = client.get("k").catch((error) => error);
@@ -181,7 +184,7 @@ test("auto doubts that a server speaks meta once it answers `mn` with an error, 
   sockets[0]!.say("ERROR\r\n");
   await clock.settle();
   sockets[1]!.open();
-  sockets[1]!.say("MN\r\n");
+  sockets[1]!.say("EN\r\n");
   await clock.settle();
   sockets[1]!.end();
   await clock.settle();

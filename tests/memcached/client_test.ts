@@ -47,6 +47,32 @@ test("get() gives the item, and undefined where there is none", async () => {
   assertEquals(await client.get("get:missing"), undefined);
 });
 
+test("item.json() of what is none names the key and the flags that its writer chose, and not the value", async () => {
+  await client.set("pickled", "(dp0 secret", { flags: 1 });
+  const error = assertThrows((await client.get("pickled"))!.json.bind(await client.get("pickled")), SyntaxError);
+  assertMatch(error.message, /^Cannot read "pickled" as JSON: .* flags 1, is none; another client may have written it/);
+  assert(!error.message.includes("secret"));
+  await client.set("plain", "text");
+  const item = (await client.get("plain"))!;
+  const plain = assertThrows(() => item.json(), SyntaxError);
+  assertMatch(plain.message, /^Cannot read "plain" as JSON: its value, of 4 characters and flags 0, is none$/);
+  assert((plain as Error).cause instanceof SyntaxError);
+});
+
+test('stats("detail dump") gives the counts by prefix, on both wires, whatever there is to give', async () => {
+  await using own = await freshServer();
+  await using binary = new Memcached(own.address, { protocol: "binary" });
+  await using meta = new Memcached(own.address, { protocol: "meta" });
+  const dumped = (from: Memcached) => from.stats("detail dump").then((stats) => [...stats.get(own.address)!]);
+  for (const from of [binary, meta]) assertEquals(await dumped(from), []);
+  await binary.stats("detail on");
+  await binary.set("foo:bar", "1");
+  await binary.get("foo:bar");
+  await binary.get("nope:x");
+  const counts = [["foo", "get 1 hit 1 set 1 del 0"], ["nope", "get 1 hit 0 set 0 del 0"]];
+  for (const from of [binary, meta]) assertEquals((await dumped(from)).sort(), counts);
+});
+
 test("item.json() parses, and item.bytes are the caller's own", async () => {
   await client.set("json", '{"a":[1,"é"]}');
   const item = (await client.get("json"))!;
@@ -285,8 +311,14 @@ test("maxValueBytes bounds both directions", async () => {
   await using small = new Memcached(server.address, { maxValueBytes: 1000 });
   assertEquals((await small.set("max:small", new Uint8Array(1000))).stored, true);
   await assertRejects(() => small.set("max:small", new Uint8Array(1001)), ValueTooLargeError);
-  const error = await assertRejects(() => small.get("max"));
-  assertMatch((error as Error).message, /a reply of 200004 bytes, at most 66536/);
+  await client.set("max:more", new Uint8Array(1001));
+  for (const [key, bytes] of [["max", 200_000], ["max:more", 1001]] as const) {
+    const error = await assertRejects(() => small.get(key), ValueTooLargeError);
+    assertMatch(
+      error.message,
+      new RegExp(`${bytes} bytes are more than \`maxValueBytes\` lets in; the connection lives`),
+    );
+  }
   assertEquals((await small.get("max:small"))!.bytes.length, 1000);
 });
 

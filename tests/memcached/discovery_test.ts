@@ -289,7 +289,13 @@ test("Discovery that has a list does not ask for it again, and leaves no timer w
   const discovery = new Discovery(
     parseServers("config"),
     settings,
-    (places) => used.push(places.map(({ name }) => name)),
+    {
+      isLost: () => false,
+      use: (places) => {
+        used.push(places.map(({ name }) => name));
+        return Promise.resolve();
+      },
+    },
   );
   const both = [discovery.list(), discovery.list()];
   await clock.settle();

@@ -53,7 +53,7 @@ for (const how of ["end", "reset", "half-close"] as const) {
 test("a connection cut at every offset of a request leaves no half-written value behind", async () => {
   await using server = await freshServer();
   await using proxy = await openProxy(server.port);
-  await using client = new Memcached(proxy.address, { timeout: "5s", connectTimeout: "5s" });
+  await using client = new Memcached(proxy.address, { protocol: "binary", timeout: "5s", connectTimeout: "5s" });
   await using straight = new Memcached(server.address);
   await straight.set("alice", "before");
   const length = 24 + (24 + 8 + 5 + 5);

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { Memcached, MemcachedError, ProtocolError } from "../../src/memcached/mod.ts";
+import { Memcached, MemcachedError, ValueTooLargeError } from "../../src/memcached/mod.ts";
 import { attacks, honest, hostile, hostileByChance, onRequests } from "./_hostile.ts";
 import { join, replyTo } from "./_frames.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
@@ -64,7 +64,7 @@ test("a server whose every connection lies is dead after two, and says why", asy
   assertEquals(server.sockets.length, 2);
 });
 
-test("statistics without an end are not gathered without an end", async () => {
+test("statistics without an end are not gathered without an end, and cost their connection, not the server", async () => {
   await using server = await hostile((socket) =>
     onRequests(socket, (frames) => {
       const asked = frames.find(({ opcode }) => opcode === 0x10);
@@ -74,9 +74,15 @@ test("statistics without an end are not gathered without an end", async () => {
       }
     })
   );
-  await using client = new Memcached(server.address, { timeout: "20s" });
-  await assertRejects(() => client.stats(), ProtocolError, "sent statistics of more than");
-  assertEquals((await client.get("b"))!.text(), valueOf("b"));
+  await using client = new Memcached(server.address, { timeout: "400ms" });
+  const dead: unknown[] = [];
+  client.on("dead", (event) => dead.push(event));
+  await assertRejects(() => client.stats(), ValueTooLargeError, "more than `maxValueBytes` lets in");
+  let text: string | undefined;
+  for (let n = 0; n < 10 && text === undefined; n++) {
+    text = await client.get("b").then((item) => item!.text(), () => undefined);
+  }
+  assertEquals([text, dead], [valueOf("b"), []]);
 });
 
 test("300 lies by chance: no wrong answer, nothing unsettled, everything right afterwards, little memory", {

@@ -134,39 +134,6 @@ test("an operation asked while the timer waits for an earlier one has its own wh
   assertEquals(second.now, "rejected");
 });
 
-test("a deadline that fires late, because our own event loop was blocked, lets the socket be read first", async () => {
-  const made = await readyFakes();
-  const { client, clock, socket } = made;
-  const get = fateOf(client.get("a"));
-  await clock.settle();
-  // The timer of 1 s fires 3 s late: time jumps, and only then the loop turns.
-  const block = new Promise<void>((resolve) => clock.setTimeout(resolve, 500));
-  await clock.advance(500);
-  await block;
-  const realNow = clock.now;
-  clock.now = () => realNow.call(clock) + 3000;
-  await clock.advance(500);
-  assertEquals([get.now, socket.closed], ["pending", false]);
-  socket.reply(0, { status: 1 });
-  await clock.settle();
-  assertEquals(get.now, "resolved");
-  await made.client.close();
-});
-
-test("a late deadline still comes if the socket has nothing to read", async () => {
-  const made = await readyFakes();
-  const { client, clock, socket } = made;
-  const get = fateOf(client.get("a"));
-  await clock.settle();
-  const realNow = clock.now;
-  clock.now = () => realNow.call(clock) + 3000;
-  await clock.advance(1000);
-  assertEquals(get.now, "pending");
-  await clock.advance(10);
-  assertEquals([get.now, socket.closed], ["rejected", true]);
-  await made.client.close();
-});
-
 test("an abort rejects at once with the signal's reason, and the late reply is dropped", async () => {
   await using made = await readyFakes();
   const { client, clock, socket } = made;

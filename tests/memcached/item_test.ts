@@ -7,6 +7,7 @@ function received(value: string, slab: Uint8Array): ReceivedItem {
   slab.set(bytes, 10);
   const reply = {
     status: 0,
+    flaw: undefined,
     last: true,
     index: 0,
     keyStart: 10,

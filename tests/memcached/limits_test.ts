@@ -8,7 +8,7 @@ import {
   checkValue,
   exptime,
   flushDelay,
-  longestBody,
+  longestRead,
   longestValue,
 } from "../../src/memcached/limits.ts";
 import type { Duration } from "../../src/duration.ts";
@@ -82,8 +82,8 @@ test("longestValue() is memcached's item size less the item's overhead", () => {
   assertEquals(longestValue(undefined, 3, 0), 1_048_514);
   assertEquals(longestValue(undefined, 3, 1), 1_048_510);
   assertEquals(longestValue(100, 3, 1), 100);
-  assertEquals(longestBody(undefined), 1_048_576 + 65_536);
-  assertEquals(longestBody(100), 100 + 65_536);
+  assertEquals(longestRead(undefined), 1_048_576);
+  assertEquals(longestRead(100), 100);
 });
 
 test("checkValue() encodes text only where its length in bytes matters", () => {

@@ -17,8 +17,8 @@ for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
     await using server = await freshServer();
     const first = border - 700;
     const wires = new class extends Wires {
-      override open(maxBodyBytes: number): BinaryWire {
-        return new BinaryWire(maxBodyBytes, first);
+      override open(longestValueBytes: number): BinaryWire {
+        return new BinaryWire(longestValueBytes, first);
       }
     }("binary");
     let tellEnded = () => {};

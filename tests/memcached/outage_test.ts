@@ -33,16 +33,44 @@ function event(client: Memcached, name: "dead" | "alive"): Promise<void> {
 
 test("a text-only server is found out at once, not by a timeout", async () => {
   await using server = await hostile((socket) => socket.on("data", () => socket.write("ERROR\r\n")));
-  await using client = new Memcached(server.address, { timeout: "30s", connectTimeout: "30s" });
-  const error = await assertRejects(() => client.get("a"), ProtocolError);
-  assertMatch(error.message, /the text "ERROR".*`protocol: "meta"`/);
-  assertEquals(error.server, server.address);
+  const long = { timeout: "30s", connectTimeout: "30s" } as const;
+  for (
+    const [protocol, told] of [
+      ["binary", /the text "ERROR".*needs `protocol: "meta"` or `protocol: "auto"`/],
+      ["meta", /knows no meta commands.*`protocol: "binary"` or `"auto"`: it answered "ERROR"/],
+      ["auto", /speaks no binary, and knows no meta commands: it answered "ERROR"/],
+    ] as const
+  ) {
+    await using client = new Memcached(server.address, { ...long, protocol });
+    const error = await assertRejects(() => client.get("a"), ProtocolError);
+    assertMatch(error.message, told);
+    assertEquals(error.server, server.address);
+  }
 });
 
 test("something else entirely is quoted", async () => {
+  for (const protocol of ["binary", "meta", "auto"] as const) {
+    for (const text of ["HTTP/1.1 400 Bad Request", "-ERR unknown command", "SSH-2.0-OpenSSH_9.2", "220 mail ESMTP"]) {
+      await using server = await hostile((socket) => socket.write(`${text}\r\n`));
+      const login = { username: "u", password: "p" };
+      await using client = new Memcached(server.address, { protocol, ...protocol === "meta" ? {} : login });
+      const error = await assertRejects(() => client.get("a"), ProtocolError);
+      assertMatch(error.message, /is it a memcached\?/);
+      assert(!/protocol/.test(error.message), error.message);
+      // Nothing is tried on it that it might misunderstand, least of all the login.
+      assertEquals(server.sockets.length, 1);
+    }
+  }
   await using server = await hostile((socket) => socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
   await using client = new Memcached(server.address);
-  await assertRejects(() => client.get("a"), ProtocolError, '"HTTP/1.1 400 Bad Request"');
+  await assertRejects(
+    () => client.get("a"),
+    ProtocolError,
+    '"HTTP/1.1 400 Bad Request" where a reply was due; is it a memcached?',
+  );
+  await using secure = await hostile((socket) => socket.write(Uint8Array.of(0x15, 3, 1, 0, 2, 2, 10)));
+  await using plain = new Memcached(secure.address);
+  await assertRejects(() => plain.get("a"), ProtocolError, "byte 0x15 where a reply was due; does it want `tls`?");
 });
 
 test("too many connections is told as a line of text", async () => {
@@ -99,7 +127,7 @@ test("an idle connection that the server closes costs nothing but a new one", as
 });
 
 test(
-  "a server that is stopped hangs: dead after one timeout, alive again once it goes on",
+  "a server that is stopped hangs: dead once a new connection is not answered either, alive again once it goes on",
   { timeout: 60_000 },
   async () => {
     await using server = await freshServer();

@@ -50,7 +50,7 @@ test("a server is dead after two connections in a row that did not get as far as
   assertEquals([second.now, events], ["rejected", ["dead 1000"]]);
   // From now on at once, with the last failure as the cause, and without another connection.
   const error = await assertRejects(() => client.get("a"), ConnectionError, "a:11211 is dead");
-  assertMatch((error.cause as Error).message, /closed the connection/);
+  assertMatch((error.cause as Error).message, /closed the new connection without a word/);
   assertEquals(made.sockets.length, 2);
 });
 
@@ -106,10 +106,19 @@ test("any answer between two failures keeps a server alive", async () => {
   assertEquals(events, ["connect", "connect", "connect", "connect"]);
 });
 
+/** An answer comes while another one is due: from then on the connection is not at rest. */
+async function keepBusy({ client, clock, socket }: Fakes): Promise<void> {
+  const [answered] = [client.get("answered"), client.get("due").catch(() => {})];
+  await clock.settle();
+  socket.reply(0, { status: 1 });
+  await answered;
+}
+
 test("a server that hangs is dead at once: one whole timeout, and not a byte", async () => {
   await using made = await readyFakes();
   const events = told(made);
   const { client, clock, socket } = made;
+  await keepBusy(made);
   const set = fateOf(client.set("a", "x"));
   await clock.advance(500);
   const later = fateOf(client.set("b", "x"));
@@ -129,6 +138,7 @@ test("a request that was aborted meanwhile still counts: its tombstone waits on"
   await using made = await readyFakes();
   const events = told(made);
   const { client, clock } = made;
+  await keepBusy(made);
   const controller = new AbortController();
   const get = fateOf(client.get("a", controller));
   await clock.advance(200);
@@ -198,7 +208,7 @@ test("a dead server is tried after 1 s, then 2 s, 4 s, 4 s, by timers that keep 
   assertEquals(await get, undefined);
 });
 
-test("after it was alive again a server's pauses start anew", async () => {
+test("after it has answered a real request again a server's pauses start anew", async () => {
   await using made = fakes();
   const events = told(made);
   await die(made);
@@ -206,9 +216,40 @@ test("after it was alive again a server's pauses start anew", async () => {
   made.socket.end();
   await made.clock.advance(2000);
   made.socket.ready();
+  const get = made.client.get("a");
+  await made.clock.settle();
+  made.socket.reply(1, { status: 1 });
+  await get;
   made.socket.end();
   await die(made);
   assertEquals(events.filter((event) => event.startsWith("dead")), ["dead 1000", "dead 1000"]);
+});
+
+test("a server that answers the probe and nothing else is tried ever more seldom: 1, 2, 4, 4 s", async () => {
+  await using made = fakes();
+  const events = told(made);
+  const { client, clock } = made;
+  await die(made);
+  for (const pause of [1000, 2000, 4000, 4000]) {
+    await clock.advance(pause - 1);
+    const before = made.sockets.length;
+    await clock.advance(1);
+    assertEquals(made.sockets.length, before + 1);
+    made.socket.ready();
+    const get = fateOf(client.get("a"));
+    await clock.advance(1000);
+    assertEquals(get.now, "rejected");
+  }
+  assertEquals(
+    events.filter((event) => event.startsWith("dead")),
+    [1000, 2000, 4000, 4000, 4000].map((ms) => `dead ${ms}`),
+  );
+  // It breaks instead of being silent, or its connection is not used at all: the same.
+  await clock.advance(4000);
+  made.socket.ready();
+  made.socket.end();
+  await die(made);
+  assertEquals(events.at(-1), "dead 4000");
 });
 
 test("the first pause is spread by 20 %", async () => {
@@ -424,15 +465,38 @@ test("cas 0 of a server that gives none can never turn into a plain write", asyn
   await assertRejects(() => made.client.delete("a", { cas: 0n }), RangeError, "`cas`");
 });
 
-test("one of several connections that hangs makes the server dead, and rejects what the others had in flight", async () => {
+test("one of several connections that hangs is replaced while another one is heard, and nobody else loses anything", async () => {
   const { made } = await twoConnections();
+  const events = told(made);
   const { client, clock } = made;
   const calls = [client.set("a", "x"), client.set("b", "x")].map(fateOf);
   await clock.advance(900);
   // The second one is alive, and slow.
-  made.sockets[1]!.say(replyTo(made.sockets[1]!.requests[0]!).slice(0, 1));
-  await clock.advance(100);
-  assertEquals(calls.map(({ now }) => now), ["rejected", "rejected"]);
+  const reply = replyTo(made.sockets[1]!.requests[0]!);
+  made.sockets[1]!.say(reply.slice(0, 1));
+  await clock.advance(99);
+  made.sockets[1]!.say(reply.slice(1));
+  await clock.advance(1);
+  assertEquals(calls.map(({ now }) => now), ["rejected", "resolved"]);
+  assertEquals([made.sockets[0]!.closed, made.sockets[1]!.closed, events], [true, false, []]);
+  made.socket.end();
+  await client.close();
+});
+
+test("a server none of whose connections is heard any more is dead, and all that was in flight is rejected", async () => {
+  const { made } = await twoConnections();
+  const events = told(made);
+  const { client, clock } = made;
+  // Both are in the middle of it: one answer has come on each, and others are due.
+  const calls = [0, 1, 2, 3].map((n) => client.set(`k${n}`, "x"));
+  await clock.settle();
+  for (const socket of made.sockets) socket.reply(0);
+  await Promise.all(calls.slice(0, 2));
+  const due = calls.slice(2).map(fateOf);
+  const call = fateOf(client.set("a", "x"));
+  await clock.advance(1000);
+  assertEquals([call.now, ...due.map(({ now }) => now)], ["rejected", "rejected", "rejected"]);
+  assertEquals(events, ["dead 1000"]);
   assertEquals(made.sockets.map(({ closed }) => closed), [true, true]);
   await client.close();
 });

@@ -35,6 +35,22 @@ test("parseServers() takes an array, or one string with commas", () => {
   assertEquals(parseServers(undefined).map(({ name }) => name), ["127.0.0.1:11211"]);
 });
 
+test("parseServers() takes no rest of a URL and no login for a socket's path, and repeats none of it", () => {
+  for (
+    const text of [
+      "//app:secret@host",
+      "//host:11211",
+      "/app:secret@host",
+      "//app:secret@host/run/x 2",
+      "///run/x.sock",
+    ]
+  ) {
+    const error = assertThrows(() => parseServers(["a", text]), TypeError, "`servers`") as Error;
+    assertEquals(error.message.includes("secret"), false);
+  }
+  assertEquals(parseServers("/run/memcached@1.sock").map(({ name }) => name), ["/run/memcached@1.sock"]);
+});
+
 test("parseServers() refuses what it cannot read, and quotes it", () => {
   for (
     const text of [

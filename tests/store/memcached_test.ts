@@ -183,12 +183,14 @@ test("MemcachedStore refuses a token of a server that was restarted, although it
   const old = (await store.add("a", valued("old"), LONG_MS))!;
   await own.restart();
   await using other = new MemcachedStore(own.address);
-  // The server counts its cas values anew: sooner or later the old one is given again.
+  // An older server counts its cas values anew from 1: sooner or later the old one is given again. Newer ones (1.6.45)
+  // begin high, and elsewhere each time; a token of theirs is refused by its connection all the same.
+  const repeats = (old as { cas?: bigint }).cas! <= 20n;
   for (let i = 0; i < 20; i++) {
     const now = await other.set("a", valued(i), LONG_MS, "anything");
     const written = await store.set("a", valued("late"), LONG_MS, old).catch((error) => error);
     assert(written === undefined || written instanceof CacheError, "an old token was taken");
-    assert((now as { cas?: bigint }).cas! <= 20n, "the test needs equal cas values");
+    assert(!repeats || (now as { cas?: bigint }).cas! <= 20n, "the test needs equal cas values");
     const { entry } = (await other.get("a"))!;
     assertEquals(entry.kind === "value" && entry.value, i);
   }

@@ -7,10 +7,11 @@
  */
 
 import { quote } from "../keys.ts";
-import { type Request, VERB, type Verb } from "../request.ts";
+import { GIVES_VALUES, type Request, VERB, type Verb } from "../request.ts";
 import { Chunks } from "../chunks.ts";
+import { LONGEST_ITEM, LONGEST_REPLY } from "../limits.ts";
 import { endedText, readText } from "../text.ts";
-import { type Reply, STATUS, uint64, Unreadable } from "../wire.ts";
+import { type Reply, STATUS, tooLong, uint64, Unreadable } from "../wire.ts";
 import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
 
 /** A counter is 64 bits, without extras and key. */
@@ -22,6 +23,7 @@ const CURE = '. A server that speaks only text needs `protocol: "meta"` or `prot
 /** The replies of one connection. */
 export class FrameReader extends Chunks implements Reply {
   status = 0;
+  flaw: string | undefined = undefined;
   last = true;
   index = 0;
   flags = 0;
@@ -31,11 +33,14 @@ export class FrameReader extends Chunks implements Reply {
   valueStart = 0;
   valueEnd = 0;
 
-  readonly #maxBodyBytes: number;
-  /** `maxBodyBytes`: a longer body is unreadable. */
-  constructor(maxBodyBytes: number) {
+  readonly #longestValueBytes: number;
+  /** A body up to here is neither a value nor anything else that is too long. */
+  readonly #usualBytes: number;
+  /** `longestValueBytes`: of a longer value nothing is kept. */
+  constructor(longestValueBytes: number) {
     super();
-    this.#maxBodyBytes = maxBodyBytes;
+    this.#longestValueBytes = longestValueBytes;
+    this.#usualBytes = Math.min(longestValueBytes, LONGEST_REPLY);
   }
 
   /** The next reply; itself, so it is good until the next call. */
@@ -57,17 +62,14 @@ export class FrameReader extends Chunks implements Reply {
     const body = this.#uint32(at + 8);
     const extras = chunk[at + 4]!;
     const keyBytes = chunk[at + 2]! << 8 | chunk[at + 3]!;
-    if (body > this.#maxBodyBytes) {
-      throw new Unreadable(
-        `a reply of ${body} bytes, at most ${this.#maxBodyBytes} are allowed (see \`maxValueBytes\`)`,
-      );
-    }
     if (extras + keyBytes > body) throw new Unreadable("a reply whose key and extras are longer than its body");
-    if (left < HEADER + body) {
-      this.wanted = HEADER + body;
+    const status = chunk[at + 6]! << 8 | chunk[at + 7]!;
+    const isLong = body > this.#usualBytes && this.#isTooLong(expected.verb, status, body, body - extras - keyBytes);
+    const read = HEADER + (isLong ? extras + keyBytes : body);
+    if (left < read) {
+      this.wanted = read;
       return undefined;
     }
-    const status = chunk[at + 6]! << 8 | chunk[at + 7]!;
     // A hit under a neighbour's opaque would be in its place, and in order: only its key tells.
     const isHit = list !== undefined && index < keys && status === STATUS.ok;
     if (isHit && !list.isAt(index, chunk, at + HEADER + extras, keyBytes)) {
@@ -82,8 +84,10 @@ export class FrameReader extends Chunks implements Reply {
     this.flags = extras >= 4 ? this.#uint32(start) : 0;
     this.keyStart = start + extras;
     this.valueStart = start + extras + keyBytes;
-    this.valueEnd = start + body;
-    this.take(start + body);
+    this.valueEnd = at + read;
+    this.flaw = undefined;
+    if (isLong) this.#passOver(body);
+    else this.take(start + body);
     if (list === undefined) this.last = this.#isLast(expected.verb, keyBytes, body);
     else {
       this.last = index === keys;
@@ -113,9 +117,24 @@ export class FrameReader extends Chunks implements Reply {
     // One packet a statistic, then one without key and body; an unknown topic is one error and no such packet.
     if (verb === VERB.stats) return this.#isLastStatistic(keyBytes, body);
     if ((verb === VERB.incr || verb === VERB.decr) && this.status === 0 && body !== COUNTER_BYTES) {
-      throw new Unreadable(`a counter of ${body} bytes where ${COUNTER_BYTES} were due`);
+      this.flaw = `a counter of ${body} bytes where ${COUNTER_BYTES} were due`;
     }
     return true;
+  }
+
+  /** A value, or a statistic, of which nothing is kept. Throws for what is none and as long. */
+  #isTooLong(verb: Verb, status: number, body: number, value: number): boolean {
+    const isValue = status === STATUS.ok && GIVES_VALUES.has(verb);
+    const most = isValue ? LONGEST_ITEM : LONGEST_REPLY;
+    if (body > most) throw new Unreadable(`a reply of ${body} bytes where at most ${most} were due`);
+    return isValue && value > this.#longestValueBytes + (verb === VERB.stats ? LONGEST_REPLY : 0);
+  }
+
+  /** A value that is too long ends with its body, of which nothing is kept. */
+  #passOver(body: number): void {
+    this.flaw = tooLong(body - (this.valueStart - this.at - HEADER));
+    this.status = STATUS.tooLarge;
+    this.passOver(HEADER + body);
   }
 
   /** The value follows the key at once. */
@@ -126,13 +145,14 @@ export class FrameReader extends Chunks implements Reply {
   /** Of the statistics that are being given. */
   #statisticBytes = 0;
 
-  /** All of them are gathered, so all of them together may be as long as one value. */
+  /** All of them are gathered, so all of them together may be as long as one value and what is around it. */
   #isLastStatistic(keyBytes: number, body: number): boolean {
+    const last = this.status !== STATUS.ok && this.flaw === undefined || keyBytes === 0 && body === 0;
     this.#statisticBytes += HEADER + body;
-    if (this.#statisticBytes > this.#maxBodyBytes) {
-      throw new Unreadable(`statistics of more than ${this.#maxBodyBytes} bytes (see \`maxValueBytes\`)`);
+    if (this.#statisticBytes > this.#longestValueBytes + LONGEST_REPLY) {
+      this.flaw = tooLong(this.#statisticBytes);
+      this.status = STATUS.tooLarge;
     }
-    const last = this.status !== 0 || keyBytes === 0 && body === 0;
     if (last) this.#statisticBytes = 0;
     return last;
   }

@@ -9,10 +9,12 @@ const writer = { room, write, rewrite };
 
 /** One connection's frames. */
 export class BinaryWire extends NumberedWire {
-  constructor(maxBodyBytes: number, firstOpaque = 1) {
-    super(writer, new FrameReader(maxBodyBytes), firstOpaque);
+  readonly speaks = "binary";
+
+  constructor(longestValueBytes: number, firstOpaque = 1) {
+    super(writer, new FrameReader(longestValueBytes), firstOpaque);
   }
 }
 
 /** A binary wire for a new connection. */
-export const openBinaryWire: OpenWire = (maxBodyBytes) => new BinaryWire(maxBodyBytes);
+export const openBinaryWire: OpenWire = (longestValueBytes) => new BinaryWire(longestValueBytes);

@@ -8,9 +8,10 @@
 
 import { Chunks } from "../chunks.ts";
 import { Decimal } from "../decimal.ts";
-import { type Request, VERB, type Verb } from "../request.ts";
+import { GIVES_VALUES, type Request, VERB, type Verb } from "../request.ts";
+import { LONGEST_ITEM, LONGEST_REPLY } from "../limits.ts";
 import { endedText, LONGEST_LINE, readText } from "../text.ts";
-import { type Reply, STATUS, uint64, Unreadable } from "../wire.ts";
+import { type Reply, STATUS, tooLong, uint64, Unreadable } from "../wire.ts";
 import { CODE, CR, lettersOf, LF, NO_ANSWER, SPACE, statusOf } from "./codes.ts";
 import { begins, beginsAnswer, errorOf } from "./line.ts";
 import { OPAQUE_DIGITS } from "./write.ts";
@@ -26,6 +27,7 @@ const FOREIGN = -2;
 /** The replies of one connection. */
 export class ReplyReader extends Chunks implements Reply {
   status = 0;
+  flaw: string | undefined = undefined;
   last = true;
   index = 0;
   flags = 0;
@@ -36,7 +38,7 @@ export class ReplyReader extends Chunks implements Reply {
   valueStart = 0;
   valueEnd = 0;
 
-  readonly #maxBodyBytes: number;
+  readonly #longestValueBytes: number;
   readonly #decimal = new Decimal();
   #opaque = NONE;
   #counterHigh = 0;
@@ -44,15 +46,15 @@ export class ReplyReader extends Chunks implements Reply {
   /** Of the multi-get that is being answered: the first key that has not been passed. */
   #nextIndex = 0;
 
-  /** `maxBodyBytes`: a longer value is unreadable. */
-  constructor(maxBodyBytes: number) {
+  /** `longestValueBytes`: of a longer value nothing is kept. */
+  constructor(longestValueBytes: number) {
     super();
-    this.#maxBodyBytes = maxBodyBytes;
+    this.#longestValueBytes = longestValueBytes;
   }
 
   /** The next reply; itself, so it is good until the next call. */
   next(expected: Request | undefined): Reply | undefined {
-    if (this.available() === 0) return undefined;
+    if (this.available() === 0 || this.#owesEnd && !this.#readEnd()) return undefined;
     const { chunk, at, filled } = this;
     if (filled - at < this.wanted) return undefined;
     // Two letters, and then the code ends; what goes on is another word.
@@ -62,6 +64,7 @@ export class ReplyReader extends Chunks implements Reply {
     const status = statusOf(code, expected.verb);
     if (status === NO_ANSWER) return this.#refuse(code, expected);
     this.status = status;
+    this.flaw = undefined;
     return this.#readReply(code, expected);
   }
 
@@ -88,7 +91,8 @@ export class ReplyReader extends Chunks implements Reply {
     if (bytes === -1) {
       this.valueStart = this.valueEnd = end;
       this.at = end;
-    } else if (!this.#readValue(end, bytes)) return undefined;
+    } else if (bytes > this.#longestValueBytes) this.#passValue(end, bytes, expected);
+    else if (!this.#readValue(end, bytes)) return undefined;
     this.wanted = 0;
     this.#place(code, expected);
     return this;
@@ -96,11 +100,6 @@ export class ReplyReader extends Chunks implements Reply {
 
   /** The value behind the line. false: not yet. */
   #readValue(start: number, bytes: number): boolean {
-    if (bytes > this.#maxBodyBytes) {
-      throw new Unreadable(
-        `a reply of ${bytes} bytes, at most ${this.#maxBodyBytes} are allowed (see \`maxValueBytes\`)`,
-      );
-    }
     const { chunk, at, filled } = this;
     const end = start + bytes;
     if (filled < end + 2) {
@@ -112,6 +111,30 @@ export class ReplyReader extends Chunks implements Reply {
     this.valueEnd = end;
     this.at = end + 2;
     return true;
+  }
+
+  /** A value that was passed over has been told, and its line break has not come yet. */
+  #owesEnd = false;
+
+  /** A value that is too long: nothing of it is kept. */
+  #passValue(start: number, bytes: number, { verb }: Request): void {
+    if (!GIVES_VALUES.has(verb) || bytes > LONGEST_ITEM) throw new Unreadable(`a value of ${bytes} bytes`);
+    this.flaw = tooLong(bytes);
+    this.status = STATUS.tooLarge;
+    this.valueStart = this.valueEnd = start;
+    this.at = start;
+    this.#owesEnd = true;
+    this.passOver(bytes);
+  }
+
+  /** The line break behind a value that was passed over. false: not yet. */
+  #readEnd(): boolean {
+    if (this.available() < 2) return false;
+    const { chunk, at } = this;
+    if (chunk[at] !== CR || chunk[at + 1] !== LF) throw new Unreadable("a value that is not as long as was said");
+    this.take(at + 2);
+    this.#owesEnd = false;
+    return this.available() > 0;
   }
 
   /** Everything behind the code and the size. Returns where the line ends, or CUT. */
@@ -137,7 +160,8 @@ export class ReplyReader extends Chunks implements Reply {
           break;
         case FLAG.flags:
           at = this.#readNumber(at + 1);
-          if (this.#decimal.high !== 0) throw new Unreadable("flags of more than 32 bits");
+          // A server may be built for 64 bits of them.
+          if (this.#decimal.high !== 0) this.flaw = "flags of more than 32 bits";
           this.flags = this.#decimal.low;
           break;
         case FLAG.cas:
@@ -228,7 +252,8 @@ export class ReplyReader extends Chunks implements Reply {
     } else if (code === CODE.VA && (verb === VERB.incr || verb === VERB.decr)) {
       const decimal = this.#decimal;
       if (!decimal.read(this.chunk, this.valueStart, this.valueEnd) || decimal.end !== this.valueEnd) {
-        throw new Unreadable("a counter that is no number of 64 bits");
+        this.flaw = "a counter that is no number of 64 bits";
+        return;
       }
       this.#counterHigh = decimal.high;
       this.#counterLow = decimal.low;
@@ -256,6 +281,7 @@ export class ReplyReader extends Chunks implements Reply {
         end;
     this.last = true;
     this.status = STATUS.ok;
+    this.flaw = undefined;
     const error = errorOf(chunk, at, end, verb);
     if (error !== undefined) {
       this.status = error;
@@ -271,11 +297,12 @@ export class ReplyReader extends Chunks implements Reply {
   /** Of the statistics that are being given. */
   #statisticBytes = 0;
 
-  /** All of them are gathered, so all of them together may be as long as one value. */
+  /** All of them are gathered, so all of them together may be as long as one value and what is around it. */
   #countStatistics(bytes: number): void {
     this.#statisticBytes += bytes;
-    if (this.#statisticBytes > this.#maxBodyBytes) {
-      throw new Unreadable(`statistics of more than ${this.#maxBodyBytes} bytes (see \`maxValueBytes\`)`);
+    if (this.#statisticBytes > this.#longestValueBytes + LONGEST_REPLY) {
+      this.flaw = tooLong(this.#statisticBytes);
+      this.status = STATUS.tooLarge;
     }
     if (this.last) this.#statisticBytes = 0;
   }

@@ -9,10 +9,12 @@ const writer = { room, write, rewrite };
 
 /** One connection's lines. */
 export class MetaWire extends NumberedWire {
-  constructor(maxBodyBytes: number, firstOpaque = 1) {
-    super(writer, new ReplyReader(maxBodyBytes), firstOpaque);
+  readonly speaks = "meta";
+
+  constructor(longestValueBytes: number, firstOpaque = 1) {
+    super(writer, new ReplyReader(longestValueBytes), firstOpaque);
   }
 }
 
 /** A meta wire for a new connection. */
-export const openMetaWire: OpenWire = (maxBodyBytes) => new MetaWire(maxBodyBytes);
+export const openMetaWire: OpenWire = (longestValueBytes) => new MetaWire(longestValueBytes);

@@ -41,14 +41,75 @@ test("FrameReader refuses a reply where nothing was asked", () => {
   assertThrows(() => reader.next(undefined), Unreadable, "nothing was asked");
 });
 
-test("FrameReader refuses a body that is too long as soon as it has the header, before it allocates anything", () => {
-  const header = replyTo({ opcode: 0, opaque: 7 }, { bodyLength: 0xffffffff });
-  assertMatch(unreadable(header).message, /4294967295 bytes, at most 1000/);
+test("FrameReader passes over a value that is too long as soon as it has the header, and allocates nothing for it", () => {
+  const header = replyTo({ opcode: 0, opaque: 7 }, { bodyLength: 1024 ** 3 });
   const cut = new FrameReader(MOST);
   cut.push(header.slice(0, 23));
   assertEquals(cut.next(asked()), undefined);
   cut.push(header.slice(23));
-  assertThrows(() => cut.next(asked()), Unreadable, "4294967295 bytes");
+  const { status, flaw, last, valueStart, valueEnd } = cut.next(asked())!;
+  assertEquals([status, flaw, last], [3, "1073741824 bytes are more than `maxValueBytes` lets in", true]);
+  assertEquals([valueEnd - valueStart, cut.chunk.length], [0, 24]);
+  cut.push(new Uint8Array(100_000));
+  assertEquals([cut.next(asked()), cut.next(undefined), cut.chunk.length], [undefined, undefined, 0]);
+});
+
+test("FrameReader reads on behind a value that it passed over, wherever the chunks end", () => {
+  const long = replyTo({ opcode: 0, opaque: 7 }, { flags: 1, value: new Uint8Array(MOST + 1), cas: 9n });
+  const next = replyTo({ opcode: 0, opaque: 8 }, { flags: 0, value: "next" });
+  const bytes = join(long, next, next);
+  for (const piece of [1, 7, 24, 500, MOST + 29, bytes.length]) {
+    const reader = new FrameReader(MOST);
+    const seen: string[] = [];
+    let due = asked();
+    for (let at = 0; at < bytes.length; at += piece) {
+      reader.push(bytes.slice(at, at + piece));
+      for (let reply = reader.next(due); reply !== undefined; reply = reader.next(due)) {
+        const { chunk, valueStart, valueEnd, flaw } = reply;
+        seen.push(flaw ?? new TextDecoder().decode(chunk.subarray(valueStart, valueEnd)));
+        due = asked(VERB.get, 8);
+      }
+    }
+    assertEquals(seen, ["1001 bytes are more than `maxValueBytes` lets in", "next", "next"], `pieces of ${piece}`);
+  }
+  // Just as long as it may be.
+  const reader = new FrameReader(MOST);
+  reader.push(replyTo({ opcode: 0, opaque: 7 }, { flags: 1, value: new Uint8Array(MOST) }));
+  assertEquals(reader.next(asked())!.flaw, undefined);
+});
+
+test("FrameReader gives the other hits of a multi-get around one that is too long", () => {
+  const request = multi(["a", "bc", "d"], 7);
+  const reader = new FrameReader(MOST);
+  const hitOf = (opaque: number, key: string, value: string | Uint8Array) =>
+    replyTo({ opcode: 0x0d, opaque }, { flags: 0, key, value });
+  const bytes = join(
+    hitOf(7, "a", "1"),
+    hitOf(8, "bc", new Uint8Array(5000)),
+    hitOf(9, "d", "3"),
+    replyTo({ opcode: 0x0a, opaque: 10 }),
+  );
+  const seen: unknown[] = [];
+  for (const byte of bytes) {
+    reader.push(Uint8Array.of(byte));
+    const reply = reader.next(request);
+    if (reply !== undefined) seen.push([reply.index, reply.status, reply.flaw !== undefined, reply.last]);
+  }
+  assertEquals(seen, [[0, 0, false, false], [1, 3, true, false], [2, 0, false, false], [3, 0, false, true]]);
+  const other = new FrameReader(MOST);
+  other.push(hitOf(7, "b", new Uint8Array(5000)));
+  assertThrows(() => other.next(multi(["a", "b"], 7)), Unreadable, "a hit of another key");
+});
+
+test("FrameReader refuses what is no value and as long as one", () => {
+  assertMatch(unreadable(replyTo({ opcode: 0, opaque: 7 }, { bodyLength: 0xffffffff })).message, /4294967295 bytes/);
+  const long = { bodyLength: 70_000 };
+  for (
+    const [opcode, verb, said] of [[1, VERB.set, {}], [0, VERB.get, { status: 1 }], [0x0a, VERB.noop, {}]] as const
+  ) {
+    const reply = replyTo({ opcode, opaque: 7 }, { ...long, ...said });
+    assertMatch(unreadable(reply, asked(verb)).message, /a reply of 70000 bytes where at most 65536 were due/);
+  }
 });
 
 test("FrameReader refuses a body shorter than its own key and extras", () => {
@@ -58,9 +119,12 @@ test("FrameReader refuses a body shorter than its own key and extras", () => {
   );
 });
 
-test("FrameReader refuses a counter that is not 64 bits", () => {
-  const counter = replyTo({ opcode: 5, opaque: 7 }, { value: new Uint8Array(4) });
-  assertMatch(unreadable(counter, asked(VERB.incr)).message, /a counter of 4 bytes where 8 were due/);
+test("FrameReader tells a counter that is not 64 bits, and reads on", () => {
+  const reader = new FrameReader(MOST);
+  reader.push(replyTo({ opcode: 5, opaque: 7 }, { value: new Uint8Array(4) }));
+  reader.push(replyTo({ opcode: 5, opaque: 7 }, { value: new Uint8Array(8) }));
+  assertEquals(reader.next(asked(VERB.incr))!.flaw, "a counter of 4 bytes where 8 were due");
+  assertEquals(reader.next(asked(VERB.incr))!.flaw, undefined);
 });
 
 test("FrameReader quotes a line of text where a frame should be", () => {
@@ -190,18 +254,19 @@ test("FrameReader ends statistics with the packet without key and body, or with 
   assertEquals([0, 1, 2, 3].map(() => reader.next(request)!.last), [false, false, true, true]);
 });
 
-test("FrameReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
+test("FrameReader passes over statistics once all of them are longer than may be gathered, and knows their end", () => {
   const reader = new FrameReader(MOST);
   const request = asked(VERB.stats);
-  const statistic = replyTo({ opcode: 0x10, opaque: 7 }, { key: "name", value: "x".repeat(172) });
+  const statistic = replyTo({ opcode: 0x10, opaque: 7 }, { key: "name", value: "x".repeat(20_000 - 28) });
   const end = replyTo({ opcode: 0x10, opaque: 7 });
-  // Each run has its own count: 4 of 200 bytes and the end, twice, then 6.
-  for (let run = 0; run < 2; run++) {
-    reader.push(join(...Array.from({ length: 4 }, () => statistic), end));
-    for (let n = 0; n < 4; n++) assertEquals(reader.next(request)!.last, false);
-    assertEquals(reader.next(request)!.last, true);
+  // Each run has its own count.
+  for (const [count, flaws] of [[3, 0], [3, 0], [5, 3], [3, 0]] as const) {
+    reader.push(join(...Array.from({ length: count }, () => statistic), end));
+    const replies = Array.from({ length: count + 1 }, () => {
+      const { last, flaw } = reader.next(request)!;
+      return { last, flaw };
+    });
+    assertEquals(replies.filter(({ flaw }) => flaw !== undefined).length, flaws);
+    assertEquals(replies.map(({ last }) => last), [...new Array<boolean>(count).fill(false), true]);
   }
-  reader.push(join(...Array.from({ length: 6 }, () => statistic)));
-  for (let n = 0; n < 5; n++) assertEquals(reader.next(request)!.last, false);
-  assertThrows(() => reader.next(request), Unreadable, "statistics of more than 1000 bytes");
 });

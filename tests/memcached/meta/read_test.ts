@@ -135,8 +135,14 @@ test("ReplyReader forgets the flags of the reply before", () => {
   }
 });
 
-test("ReplyReader refuses flags over 32 bits, a cas over 64, and numbers that are none", () => {
-  assertMatch(unreadable(`VA 1 ${O7} f4294967296\r\nx\r\n`).message, /flags of more than 32 bits/);
+test("ReplyReader tells flags over 32 bits, as a server built for 64 may have, and reads on", () => {
+  const reader = readerOf(`VA 1 ${O7} f4294967296\r\nx\r\nVA 1 ${O7} f4294967295\r\nx\r\n`);
+  assertEquals(reader.next(asked())!.flaw, "flags of more than 32 bits");
+  const { flaw, flags } = reader.next(asked())!;
+  assertEquals([flaw, flags], [undefined, 4294967295]);
+});
+
+test("ReplyReader refuses a cas over 64 bits, and numbers that are none", () => {
   for (
     const flag of ["f", "f-1", "fx", "f18446744073709551616", "c", "c-1", "c18446744073709551616", `c${"1".repeat(99)}`]
   ) {
@@ -204,16 +210,38 @@ test("ReplyReader refuses a line over 8 KiB, whole or not, and of whatever it co
   assertEquals(readerOf(longest).next(asked(VERB.set))?.status, 0);
 });
 
-test("ReplyReader refuses a value that is too long as soon as its line is whole, before it allocates anything", () => {
-  assertMatch(unreadable(`VA 4294967295 ${O7}\r\n`).message, /4294967295 bytes, at most 1000 are allowed/);
-  assertMatch(unreadable(`VA 1001 ${O7}\r\n`).message, /1001 bytes, at most 1000/);
-  assertMatch(unreadable(`VA 18446744073709551615 ${O7}\r\n`).message, /at most 1000/);
-  const reader = readerOf(`VA 4294967295 ${O7}\r`);
+test("ReplyReader passes over a value that is too long as soon as its line is whole, and allocates nothing for it", () => {
+  const reader = readerOf(`VA ${1024 ** 3} ${O7}\r`);
   assertEquals(reader.next(asked()), undefined);
   reader.push(encoder.encode("\n"));
-  assertThrows(() => reader.next(asked()), Unreadable, "4294967295 bytes");
+  const { status, flaw, last } = reader.next(asked())!;
+  assertEquals([status, flaw, last], [3, "1073741824 bytes are more than `maxValueBytes` lets in", true]);
   assert(reader.chunk.length < 100);
+  reader.push(new Uint8Array(100_000));
+  assertEquals([reader.next(asked()), reader.next(undefined), reader.chunk.length], [undefined, undefined, 0]);
+  assertMatch(unreadable(`VA 4294967295 ${O7}\r\n`).message, /a value of 4294967295 bytes/);
+  assertMatch(unreadable(`VA 18446744073709551615 ${O7}\r\n`).message, /a value of/);
+  assertMatch(unreadable(`VA 1001 ${O7}\r\n`, asked(VERB.incr)).message, /a value of 1001 bytes/);
   assertEquals(valueOf(readerOf(`VA 1000 ${O7}\r\n${"x".repeat(1000)}\r\n`).next(asked())!), "x".repeat(1000));
+});
+
+test("ReplyReader reads on behind a value that it passed over, wherever the chunks end", () => {
+  const text = `VA 1001 ${O7} f4294967296 c1\r\n${"x".repeat(1001)}\r\nVA 4 ${O7} f0\r\nnext\r\nEN\r\n`;
+  const bytes = encoder.encode(text);
+  for (const piece of [1, 7, 500, bytes.indexOf(0x0a) + 1, bytes.lastIndexOf(0x78) + 2, bytes.length]) {
+    const reader = readerOf();
+    const seen: string[] = [];
+    for (let at = 0; at < bytes.length; at += piece) {
+      reader.push(bytes.slice(at, at + piece));
+      for (let reply = reader.next(asked()); reply !== undefined; reply = reader.next(asked())) {
+        seen.push(reply.flaw ?? `${reply.status} ${valueOf(reply)}`);
+      }
+    }
+    assertEquals(seen, ["1001 bytes are more than `maxValueBytes` lets in", "0 next", "1 "], `pieces of ${piece}`);
+  }
+  const wrong = readerOf(`VA 1001 ${O7}\r\n${"x".repeat(1002)}\r\n`);
+  wrong.next(asked());
+  assertThrows(() => wrong.next(undefined), Unreadable, "not as long as was said");
 });
 
 test("ReplyReader refuses a hit or a success without the opaque that was sent", () => {
@@ -336,12 +364,11 @@ test("ReplyReader refuses a reply where nothing was asked", () => {
   assertThrows(() => readerOf(Uint8Array.of(0x81, 0x00)).next(undefined), Unreadable, "byte 0x81");
 });
 
-test("ReplyReader refuses a counter that is not 64 bits", () => {
+test("ReplyReader tells a counter that is not 64 bits, and reads on", () => {
   for (const value of ["", "x", "1x", "-1", "18446744073709551616", "1 "]) {
-    assertMatch(
-      unreadable(`VA ${value.length} ${O7}\r\n${value}\r\n`, asked(VERB.incr)).message,
-      /a counter that is no number/,
-    );
+    const reader = readerOf(`VA ${value.length} ${O7}\r\n${value}\r\nVA 1 ${O7}\r\n5\r\n`);
+    assertEquals(reader.next(asked(VERB.incr))!.flaw, "a counter that is no number of 64 bits");
+    assertEquals(reader.next(asked(VERB.incr))!.flaw, undefined);
   }
   for (const value of ["0", "9007199254740993", "18446744073709551615"]) {
     assertEquals(readerOf(`VA ${value.length} ${O7}\r\n${value}\r\n`).next(asked(VERB.decr))!.counter(), BigInt(value));
@@ -411,19 +438,20 @@ test("ReplyReader takes the name of a statistic from its own line alone", () => 
   for (let n = 0; n < 2; n++) assertEquals(keyOf(bare.next(request)!), "");
 });
 
-test("ReplyReader refuses statistics that have no end, once all of them are longer than a value may be", () => {
+test("ReplyReader passes over statistics once all of them are longer than may be gathered, and knows their end", () => {
   const request = asked(VERB.stats);
-  const statistic = `STAT name ${"x".repeat(200 - "STAT name \r\n".length)}\r\n`;
+  const statistic = `STAT name ${"x".repeat(5000 - "STAT name \r\n".length)}\r\n`;
   const reader = readerOf();
-  // Each run has its own count: 4 of 200 bytes and the end, or an error, then 6.
-  for (const end of ["END\r\n", "ERROR\r\n", "RESET\r\n"]) {
-    reader.push(encoder.encode(statistic.repeat(4) + end));
-    for (let n = 0; n < 4; n++) assertEquals(reader.next(request)!.last, false);
-    assertEquals(reader.next(request)!.last, true);
+  // Each run has its own count.
+  for (const [end, count, flaws] of [["END", 13, 0], ["ERROR", 13, 0], ["RESET", 13, 0], ["END", 15, 3]] as const) {
+    reader.push(encoder.encode(`${statistic.repeat(count)}${end}\r\n`));
+    const replies = Array.from({ length: count + 1 }, () => {
+      const { last, flaw } = reader.next(request)!;
+      return { last, flaw };
+    });
+    assertEquals(replies.filter(({ flaw }) => flaw !== undefined).length, flaws);
+    assertEquals(replies.map(({ last }) => last), [...new Array<boolean>(count).fill(false), true]);
   }
-  reader.push(encoder.encode(statistic.repeat(6)));
-  for (let n = 0; n < 5; n++) assertEquals(reader.next(request)!.last, false);
-  assertThrows(() => reader.next(request), Unreadable, "statistics of more than 1000 bytes");
 });
 
 test("ReplyReader says what was left when the connection ends", () => {

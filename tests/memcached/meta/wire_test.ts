@@ -109,11 +109,10 @@ test("MetaWire refuses an answer that does not fit", () => {
       [VERB.delete, "VA 1 O00000001\r\nx\r\n"],
       [VERB.get, "VA 1 O00000002\r\nx\r\n"],
       [VERB.get, "VA 1\r\nx\r\n"],
-      [VERB.get, "VA 1001 O00000001\r\n"],
+      [VERB.get, "VA 1073741825 O00000001\r\n"],
       [VERB.get, "VA x O00000001\r\n"],
       [VERB.get, "VA 1 O00000001\r\nxyz"],
       [VERB.get, "ERROR Too many open connections\r\n"],
-      [VERB.incr, "VA 1 O00000001\r\nx\r\n"],
     ] as const
   ) {
     const wire = new MetaWire(1000);
