@@ -44,32 +44,3 @@ export function clockOf(given: Clock | undefined): Clock {
 export function ticks(clock: Clock): number {
   return clock === systemClock ? performance.now() : clock.now();
 }
-
-/** A timer this late was held up by our own event loop. */
-const LATE_MS = 50;
-/** What came meanwhile gets so long a turn. */
-const TURN_MS = 5;
-
-/**
- * Calls `due` in so many ms; returns the way to cancel it. Where the event loop was held up, as by a function that
- * computes for a second, what came in time lies unread behind the timers, and is read first. "unreferenced": it keeps no
- * process alive.
- */
-export function deadline(
-  clock: Clock,
-  ms: number,
-  due: () => void,
-  keeping: "referenced" | "unreferenced" = "referenced",
-): () => void {
-  const set = (wake: () => void, ms: number): unknown => {
-    const timer = clock.setTimeout(wake, ms);
-    if (keeping === "unreferenced") clock.unref?.(timer);
-    return timer;
-  };
-  const end = ticks(clock) + ms;
-  let timer = set(() => {
-    if (ticks(clock) - end <= LATE_MS) due();
-    else timer = set(due, TURN_MS);
-  }, ms);
-  return () => clock.clearTimeout(timer);
-}

@@ -1,4 +1,5 @@
-import { type Clock, deadline } from "../clock.ts";
+import { deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
@@ -164,7 +165,7 @@ class Tick {
   /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
   send(clock: Clock | undefined, timeoutMs: number): void {
     this.#open = this.#entries.size + this.#counters.length;
-    if (clock !== undefined) this.#answeredAll = deadline(clock, timeoutMs, () => this.#giveUp());
+    if (clock !== undefined) this.#bound(clock, timeoutMs, timeoutMs);
     for (const [key, asked] of this.#entries) this.store.entry(key, asked);
     for (const asked of this.#counters) this.store.generation(asked.counter.key, asked);
   }
@@ -180,10 +181,23 @@ class Tick {
     this.#strangers = undefined;
   }
 
-  #giveUp(): void {
+  #bound(clock: Clock, ms: number, timeoutMs: number): void {
+    this.#answeredAll = deadline(clock, ms, () => {
+      const more = this.#giveUp(timeoutMs);
+      if (more < Infinity) this.#bound(clock, more, timeoutMs);
+    });
+  }
+
+  /** Those that could be asked for a whole timeout. Returns for how many ms the first of the others may go on. */
+  #giveUp(timeoutMs: number): number {
+    let more = Infinity;
     for (const asked of [...this.#entries.values(), ...this.#counters]) {
-      if (!asked.given) asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
+      if (asked.given) continue;
+      const left = timeoutMs - this.store.sendableMs(asked.about.key);
+      if (left > 0) more = Math.min(more, left);
+      else asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
     }
+    return more;
   }
 }
 

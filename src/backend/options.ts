@@ -31,7 +31,10 @@ export interface GroupBackendOptions {
   mintDelay?: Duration | undefined;
   /** Shorten each ttl by up to this fraction, at random, so entries written together do not expire together. 0 to 1. Default 0. */
   jitter?: number | undefined;
-  /** How long a call waits for the store before it computes: for a look, and again for its lease. Default 250 ms. */
+  /**
+   * How long a call waits for the store before it computes: for a look, and again for its lease. It counts from when the
+   * question could be sent, and our own busy event loop does not count. Default 1 s.
+   */
   storeTimeout?: Duration | undefined;
   /**
    * Told of work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
@@ -106,7 +109,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
       mintDelayMs: toMsFromZero(options.mintDelay ?? 30, "mintDelay"),
       jitter,
     },
-    storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
+    storeTimeoutMs: toMsFromZero(options.storeTimeout ?? 1, "storeTimeout"),
     waitUntil,
     redefine,
     clock: clockOf(options.clock),

@@ -243,6 +243,14 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
+   * For how many ms a request for this key could be sent at once: 0 while its server's connection is being made (or the
+   * first list of servers is awaited), Infinity where there is none, as a dead server's calls reject at once.
+   */
+  sendableFor(key: string): number {
+    return this.#gate.open ? this.#cluster.serverOf(key).sendableMs : 0;
+  }
+
+  /**
    * From now on these. Servers that stay keep their connections; those that go finish what they were asked, then close:
    * it resolves then. Keys move, so the promise of invalidation pauses until every process has the same list. Rejects
    * with a TypeError that names a wrong server, with ConnectionError once closed.

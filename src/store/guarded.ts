@@ -1,5 +1,6 @@
 import { CacheError, CacheValueError } from "../errors.ts";
-import { type Clock, deadline } from "../clock.ts";
+import { deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
 import type { Told } from "../told.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
@@ -120,12 +121,16 @@ export class GuardedStore {
       ? this.#written("add", about, () => this.#store.add(about.key, lease, ttlMs), awaited)
       : this.#written("set", about, () => this.#store.set(about.key, lease, ttlMs, over), awaited);
     return new Promise((resolve) => {
-      const answered = deadline(this.#clock, this.#timeoutMs, () => {
-        late = true;
-        const error = this.tooLate(`take the lease of ${about.key}`);
-        this.failed(over === undefined ? "add" : "set", about, error);
-        resolve({ kind: "unknown", error });
-      });
+      const bound = (ms: number): () => void =>
+        deadline(this.#clock, ms, () => {
+          const left = this.#timeoutMs - this.sendableMs(about.key);
+          if (left > 0) return void (answered = bound(left));
+          late = true;
+          const error = this.tooLate(`take the lease of ${about.key}`);
+          this.failed(over === undefined ? "add" : "set", about, error);
+          resolve({ kind: "unknown", error });
+        });
+      let answered = bound(this.#timeoutMs);
       asked.then((written) => {
         answered();
         if (!late) resolve(written);
@@ -169,6 +174,16 @@ export class GuardedStore {
     const { name, key } = about;
     this.#report(name === undefined ? { operation, key, error } : { operation, name, key, error });
     return UNANSWERED;
+  }
+
+  /** For how long what is asked under a key could be sent, as the store tells; one that does not tell sends at once. */
+  sendableMs(key: string): number {
+    try {
+      const ms = this.#store.sendableMs?.(key);
+      return typeof ms === "number" && ms >= 0 ? ms : Infinity;
+    } catch {
+      return Infinity;
+    }
   }
 
   tooLate(action: string): CacheError {

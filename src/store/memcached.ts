@@ -179,6 +179,11 @@ export class MemcachedStore implements Store {
     else client.get(key).then((item) => to.answered(item ?? undefined), (error) => to.failed(error));
   }
 
+  /** For how long requests for this key have had a connection; the client's `timeout` bounds the wait for one. */
+  sendableMs(key: string): number {
+    return this.client.sendableFor?.(key) ?? Infinity;
+  }
+
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. */
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);

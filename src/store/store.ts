@@ -104,6 +104,12 @@ export interface Store extends AsyncDisposable {
   readonly tellEntry?: ((key: string, to: Told<Found | undefined>) => void) | undefined;
   /** `counter` for a look, likewise. */
   readonly tellCounter?: ((name: string, to: Told<bigint>) => void) | undefined;
+  /**
+   * For how many ms what is asked under a key could be sent: 0 while it waits for a connection, or for modules. Pure,
+   * synchronous, asked only of what is late: such time does not count against `storeTimeout`, so the store bounds it
+   * itself. Absent: whatever is asked is sent at once.
+   */
+  sendableMs?(key: string): number;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
   /** Idempotent. */

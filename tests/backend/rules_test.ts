@@ -311,7 +311,7 @@ test("rule 9, a flight spans its lease: a late 'stored' is given back at once", 
   const a = fleet.process();
   const add = a.store.gate("add", "hold", KEY);
   const call = a.read();
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   assertEquals(await call, 1);
   add.through();
   await fleet.settle();
