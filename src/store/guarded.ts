@@ -2,6 +2,7 @@ import { CacheError, CacheValueError } from "../errors.ts";
 import { deadline } from "../attended.ts";
 import type { Clock } from "../clock.ts";
 import type { Told } from "../told.ts";
+import { Room } from "./room.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
@@ -37,12 +38,21 @@ export type Written =
 
 const REFUSED: Written = { kind: "refused" };
 
+/** Who is told the answer to a look's question, which may have to wait before it is asked. */
+export interface Asking<T> extends Told<T> {
+  /** It has to wait for room. */
+  waits(): void;
+  /** It was asked after all. */
+  sent(): void;
+}
+
 /** The store's verbs as the conductor wants them: answered by values instead of exceptions, each failure told once. */
 export class GuardedStore {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
+  readonly #room: Room;
 
   /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
   constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
@@ -50,6 +60,7 @@ export class GuardedStore {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#report = report;
+    this.#room = new Room(store, clock, timeoutMs);
   }
 
   /** Does the store answer within the tick, so that no timer needs to bound it? */
@@ -61,6 +72,27 @@ export class GuardedStore {
   get tellsAtOnce(): boolean {
     const store = this.#store;
     return store.immediate === true && store.tellEntry !== undefined && store.tellCounter !== undefined;
+  }
+
+  /** A look's question of an entry, once there is room for it. */
+  askEntry(key: string, asking: Asking<Found | undefined>): void {
+    if (this.#room.has(key)) this.entry(key, asking);
+    else this.#wait(key, asking, () => this.entry(key, asking));
+  }
+
+  /** A look's question of a counter, likewise. */
+  askGeneration(key: string, asking: Asking<bigint>): void {
+    if (this.#room.has(key)) this.generation(key, asking);
+    else this.#wait(key, asking, () => this.generation(key, asking));
+  }
+
+  #wait<T>(key: string, asking: Asking<T>, ask: () => void): void {
+    asking.waits();
+    const send = () => {
+      asking.sent();
+      ask();
+    };
+    this.#room.wait(key, send, () => asking.failed(this.#noRoom(`look at ${key}`)));
   }
 
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
@@ -115,6 +147,18 @@ export class GuardedStore {
    * a late "stored" is given back at once, since nobody computes under it.
    */
   lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+    const room = this.#room;
+    if (room.has(about.key)) return this.#lease(about, lease, ttlMs, over);
+    return new Promise((resolve) => {
+      room.wait(about.key, () => resolve(this.#lease(about, lease, ttlMs, over)), () => {
+        const error = this.#noRoom(`take the lease of ${about.key}`);
+        this.failed(over === undefined ? "add" : "set", about, error);
+        resolve({ kind: "unknown", error });
+      });
+    });
+  }
+
+  #lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     let late = false;
     const awaited = () => !late;
     const asked = over === undefined
@@ -184,6 +228,12 @@ export class GuardedStore {
     } catch {
       return Infinity;
     }
+  }
+
+  #noRoom(action: string): CacheError {
+    return new CacheError(
+      `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.#timeoutMs} ms)`,
+    );
   }
 
   tooLate(action: string): CacheError {
