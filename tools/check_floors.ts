@@ -45,6 +45,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/backend/groups.ts",
     "src/backend/options.ts",
     "src/backend/patience.ts",
+    "src/backend/slots.ts",
     "src/backend/terms.ts",
     "src/backend/verdict.ts",
     "src/key/*",

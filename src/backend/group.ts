@@ -81,7 +81,7 @@ export class GroupBackend implements Backend {
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(clock, copy);
+    this.#alone = new Alone(clock, copy, settings.outageConcurrency);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 

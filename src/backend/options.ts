@@ -37,6 +37,12 @@ export interface GroupBackendOptions {
    */
   storeTimeout?: Duration | undefined;
   /**
+   * How many keys this backend computes at once without a lease, as while its store does not answer; the others wait in
+   * order, each `mintDelay` at most. Set it where the database behind the functions could not bear all that the cache
+   * answers. Calls made inside a computation pass. Default: no bound, so that no call waits for another's key.
+   */
+  outageConcurrency?: number | undefined;
+  /**
    * Told of work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
    * hosts; called in the caller's async context. The promise never rejects. Default: nobody is told.
    */
@@ -61,6 +67,7 @@ export interface Settings {
   readonly groups: readonly string[];
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
+  readonly outageConcurrency: number;
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly redefine: boolean;
   readonly clock: Clock;
@@ -77,6 +84,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   mintDelay: true,
   jitter: true,
   storeTimeout: true,
+  outageConcurrency: true,
   waitUntil: true,
   redefine: true,
   clock: true,
@@ -110,9 +118,19 @@ export function settingsOf(options: GroupBackendOptions): Settings {
       jitter,
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? 1, "storeTimeout"),
+    outageConcurrency: atOnce(options.outageConcurrency),
     waitUntil,
     redefine,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };
+}
+
+function atOnce(given: number | undefined): number {
+  if (given === undefined) return Infinity;
+  if (typeof given !== "number") {
+    throw new TypeError(`Cannot use ${typeof given} as outageConcurrency: it must be a whole number > 0, or Infinity`);
+  }
+  if (given === Infinity || (Number.isSafeInteger(given) && given > 0)) return given;
+  throw new RangeError(`Cannot use ${given} as outageConcurrency: it must be a whole number > 0, or Infinity`);
 }

@@ -38,6 +38,7 @@ const BACKEND: Readers = {
   mintDelay: duration,
   jitter: number,
   storeTimeout: duration,
+  outageConcurrency: number,
   redefine: (text) => oneOf("true", "false")(text, "redefine") === "true",
 };
 const MEMORY: Readers = { maxBytes: number, maxEntries: number };
