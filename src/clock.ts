@@ -2,6 +2,12 @@
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
+  /**
+   * Milliseconds of which only differences mean anything, and which never step back, as `performance.now()`. What has
+   * elapsed is the larger of what the two say: this one may stand still in a frozen process, `now()` may step back. Absent:
+   * `now()` says it alone.
+   */
+  monotonic?(): number;
   /** Wakes once, in so many ms; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
   /** It will not wake any more. */
@@ -24,6 +30,7 @@ const timers = globalThis as unknown as Timers;
 /** The runtime's clock and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimeout: (wake, ms) => timers.setTimeout(wake, Math.min(ms, LONGEST_DELAY_MS)),
   clearTimeout: (timer) => timers.clearTimeout(timer),
   unref: (timer) => {
@@ -37,10 +44,27 @@ export function clockOf(given: Clock | undefined): Clock {
   if (given === undefined) return systemClock;
   const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
   if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
+  if (given.monotonic !== undefined && typeof given.monotonic !== "function") {
+    throw new TypeError("Cannot use clock: its monotonic must be a function, or absent");
+  }
   return given;
 }
 
-/** A reading in ms that only differences of mean anything: the monotonic clock's, or a clock from outside. */
+/** A reading in ms that only differences of mean anything: the monotonic clock's, if there is one. */
 export function ticks(clock: Clock): number {
-  return clock === systemClock ? performance.now() : clock.now();
+  return clock.monotonic === undefined ? clock.now() : clock.monotonic();
 }
+
+/** A moment, to count from. */
+export interface Moment {
+  /** Epoch ms. */
+  readonly wall: number;
+  readonly ticks: number;
+}
+
+/** Now. */
+export const momentOf = (clock: Clock): Moment => ({ wall: clock.now(), ticks: ticks(clock) });
+
+/** How long ago that was: the larger of what the clock's two readings say. */
+export const elapsedMs = (clock: Clock, since: Moment): number =>
+  Math.max(clock.now() - since.wall, ticks(clock) - since.ticks);

@@ -43,6 +43,7 @@ export const floors: readonly (readonly string[])[] = [
     "src/backend/events.ts",
     "src/backend/flights.ts",
     "src/backend/groups.ts",
+    "src/backend/holders.ts",
     "src/backend/options.ts",
     "src/backend/patience.ts",
     "src/backend/slots.ts",

@@ -2,7 +2,7 @@ import { CacheError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../known.ts";
 import type { About } from "../store/guarded.ts";
-import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
+import type { Found, LeaseEntry, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
 import type { Outcome } from "./events.ts";
@@ -39,6 +39,8 @@ export interface Call extends Target {
   readonly kept: boolean;
   /** When it has waited long enough for others (epoch ms); set by its first wait. */
   waitsUntil: number | undefined;
+  /** The lease that it has waited for, if nobody has renewed that. */
+  unrenewed: LeaseEntry | undefined;
   outcome: Outcome;
 }
 
@@ -66,6 +68,7 @@ export function callOf<T>(
     kept,
     mintDelayMs,
     waitsUntil: undefined,
+    unrenewed: undefined,
     outcome: "miss",
   };
 }
@@ -96,6 +99,10 @@ export function landed(call: Call, end: End, outcome: Outcome): unknown {
   call.outcome = outcome;
   return end.value;
 }
+
+/** Does the call's own look still show the lease that it has waited for, and nobody has renewed? */
+export const isUnrenewed = ({ unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean =>
+  unrenewed !== undefined && unrenewed.nonce === nonce && unrenewed.beat === beat;
 
 /** The value of an entry that was judged fresh or stale. */
 export const valueIn = (found: Found): unknown => (found.entry as ValueEntry).value;

@@ -93,7 +93,7 @@ export class Fills {
 
   #fly(call: Call, look: Look, finish: Finish): { readonly flight: Flight; readonly end: Promise<End> } {
     const nonce = this.#nonce();
-    const flight = this.#parts.flights.open(nonce);
+    const flight = this.#parts.flights.open(call.about.key, nonce);
     const seat = flight.board();
     this.behind(this.#under(call, look, nonce, flight, finish));
     return { flight, end: seated(call, seat, seat.end) };
@@ -269,7 +269,7 @@ export class Fills {
   ): Promise<"stored" | "refused" | "lease refused"> {
     const { flights, settings } = this.#parts;
     const nonce = this.#nonce();
-    const flight = flights.open(nonce);
+    const flight = flights.open(target.about.key, nonce);
     try {
       const owned = ownedBy(target, generations);
       const entry: LeaseEntry = { kind: "lease", nonce, ...owned };

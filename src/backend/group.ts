@@ -17,7 +17,7 @@ import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, EntryOptions, FetchOptions, ReadOptions } from "./backend.ts";
-import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
+import { type Call, callOf, isUnrenewed, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
@@ -152,11 +152,12 @@ export class GroupBackend implements Backend {
       if (value !== NONE) return value;
       switch (seen) {
         case "lease": { // 3
-          const { nonce } = look.found!.entry as LeaseEntry;
-          const flight = this.#flights.get(nonce);
+          const lease = look.found!.entry as LeaseEntry, { nonce } = lease;
+          const flight = this.#flights.get(call.about.key, nonce);
           if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
+          if (flight === undefined && isUnrenewed(call, lease)) break; // its holder is gone: likewise
           if (waits++ === MAX_WAITS) continue;
-          const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
+          const end = flight === undefined ? await this.#poll(call, lease) : await this.#join(call, flight);
           if (end === LATE) return await this.#computeAlone(call);
           if (end.kind !== "dissolved") return landed(call, end, "wait");
           continue;
@@ -194,11 +195,13 @@ export class GroupBackend implements Backend {
   }
 
   /** Waits for another process's lease, then from the top; LATE when the call has waited long enough. */
-  async #poll(call: Call, nonce: string): Promise<End | typeof LATE> {
-    const poll = this.#pollers.wait(call.about, nonce);
+  async #poll(call: Call, lease: LeaseEntry): Promise<End | typeof LATE> {
+    const poll = this.#pollers.wait(call.about, lease);
     try {
-      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.gone));
-      return woken === LATE ? LATE : { kind: "dissolved", why: "over" };
+      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.woken));
+      if (woken === LATE) return LATE;
+      call.unrenewed = woken.unrenewed;
+      return { kind: "dissolved", why: "over" };
     } finally {
       poll.leave();
     }

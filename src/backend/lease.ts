@@ -12,7 +12,7 @@ export class Lease {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
   readonly #about: About;
-  readonly #entry: LeaseEntry;
+  #entry: LeaseEntry;
   readonly #renewUntil: number;
   readonly #held: Set<Lease>;
   /** Until when it stands for certain. */
@@ -112,6 +112,8 @@ export class Lease {
   async #renew(): Promise<void> {
     const timer = this.#timer;
     const standsUntil = this.#clock.now() + LEASE_MS;
+    // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
     const written = await this.#overLease((token) => this.#store.set(this.#about, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;

@@ -50,7 +50,8 @@ export interface Asking<T> extends Told<T> {
 export class GuardedStore {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  /** How long a call waits for a look, and again for its lease. */
+  readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #room: Room;
 
@@ -58,7 +59,7 @@ export class GuardedStore {
   constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
     this.#store = store;
     this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#room = new Room(store, clock, timeoutMs);
   }
@@ -167,14 +168,14 @@ export class GuardedStore {
     return new Promise((resolve) => {
       const bound = (ms: number): () => void =>
         deadline(this.#clock, ms, () => {
-          const left = this.#timeoutMs - this.sendableMs(about.key);
+          const left = this.timeoutMs - this.sendableMs(about.key);
           if (left > 0) return void (answered = bound(left));
           late = true;
           const error = this.tooLate(`take the lease of ${about.key}`);
           this.failed(over === undefined ? "add" : "set", about, error);
           resolve({ kind: "unknown", error });
         });
-      let answered = bound(this.#timeoutMs);
+      let answered = bound(this.timeoutMs);
       asked.then((written) => {
         answered();
         if (!late) resolve(written);
@@ -232,12 +233,12 @@ export class GuardedStore {
 
   #noRoom(action: string): CacheError {
     return new CacheError(
-      `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.#timeoutMs} ms)`,
+      `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
     );
   }
 
   tooLate(action: string): CacheError {
-    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.#timeoutMs} ms)`);
+    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`);
   }
 
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */

@@ -64,7 +64,7 @@ test(
       }
     });
     const kinds = ["calm", "contested", "expiry", "faulty", "parade"];
-    const faults = ["crash", "cutOff", "evict", "evictCounter", "junk", "lose", "pause", "restart"];
+    const faults = ["crash", "cutOff", "evict", "evictCounter", "junk", "lose", "pause", "plant", "restart"];
     const verbs = ["add", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
     assertEquals([...met].sort(), [...kinds, ...faults, ...verbs].sort());
   },
