@@ -68,3 +68,34 @@ export const momentOf = (clock: Clock): Moment => ({ wall: clock.now(), ticks: t
 /** How long ago that was: the larger of what the clock's two readings say. */
 export const elapsedMs = (clock: Clock, since: Moment): number =>
   Math.max(clock.now() - since.wall, ticks(clock) - since.ticks);
+
+/** A step of the system's wall clock is seen after so long at the latest. */
+const READ_EVERY_MS = 100;
+
+/**
+ * Both readings of a clock, for those who read it at every hit. The system's monotonic one is read ten times a second, or
+ * when the wall clock steps back, and told by the wall clock in between.
+ */
+export class Readings {
+  readonly #clock: Clock;
+  #readAt = Infinity;
+  #readTicks = 0;
+  /** What was read last. */
+  wall = 0;
+  ticks = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Reads both. */
+  read(): void {
+    const wall = this.wall = this.#clock.now();
+    const since = wall - this.#readAt;
+    if (this.#clock !== systemClock || !(since >= 0 && since < READ_EVERY_MS)) {
+      this.#readAt = wall;
+      this.#readTicks = this.#clock.monotonic === undefined ? wall : this.#clock.monotonic();
+    }
+    this.ticks = this.#readTicks + wall - this.#readAt;
+  }
+}

@@ -177,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "mintDelay for each wait instead of for all",
     rule: "rule 10,",
-    patches: [[GROUP, "return call.waitsUntil - now;", "return call.mintDelayMs;"]],
+    patches: [[GROUP, "return call.mintDelayMs - elapsedMs(clock, call.waitsSince);", "return call.mintDelayMs;"]],
   },
   {
     name: "a computation without a lease joined after it began",

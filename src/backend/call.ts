@@ -1,3 +1,4 @@
+import type { Moment } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../known.ts";
@@ -37,8 +38,8 @@ export interface Call extends Target {
   readonly mintDelayMs: number;
   /** false: a fixed ttl of 0 or less. No look, no lease: the function is called each time. */
   readonly kept: boolean;
-  /** When it has waited long enough for others (epoch ms); set by its first wait. */
-  waitsUntil: number | undefined;
+  /** When it began to wait for others. */
+  waitsSince: Moment | undefined;
   /** The lease that it has waited for, if nobody has renewed that. */
   unrenewed: LeaseEntry | undefined;
   outcome: Outcome;
@@ -67,7 +68,7 @@ export function callOf<T>(
     patience,
     kept,
     mintDelayMs,
-    waitsUntil: undefined,
+    waitsSince: undefined,
     unrenewed: undefined,
     outcome: "miss",
   };

@@ -10,6 +10,7 @@
  * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
  * refreshes it.
  */
+import { elapsedMs, momentOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
 import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
@@ -209,9 +210,9 @@ export class GroupBackend implements Backend {
 
   /** A call waits for others `mintDelay` in all. */
   #patienceMs(call: Call): number {
-    const now = this.#settings.clock.now();
-    call.waitsUntil ??= now + call.mintDelayMs;
-    return call.waitsUntil - now;
+    const { clock } = this.#settings;
+    call.waitsSince ??= momentOf(clock);
+    return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
   }
 
   async #computeAlone(call: Call, keep?: (value: unknown) => void): Promise<unknown> {

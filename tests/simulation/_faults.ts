@@ -58,6 +58,11 @@ export class Faults {
       }
       case "plant":
         return this.#plant(server);
+      case "setClock": {
+        const ms = chance.pick([-3_600_000, -5000, 5000, 3_600_000]);
+        tell(`${process.name}'s clock is set by ${ms} ms`);
+        return process.clock.set(ms);
+      }
       case "restart":
         tell(`${server.name} restarts`);
         return server.restart();

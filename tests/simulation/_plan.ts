@@ -59,6 +59,7 @@ const FAULTS: readonly Fault[] = [
   "crash",
   "junk",
   "plant",
+  "setClock",
 ];
 
 export function planOf(chance: Chance): Plan {
