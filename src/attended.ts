@@ -65,7 +65,10 @@ export function deadline(
   let timer: unknown;
   let firesAt = 0;
   let turns = 0;
+  /** By the timers that have fired; a clock may be set back meanwhile, or stand still. */
+  let left = ms;
   const wait = (ms: number): void => {
+    left -= ms;
     firesAt = ticks(clock) + ms;
     if (attention.firesBy === Infinity || firesAt > attention.firesBy) attention.firesBy = firesAt;
     timer = clock.setTimeout(fired, ms);
@@ -73,7 +76,7 @@ export function deadline(
   };
   const fired = (): void => {
     const lateMs = ticks(clock) - firesAt;
-    const left = end - attended(clock);
+    left = Math.min(left, end - attended(clock));
     if (turns === 0 && left > 0) return wait(Math.min(left, PIECE_MS));
     // A turn's own timer is always a little late.
     if (lateMs > (turns === 0 ? 0 : LATE_MS) && turns < MOST_TURNS) {

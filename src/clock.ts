@@ -4,6 +4,12 @@ import { isPromise, Questions } from "./callbacks.ts";
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
+  /**
+   * Milliseconds of which only differences mean anything, and which never step back, as `performance.now()`. What has
+   * elapsed is the larger of what the two say: this one may stand still in a frozen process, `now()` may step back. Absent:
+   * `now()` says it alone.
+   */
+  monotonic?(): number;
   /** Wakes once, in so many ms; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
   /** It will not wake any more. */
@@ -26,6 +32,7 @@ const timers = globalThis as unknown as Timers;
 /** The runtime's clock and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimeout: (wake, ms) => timers.setTimeout(wake, Math.min(ms, LONGEST_DELAY_MS)),
   clearTimeout: (timer) => timers.clearTimeout(timer),
   unref: (timer) => {
@@ -41,8 +48,14 @@ class OwnClock implements Clock {
   /** Those that the runtime's clock has set. */
   readonly #others = new WeakMap<object, unknown>();
 
+  readonly monotonic?: () => number;
+
   constructor(given: Clock) {
     this.#given = given;
+    if (given.monotonic !== undefined) {
+      const fallback = () => systemClock.monotonic!();
+      this.monotonic = () => this.#questions.ask("monotonic", () => given.monotonic!(), Number.isFinite, fallback);
+    }
   }
 
   now(): number {
@@ -81,39 +94,58 @@ export function clockOf(given: Clock | undefined): Clock {
   if (given === systemClock || given instanceof OwnClock) return given;
   const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
   if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
+  if (given.monotonic !== undefined && typeof given.monotonic !== "function") {
+    throw new TypeError("Cannot use clock: its monotonic must be a function, or absent");
+  }
   return new OwnClock(given);
 }
 
-/** A reading in ms that only differences of mean anything: the monotonic clock's, or a clock from outside. */
+/** A reading in ms that only differences of mean anything: the monotonic clock's, if there is one. */
 export function ticks(clock: Clock): number {
-  return clock === systemClock ? performance.now() : clock.now();
+  return clock.monotonic === undefined ? clock.now() : clock.monotonic();
 }
 
-/** A timer this late was held up by our own event loop. */
-const LATE_MS = 50;
-/** What came meanwhile gets so long a turn. */
-const TURN_MS = 5;
+/** A moment, to count from. */
+export interface Moment {
+  /** Epoch ms. */
+  readonly wall: number;
+  readonly ticks: number;
+}
+
+/** Now. */
+export const momentOf = (clock: Clock): Moment => ({ wall: clock.now(), ticks: ticks(clock) });
+
+/** How long ago that was: the larger of what the clock's two readings say. */
+export const elapsedMs = (clock: Clock, since: Moment): number =>
+  Math.max(clock.now() - since.wall, ticks(clock) - since.ticks);
+
+/** A step of the system's wall clock is seen after so long at the latest. */
+const READ_EVERY_MS = 100;
 
 /**
- * Calls `due` in so many ms; returns the way to cancel it. Where the event loop was held up, as by a function that
- * computes for a second, what came in time lies unread behind the timers, and is read first. "unreferenced": it keeps no
- * process alive.
+ * Both readings of a clock, for those who read it at every hit. The system's monotonic one is read ten times a second, or
+ * when the wall clock steps back, and told by the wall clock in between.
  */
-export function deadline(
-  clock: Clock,
-  ms: number,
-  due: () => void,
-  keeping: "referenced" | "unreferenced" = "referenced",
-): () => void {
-  const set = (wake: () => void, ms: number): unknown => {
-    const timer = clock.setTimeout(wake, ms);
-    if (keeping === "unreferenced") clock.unref?.(timer);
-    return timer;
-  };
-  const end = ticks(clock) + ms;
-  let timer = set(() => {
-    if (ticks(clock) - end <= LATE_MS) due();
-    else timer = set(due, TURN_MS);
-  }, ms);
-  return () => clock.clearTimeout(timer);
+export class Readings {
+  readonly #clock: Clock;
+  #readAt = Infinity;
+  #readTicks = 0;
+  /** What was read last. */
+  wall = 0;
+  ticks = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Reads both. */
+  read(): void {
+    const wall = this.wall = this.#clock.now();
+    const since = wall - this.#readAt;
+    if (this.#clock !== systemClock || !(since >= 0 && since < READ_EVERY_MS)) {
+      this.#readAt = wall;
+      this.#readTicks = this.#clock.monotonic === undefined ? wall : this.#clock.monotonic();
+    }
+    this.ticks = this.#readTicks + wall - this.#readAt;
+  }
 }

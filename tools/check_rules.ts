@@ -8,7 +8,7 @@
 
 import { Copy, MUTANTS } from "./mutants.ts";
 
-const TESTS = ["test", "-A", "--no-check", "--quiet", "tests/backend/rules_test.ts"];
+const TESTS = ["test", "-A", "--no-check", "--quiet", "tests/backend/rules_test.ts", "tests/backend/waits_test.ts"];
 await using copy = await Copy.make(new URL("..", import.meta.url).pathname);
 const named = MUTANTS.filter(({ rule }) => rule !== undefined);
 let wrong = 0;

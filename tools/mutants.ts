@@ -80,13 +80,13 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       [
         FLIGHTS,
-        "this.#open.set(nonce, flight);",
-        "this.#open.set(nonce, flight);\n    this.#open.set('last', flight);",
+        "this.#open.set(nonce, { key, flight });",
+        "this.#open.set(nonce, { key, flight });\n    this.#open.set('last', { key: 'last', flight });",
       ],
       [
         GROUP,
         "options.signal?.throwIfAborted();",
-        'options.signal?.throwIfAborted();\n      const last = this.#flights.get("last");\n      if (last !== undefined && !last.answered) return landed(call, await last.board().end, "wait") as T;',
+        'options.signal?.throwIfAborted();\n      const last = this.#flights.get("last", "last");\n      if (last !== undefined && !last.answered) return landed(call, await last.board().end, "wait") as T;',
       ],
     ],
   },
@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a lease known by anything but its nonce",
     rule: "rule 6,",
-    patches: [["src/backend/poller.ts", " && found.entry.nonce === nonce", ""]],
+    patches: [["src/backend/poller.ts", "entry === undefined || entry.nonce !== lease.nonce", "entry === undefined"]],
   },
   {
     name: "a lost token is not looked for",
@@ -152,6 +152,22 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[GUARDED, 'else if (written.kind === "stored") void this.delete(about, written.token);', ""]],
   },
   {
+    name: "a lease that nobody renews is waited for",
+    rule: "a lease that nobody renews is waited for 7 s",
+    patches: [[GROUP, "if (flight === undefined && isUnrenewed(call, lease)) break;", ""]],
+  },
+  {
+    name: "a lease is taken for one that nobody renews though its beat has changed",
+    rule: "a lease that is renewed after the last poll",
+    survives: "it costs a computation, and only where a renewal was late: computations are not counted then",
+    patches: [["src/backend/call.ts", " && unrenewed.beat === beat", ""]],
+  },
+  {
+    name: "renewals without a beat",
+    rule: "a holder raises its lease's beat",
+    patches: [[LEASE, "?? 0) + 1)", "?? 0) + 0)"]],
+  },
+  {
     name: "one nonce for every attempt",
     rule: "rule 9,",
     patches: [[FILL, "(this.#count++)", "(this.#count)"]],
@@ -161,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "mintDelay for each wait instead of for all",
     rule: "rule 10,",
-    patches: [[GROUP, "return call.waitsUntil - now;", "return call.mintDelayMs;"]],
+    patches: [[GROUP, "return call.mintDelayMs - elapsedMs(clock, call.waitsSince);", "return call.mintDelayMs;"]],
   },
   {
     name: "a computation without a lease joined after it began",
@@ -345,8 +361,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       [
         FLIGHTS,
-        "this.#open.set(nonce, flight);",
-        "Object.assign(flight, { register: () => this.#open.set(nonce, flight) });",
+        "this.#open.set(nonce, { key, flight });",
+        "Object.assign(flight, { register: () => this.#open.set(nonce, { key, flight }) });",
       ],
       [
         FILL,

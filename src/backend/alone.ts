@@ -3,6 +3,7 @@ import { type Call, isShared } from "./call.ts";
 import { noteWait } from "./context.ts";
 import { Flight, type Seat } from "./flights.ts";
 import { within } from "./patience.ts";
+import { Slots } from "./slots.ts";
 
 /**
  * Those who are told at once that there is no lease learn it some microtasks apart: who has groups or a timeout comes
@@ -29,10 +30,19 @@ export class Alone {
   readonly #running = new Map<string, Running>();
   readonly #clock: Clock;
   readonly #copy: (value: unknown) => unknown;
+  /** Absent: as many keys at once as are asked for. */
+  readonly #slots: Slots | undefined;
+  readonly #isInside: () => boolean;
 
-  constructor(clock: Clock, copy: (value: unknown) => unknown) {
+  /**
+   * `most`: so many keys are computed at once. `isInside`: does the call come from inside a computation? Such a one takes
+   * no slot: an outer computation would wait for it, and it for the outer one's slot.
+   */
+  constructor(clock: Clock, copy: (value: unknown) => unknown, most: number = Infinity, isInside = () => false) {
     this.#clock = clock;
     this.#copy = copy;
+    this.#slots = most === Infinity ? undefined : new Slots(clock, most);
+    this.#isInside = isInside;
   }
 
   /**
@@ -61,16 +71,20 @@ export class Alone {
   }
 
   async #lead(key: string, own: Waiting, call: Call): Promise<void> {
+    // Who saw the mark computes because of its result, outage or none.
+    const isBounded = this.#slots !== undefined && own.keep === undefined && !this.#isInside();
     const before = this.#running.get(key);
     if (before !== undefined) {
       const noLonger = noteWait(own.flight, before.flight);
       await within(this.#clock, call.mintDelayMs, before.done);
       noLonger();
     } else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
+    const giveBack = isBounded ? await this.#slots!.take(call.mintDelayMs) : undefined;
     const run: Running = { flight: own.flight, done: this.#run(own, call) };
     this.#running.set(key, run);
     this.#waiting.delete(key);
     await run.done;
+    giveBack?.();
     if (this.#running.get(key) === run) this.#running.delete(key);
   }
 

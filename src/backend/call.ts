@@ -1,8 +1,9 @@
+import type { Moment } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../known.ts";
 import type { About } from "../store/guarded.ts";
-import type { Found, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
+import type { Found, LeaseEntry, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
 import type { Outcome, Why } from "./events.ts";
@@ -39,8 +40,10 @@ export interface Call extends Target {
   readonly kept: boolean;
   /** The store is not asked, and why: it is switched off, or closed. */
   readonly away: Why | undefined;
-  /** When it has waited long enough for others (epoch ms); set by its first wait. */
-  waitsUntil: number | undefined;
+  /** When it began to wait for others. */
+  waitsSince: Moment | undefined;
+  /** The lease that it has waited for, if nobody has renewed that. */
+  unrenewed: LeaseEntry | undefined;
   outcome: Outcome;
   /** Why it was not given a fresh value, as far as anybody hears it. */
   why: Why | undefined;
@@ -71,7 +74,8 @@ export function callOf<T>(
     kept,
     mintDelayMs,
     away,
-    waitsUntil: undefined,
+    waitsSince: undefined,
+    unrenewed: undefined,
     outcome: "miss",
     why: undefined,
   };
@@ -103,6 +107,10 @@ export function landed(call: Call, end: End, outcome: Outcome): unknown {
   call.outcome = outcome;
   return end.value;
 }
+
+/** Does the call's own look still show the lease that it has waited for, and nobody has renewed? */
+export const isUnrenewed = ({ unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean =>
+  unrenewed !== undefined && unrenewed.nonce === nonce && unrenewed.beat === beat;
 
 /** The value of an entry that was judged fresh or stale. */
 export const valueIn = (found: Found): unknown => (found.entry as ValueEntry).value;

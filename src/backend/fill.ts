@@ -1,3 +1,4 @@
+import { elapsedMs, type Moment, momentOf } from "../clock.ts";
 import { CacheError, type CacheValueError } from "../errors.ts";
 import { isPromise } from "../callbacks.ts";
 import type { Keys } from "../key/key.ts";
@@ -44,8 +45,8 @@ export class Fills {
   #count = 0;
   /** What came of the looks of this moment. */
   readonly #attempts = new WeakMap<object, { readonly call: Target; readonly flight: Flight }>();
-  /** Keys whose stale value this process is refreshing, or trying to, and until when nobody else of it may. */
-  readonly #refreshing = new Map<string, number>();
+  /** Keys whose stale value this process is refreshing, or trying to, and since when. */
+  readonly #refreshing = new Map<string, Moment>();
   /** The leases and mint locks that this process holds. */
   readonly #held = new Set<Lease>();
   /** Leases that are being asked for, and last writes: what `close` waits for. */
@@ -100,7 +101,7 @@ export class Fills {
 
   #fly(call: Call, look: Look, finish: Finish): { readonly flight: Flight; readonly end: Promise<End> } {
     const nonce = this.#nonce();
-    const flight = this.#parts.flights.open(nonce);
+    const flight = this.#parts.flights.open(call.about.key, nonce);
     const seat = flight.board();
     this.behind(this.#under(call, look, nonce, flight, finish));
     return { flight, end: seated(call, seat, seat.end) };
@@ -155,13 +156,14 @@ export class Fills {
   /** Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. */
   refreshBehind(call: Call): void {
     const { key } = call.about;
-    const now = this.#parts.settings.clock.now();
-    if (now < (this.#refreshing.get(key) ?? 0)) return;
-    const until = now + call.mintDelayMs + LEASE_MS;
-    this.#refreshing.set(key, until);
+    const { clock } = this.#parts.settings;
+    const begun = this.#refreshing.get(key);
+    if (begun !== undefined && elapsedMs(clock, begun) < call.mintDelayMs + LEASE_MS) return;
+    const now = momentOf(clock);
+    this.#refreshing.set(key, now);
     this.behind(
       this.#refreshStale(call).finally(() => {
-        if (this.#refreshing.get(key) === until) this.#refreshing.delete(key);
+        if (this.#refreshing.get(key) === now) this.#refreshing.delete(key);
       }),
     );
   }
@@ -290,7 +292,7 @@ export class Fills {
   ): Promise<"stored" | "refused" | "lease refused"> {
     const { flights, settings } = this.#parts;
     const nonce = this.#nonce();
-    const flight = flights.open(nonce);
+    const flight = flights.open(target.about.key, nonce);
     try {
       const owned = ownedBy(target, generations);
       const entry: LeaseEntry = { kind: "lease", nonce, ...owned };

@@ -162,26 +162,28 @@ async function call(compute: (signal: AbortSignal) => unknown, signal: AbortSign
  * answered; a lease of ours outside an open flight is an orphan.
  */
 export class Flights {
-  readonly #open = new Map<string, Flight>();
+  readonly #open = new Map<string, { readonly key: string; readonly flight: Flight }>();
   readonly #copy: (value: unknown) => unknown;
 
   constructor(copy: (value: unknown) => unknown) {
     this.#copy = copy;
   }
 
-  open(nonce: string): Flight {
+  open(key: string, nonce: string): Flight {
     const flight = new Flight(this.#copy);
-    this.#open.set(nonce, flight);
+    this.#open.set(nonce, { key, flight });
     return flight;
   }
 
-  get(nonce: string): Flight | undefined {
-    return this.#open.get(nonce);
+  /** The one under this key: a lease that was copied to another key is nobody's there. */
+  get(key: string, nonce: string): Flight | undefined {
+    const open = this.#open.get(nonce);
+    return open?.key === key ? open.flight : undefined;
   }
 
   /** Whoever still waits goes from the top. */
   close(nonce: string): void {
-    this.#open.get(nonce)?.dissolve("over");
+    this.#open.get(nonce)?.flight.dissolve("over");
     this.#open.delete(nonce);
   }
 }

@@ -10,6 +10,7 @@
  * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
  * refreshes it.
  */
+import { elapsedMs, momentOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { assertOptions } from "../known.ts";
 import { Keys } from "../key/key.ts";
@@ -19,7 +20,7 @@ import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned, Store } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
 import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
-import { type Call, callOf, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
+import { type Call, callOf, isUnrenewed, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { closesCircle, currentComputation, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome, type Reason, type Why } from "./events.ts";
@@ -93,7 +94,7 @@ export class GroupBackend implements Backend {
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(clock, copy);
+    this.#alone = new Alone(clock, copy, settings.outageConcurrency);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
@@ -203,12 +204,13 @@ export class GroupBackend implements Backend {
       if (this.#events.heard("call")) call.why = whyNot(look.found, call, look.generations);
       switch (seen) {
         case "lease": { // 3
-          const { nonce } = look.found!.entry as LeaseEntry;
-          const flight = this.#flights.get(nonce);
+          const lease = look.found!.entry as LeaseEntry, { nonce } = lease;
+          const flight = this.#flights.get(call.about.key, nonce);
           if (flight === undefined && this.#fills.isOurs(nonce)) break; // an orphan: OUTDATED, taken over
+          if (flight === undefined && isUnrenewed(call, lease)) break; // its holder is gone: likewise
           if (this.#waitsForItself(call, flight)) return await this.#computeApart(call);
           if (waits++ === MAX_WAITS) continue;
-          const end = flight === undefined ? await this.#poll(call, nonce) : await this.#join(call, flight);
+          const end = flight === undefined ? await this.#poll(call, lease) : await this.#join(call, flight);
           if (end === LATE) return await this.#computeAlone(call, BUSY);
           if (end.kind !== "dissolved") return landed(call, end, "wait");
           continue;
@@ -248,11 +250,13 @@ export class GroupBackend implements Backend {
   }
 
   /** Waits for another process's lease, then from the top; LATE when the call has waited long enough. */
-  async #poll(call: Call, nonce: string): Promise<End | typeof LATE> {
-    const poll = this.#pollers.wait(call.about, nonce);
+  async #poll(call: Call, lease: LeaseEntry): Promise<End | typeof LATE> {
+    const poll = this.#pollers.wait(call.about, lease);
     try {
-      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.gone));
-      return woken === LATE ? LATE : { kind: "dissolved", why: "over" };
+      const woken = await wait(call, within(this.#settings.clock, this.#patienceMs(call), poll.woken));
+      if (woken === LATE) return LATE;
+      call.unrenewed = woken.unrenewed;
+      return { kind: "dissolved", why: "over" };
     } finally {
       poll.leave();
     }
@@ -260,9 +264,9 @@ export class GroupBackend implements Backend {
 
   /** A call waits for others `mintDelay` in all. */
   #patienceMs(call: Call): number {
-    const now = this.#settings.clock.now();
-    call.waitsUntil ??= now + call.mintDelayMs;
-    return call.waitsUntil - now;
+    const { clock } = this.#settings;
+    call.waitsSince ??= momentOf(clock);
+    return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
   }
 
   async #computeAlone(call: Call, why: Why, keep?: (value: unknown) => void): Promise<unknown> {

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import { CacheValueError } from "../errors.ts";
 import { type About, type GuardedStore, UNANSWERED, type Written } from "../store/guarded.ts";
 import type { Entry, LeaseEntry, Token } from "../store/store.ts";
@@ -12,11 +12,12 @@ export class Lease {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
   readonly #about: About;
-  readonly #entry: LeaseEntry;
-  readonly #renewUntil: number;
+  #entry: LeaseEntry;
+  readonly #mintDelayMs: number;
+  readonly #takenAt: Moment;
   readonly #held: Set<Lease>;
-  /** Until when it stands for certain. */
-  #standsUntil: number;
+  /** It stands for certain for `LEASE_MS` from then on. */
+  #stoodAt: Moment;
   #token: Token;
   #timer: unknown;
   /** Seen to be gone: deleted, evicted, or taken over. */
@@ -42,15 +43,15 @@ export class Lease {
     this.#about = about;
     this.#entry = entry;
     this.#token = token;
-    this.#renewUntil = clock.now() + mintDelayMs;
-    this.#standsUntil = clock.now() + LEASE_MS;
+    this.#mintDelayMs = mintDelayMs;
+    this.#takenAt = this.#stoodAt = momentOf(clock);
     this.#held = held.add(this);
     this.#schedule();
   }
 
   /** Was it not renewed for so long that another computation may have begun? */
   get lapsed(): boolean {
-    return this.#clock.now() >= this.#standsUntil;
+    return elapsedMs(this.#clock, this.#stoodAt) >= LEASE_MS;
   }
 
   /**
@@ -104,18 +105,20 @@ export class Lease {
   }
 
   #schedule(): void {
-    if (this.#clock.now() + RENEWAL_MS >= this.#renewUntil) return;
+    if (elapsedMs(this.#clock, this.#takenAt) + RENEWAL_MS >= this.#mintDelayMs) return;
     this.#timer = this.#clock.setTimeout(() => this.#renewal = this.#renew(), RENEWAL_MS);
     this.#clock.unref?.(this.#timer);
   }
 
   async #renew(): Promise<void> {
     const timer = this.#timer;
-    const standsUntil = this.#clock.now() + LEASE_MS;
+    const askedAt = momentOf(this.#clock);
+    // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
     const written = await this.#overLease((token) => this.#store.set(this.#about, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
-      this.#standsUntil = standsUntil;
+      this.#stoodAt = askedAt;
     }
     this.#renewal = undefined;
     if (this.#timer === timer && !this.#lost) this.#schedule();

@@ -1,5 +1,6 @@
-import { type Clock, deadline } from "../clock.ts";
-import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import { attended, deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
+import { type About, type Asking, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
 import type { Counter } from "./counters.ts";
@@ -125,10 +126,16 @@ class Tick {
   /** Those whose counter is another object at each call. */
   #strangers: Map<string, AskedCounter> | undefined;
   #open = 0;
+  #clock: Clock | undefined;
   #answeredAll: (() => void) | undefined;
 
   constructor(store: GuardedStore) {
     this.store = store;
+  }
+
+  /** As `attended` reads time. */
+  get now(): number {
+    return this.#clock === undefined ? 0 : attended(this.#clock);
   }
 
   asks(key: string): boolean {
@@ -164,9 +171,10 @@ class Tick {
   /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
   send(clock: Clock | undefined, timeoutMs: number): void {
     this.#open = this.#entries.size + this.#counters.length;
-    if (clock !== undefined) this.#answeredAll = deadline(clock, timeoutMs, () => this.#giveUp());
-    for (const [key, asked] of this.#entries) this.store.entry(key, asked);
-    for (const asked of this.#counters) this.store.generation(asked.counter.key, asked);
+    this.#clock = clock;
+    if (clock !== undefined) this.#bound(clock, timeoutMs, timeoutMs);
+    for (const [key, asked] of this.#entries) this.store.askEntry(key, asked);
+    for (const asked of this.#counters) this.store.askGeneration(asked.counter.key, asked);
   }
 
   /** One more answer has come. */
@@ -180,17 +188,41 @@ class Tick {
     this.#strangers = undefined;
   }
 
-  #giveUp(): void {
+  #bound(clock: Clock, ms: number, timeoutMs: number): void {
+    this.#answeredAll = deadline(clock, ms, () => {
+      const more = this.#giveUp(timeoutMs, attended(clock));
+      if (more < Infinity) this.#bound(clock, more, timeoutMs);
+    });
+  }
+
+  /**
+   * Those that could be asked for a whole timeout. Returns for how many ms the first of the others may go on. Of those
+   * that wait for room it is the room that says when that was too long.
+   */
+  #giveUp(timeoutMs: number, now: number): number {
+    let more = Infinity;
     for (const asked of [...this.#entries.values(), ...this.#counters]) {
-      if (!asked.given) asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
+      if (asked.given) continue;
+      if (asked.waiting) {
+        more = Math.min(more, timeoutMs);
+        continue;
+      }
+      const left = timeoutMs - Math.min(this.store.sendableMs(asked.about.key), now - asked.sentAt);
+      if (left > 0) more = Math.min(more, left);
+      else asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
     }
+    return more;
   }
 }
 
 /** One question of a tick, and its answer for all whose look waits for it. */
-abstract class Asked<T> implements Told<T> {
+abstract class Asked<T> implements Asking<T> {
   answer: T | typeof UNANSWERED | undefined = undefined;
   given = false;
+  /** It was not asked yet: there is no room for it. */
+  waiting = false;
+  /** As `attended` reads time. With its tick, unless it had to wait. */
+  sentAt = -Infinity;
   readonly tick: Tick;
   /** Mostly there is one. */
   #first: OpenLook | undefined = undefined;
@@ -208,6 +240,15 @@ abstract class Asked<T> implements Told<T> {
   join(look: OpenLook): void {
     if (this.#first === undefined) this.#first = look;
     else (this.#others ??= []).push(look);
+  }
+
+  waits(): void {
+    this.waiting = true;
+  }
+
+  sent(): void {
+    this.waiting = false;
+    this.sentAt = this.tick.now;
   }
 
   answered(answer: T): void {

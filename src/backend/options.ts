@@ -37,8 +37,17 @@ export interface GroupBackendOptions {
    * send one of their key, since other processes may serve the old value. Also `backend.enabled`, at run time. Default true.
    */
   enabled?: boolean | undefined;
-  /** How long a call waits for the store before it computes: for a look, and again for its lease. Default 250 ms. */
+  /**
+   * How long a call waits for the store before it computes: for a look, and again for its lease. It counts from when the
+   * question could be sent, and our own busy event loop does not count. Default 1 s.
+   */
   storeTimeout?: Duration | undefined;
+  /**
+   * How many keys this backend computes at once without a lease, as while its store does not answer; the others wait in
+   * order, each `mintDelay` at most. Set it where the database behind the functions could not bear all that the cache
+   * answers. Calls made inside a computation pass. Default: no bound, so that no call waits for another's key.
+   */
+  outageConcurrency?: number | undefined;
   /**
    * Told of work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
    * hosts; called in the caller's async context. The promise never rejects. Default: nobody is told.
@@ -73,6 +82,7 @@ export interface Settings {
   readonly groups: readonly string[];
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
+  readonly outageConcurrency: number;
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly redefine: boolean;
   readonly detectCycles: boolean;
@@ -91,6 +101,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   mintDelay: true,
   jitter: true,
   storeTimeout: true,
+  outageConcurrency: true,
   waitUntil: true,
   redefine: true,
   detectCycles: true,
@@ -149,7 +160,8 @@ export function settingsOf(options: GroupBackendOptions): Settings {
       // What is kept in this process lies there until it is read or evicted: longer, it can tell that it has expired.
       afterlifeMs: store === undefined || store.immediate === true ? AFTERLIFE_MS : 0,
     },
-    storeTimeoutMs: toMsFromZero(options.storeTimeout ?? "250ms", "storeTimeout"),
+    storeTimeoutMs: toMsFromZero(options.storeTimeout ?? 1, "storeTimeout"),
+    outageConcurrency: atOnce(options.outageConcurrency),
     waitUntil,
     redefine,
     detectCycles,
@@ -163,4 +175,13 @@ export function settingsOf(options: GroupBackendOptions): Settings {
 export function assertSwitch(enabled: unknown): asserts enabled is boolean {
   if (typeof enabled === "boolean") return;
   throw new TypeError(`Cannot use ${typeof enabled} as enabled: it must be true or false`);
+}
+
+function atOnce(given: number | undefined): number {
+  if (given === undefined) return Infinity;
+  if (typeof given !== "number") {
+    throw new TypeError(`Cannot use ${typeof given} as outageConcurrency: it must be a whole number > 0, or Infinity`);
+  }
+  if (given === Infinity || (Number.isSafeInteger(given) && given > 0)) return given;
+  throw new RangeError(`Cannot use ${given} as outageConcurrency: it must be a whole number > 0, or Infinity`);
 }

@@ -1,103 +1,212 @@
-import type { Clock } from "../clock.ts";
+import { deadline } from "../attended.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import type { Random } from "../random.ts";
 import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import type { LeaseEntry } from "../store/store.ts";
+import { Holders } from "./holders.ts";
 
 /** A poll that comes first finds most computations still running; one that comes late makes every waiter late. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
+/** Pauses are as much longer as there are more leases than this to wait for, or more processes than that. */
+const MANY_LEASES = 100, MANY_PROCESSES = 10;
+/** Whatever is waited for, it is seen no later than this. */
+const ULTIMATE_PAUSE_MS = 2000;
+/** A lease is renewed every 1.7 s and runs out after 6: its holder is gone. */
+const UNRENEWED_MS = 7000;
+
+/** Why a waiter wakes. `unrenewed`: this lease was there all the time, and nobody has renewed it. */
+export interface Woken {
+  readonly unrenewed: LeaseEntry | undefined;
+}
+const GONE: Woken = { unrenewed: undefined };
+
+/** One caller's wait. */
+export interface Waiter {
+  readonly woken: Promise<Woken>;
+  leave(): void;
+}
 
 /**
- * Waits for leases of other processes: one poller per key and nonce, whoever waits. It only wakes; what there is to see
- * then, each waiter sees in a look of its own. A lease is known by its nonce, not by its token, since cas values repeat
- * after a server restart and the waiter would wait for ever.
+ * Waits for leases of other processes: each key and nonce is asked for once, whoever waits, and all that are due about
+ * the same time in one tick. It only wakes; what there is to see then, each waiter sees in a look of its own. A lease is
+ * known by its nonce, not by its token, since cas values repeat after a server restart and the waiter would wait for ever.
+ *
+ * Pauses grow with the time waited, with the number of leases, and with the number of processes that are seen to hold
+ * some: so many may wait as well. Three thousand leases cost a thousand gets a second, not thirty thousand.
  */
 export class Pollers {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #pollers = new Map<string, Poller>();
+  readonly #holders: Holders;
+  /** ms that have passed while somebody waited. */
+  #time = 0;
+  #readAt: Moment | undefined;
+  #timer: unknown;
+  #firesAt = Infinity;
+  /** The part of its pause that each lease waits. */
+  #part: number;
 
   constructor(store: GuardedStore, clock: Clock, random: Random) {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
+    this.#holders = new Holders(clock);
+    this.#part = this.#draw();
   }
 
-  /** `gone` resolves once another nonce, or none, stands under the key, or the store does not answer. */
-  wait(about: About, nonce: string): { readonly gone: Promise<void>; leave(): void } {
-    const id = `${nonce} ${about.key}`;
+  /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
+  wait(about: About, lease: LeaseEntry): Waiter {
+    const id = `${lease.nonce} ${about.key}`;
+    this.#pass(0);
     let poller = this.#pollers.get(id);
     if (poller === undefined) {
-      const own = new Poller(this.#clock, this.#random, () => this.#held(about, nonce), () => this.#pollers.delete(id));
-      this.#pollers.set(id, poller = own);
+      this.#holders.saw(lease.nonce);
+      this.#pollers.set(id, poller = new Poller(about, lease, momentOf(this.#clock)));
+      this.#pause(poller);
     }
-    return poller.join();
-  }
-
-  async #held(about: About, nonce: string): Promise<boolean> {
-    const found = await this.#store.get(about);
-    return found !== UNANSWERED && found?.entry.kind === "lease" && found.entry.nonce === nonce;
+    return poller.join(() => this.#end(id));
   }
 
   /** Wakes everybody: the backend closes. */
   close(): void {
-    for (const poller of [...this.#pollers.values()]) poller.wake();
+    for (const [id, poller] of [...this.#pollers]) {
+      this.#end(id);
+      poller.wake(GONE);
+    }
+  }
+
+  #end(id: string): void {
+    this.#pollers.delete(id);
+    if (this.#pollers.size > 0) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#readAt = undefined;
+    this.#firesAt = Infinity;
+  }
+
+  /** Time has passed, at least so much. */
+  #pass(atLeastMs: number): void {
+    const before = this.#readAt;
+    this.#readAt = momentOf(this.#clock);
+    if (before !== undefined) this.#time += Math.max(atLeastMs, elapsedMs(this.#clock, before));
+  }
+
+  #pause(poller: Poller): void {
+    const crowd = (1 + this.#pollers.size / MANY_LEASES) * (1 + this.#holders.count / MANY_PROCESSES);
+    const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#part;
+    poller.pauseMs = Math.min(LONGEST_PAUSE_MS, poller.pauseMs * 2);
+    poller.due = this.#time + ms;
+    // Asked from then on with others that are due: some sooner, so that all are asked in few ticks.
+    poller.dueFrom = this.#time + ms * 2 / 3;
+    if (poller.due < this.#firesAt) this.#fire(poller.due);
+  }
+
+  #fire(due: number): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#firesAt = due;
+    const ms = due - this.#time;
+    this.#timer = due === Infinity ? undefined : this.#clock.setTimeout(() => this.#poll(ms), ms);
+  }
+
+  /** Between half and all of each pause, so that processes that began to wait together do not poll together. */
+  #draw(): number {
+    return 0.5 + this.#random.fraction() / 2;
+  }
+
+  #poll(passedMs: number): void {
+    this.#pass(passedMs);
+    this.#part = this.#draw();
+    const round = [...this.#pollers].filter(([, { asked, dueFrom }]) => !asked && dueFrom <= this.#time);
+    const sentAt = momentOf(this.#clock);
+    let open = round.length;
+    // A store that never settles is one that does not answer.
+    if (open === 0) return this.#fire(this.#nextDue());
+    const cancel = this.#store.immediate ? () => {} : deadline(this.#clock, this.#store.timeoutMs, () => {
+      for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, GONE);
+    });
+    for (const [id, poller] of round) {
+      poller.asked = sentAt;
+      void this.#store.get(poller.about).then((found) => {
+        if (--open === 0) cancel();
+        const entry = found === UNANSWERED ? undefined : found?.entry;
+        if (poller.asked === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
+      });
+    }
+    this.#fire(this.#nextDue());
+  }
+
+  #nextDue(): number {
+    let next = Infinity;
+    for (const { asked, due } of this.#pollers.values()) if (asked === undefined && due < next) next = due;
+    return next;
+  }
+
+  #answered(id: string, poller: Poller, entry: LeaseEntry | undefined): void {
+    const { asked: sentAt, lease } = poller;
+    poller.asked = undefined;
+    // Everybody may have left in between.
+    if (this.#pollers.get(id) !== poller) return;
+    if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, GONE);
+    if (entry.beat !== lease.beat) poller.renewed(entry, sentAt!);
+    else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, { unrenewed: entry });
+    this.#pass(0);
+    this.#pause(poller);
+  }
+
+  #wake(id: string, poller: Poller, woken: Woken): void {
+    if (this.#pollers.get(id) === poller) this.#end(id);
+    poller.asked = undefined;
+    poller.wake(woken);
   }
 }
 
+/** A key and a nonce that somebody waits for. */
 class Poller {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #held: () => Promise<boolean>;
-  readonly #stopped: () => void;
-  readonly #waiters = new Set<() => void>();
-  #pauseMs = FIRST_PAUSE_MS;
-  #timer: unknown;
+  readonly about: About;
+  lease: LeaseEntry;
+  pauseMs = FIRST_PAUSE_MS;
+  due = 0;
+  dueFrom = 0;
+  /** When it was asked for, while that is not answered. */
+  asked: Moment | undefined = undefined;
+  /** When this beat was seen first. */
+  #since: Moment;
+  readonly #waiters = new Set<(woken: Woken) => void>();
 
-  constructor(clock: Clock, random: Random, held: () => Promise<boolean>, stopped: () => void) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#held = held;
-    this.#stopped = stopped;
-    this.#pause();
+  constructor(about: About, lease: LeaseEntry, now: Moment) {
+    this.about = about;
+    this.lease = lease;
+    this.#since = now;
   }
 
-  /** Each waiter has a promise of its own, so that what waited for it, a timer maybe, is done when it leaves. */
-  join(): { readonly gone: Promise<void>; leave(): void } {
-    let waiter!: () => void;
-    const gone = new Promise<void>((resolve) => waiter = resolve);
+  /** `ended`: nobody waits any more. Each waiter has a promise of its own, so that what waited for it is done when it leaves. */
+  join(ended: () => void): Waiter {
+    let waiter!: (woken: Woken) => void;
+    const woken = new Promise<Woken>((resolve) => waiter = resolve);
     this.#waiters.add(waiter);
     return {
-      gone,
+      woken,
       leave: () => {
-        this.#waiters.delete(waiter);
-        waiter();
-        if (this.#waiters.size === 0) this.wake();
+        if (!this.#waiters.delete(waiter)) return;
+        waiter(GONE);
+        if (this.#waiters.size === 0) ended();
       },
     };
   }
 
-  wake(): void {
-    if (this.#timer === undefined) return;
-    this.#clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#stopped();
-    for (const waiter of this.#waiters) waiter();
+  renewed(lease: LeaseEntry, at: Moment): void {
+    this.lease = lease;
+    this.#since = at;
+  }
+
+  unrenewedMs(at: Moment): number {
+    return Math.max(at.wall - this.#since.wall, at.ticks - this.#since.ticks);
+  }
+
+  wake(woken: Woken): void {
+    for (const waiter of this.#waiters) waiter(woken);
     this.#waiters.clear();
-  }
-
-  /** Pauses grow and are drawn between half and all, so that processes that began to wait together do not poll together. */
-  #pause(): void {
-    const ms = this.#pauseMs * (0.5 + this.#random.fraction() / 2);
-    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
-    this.#timer = this.#clock.setTimeout(() => void this.#poll(), ms);
-  }
-
-  async #poll(): Promise<void> {
-    const held = await this.#held();
-    // Everybody may have left in between.
-    if (this.#timer === undefined) return;
-    if (held) this.#pause();
-    else this.wake();
   }
 }

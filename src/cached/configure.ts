@@ -45,7 +45,7 @@ function configured<B extends Backend>(backend: B): B {
  *
  * It takes options, a backend of your own, or a URL: `memory:///`, `memcached://host:port,host:port/`,
  * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. Both kinds know the parameters project, version,
- * ttl, stale, group, mintDelay, jitter, storeTimeout, redefine and enabled; memory: maxBytes and maxEntries; memcached: protocol, timeout,
+ * ttl, stale, group, mintDelay, jitter, storeTimeout, outageConcurrency, redefine, enabled and detectCycles; memory: maxBytes and maxEntries; memcached: protocol, timeout,
  * connectTimeout, connections and deadServers. A bare number is seconds. A user and a password stand before the host,
  * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed, since
  * somebody may still use it; but one that a URL has made lets its connections go once it is idle, and opens them again

@@ -39,6 +39,7 @@ const BACKEND: Readers = {
   mintDelay: duration,
   jitter: number,
   storeTimeout: duration,
+  outageConcurrency: number,
   redefine: flag,
   enabled: flag,
   detectCycles: flag,

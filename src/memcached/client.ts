@@ -259,10 +259,19 @@ export class Memcached implements AsyncDisposable {
    * How much of `maxInFlight` and `maxBytesInFlight`, whichever is fuller, is in flight on the connection that the next
    * request for this key goes out on: 0 (nothing, or its server is dead and refuses at once) to 1 (QueueFullError). Before
    * the first connection, or the first list of servers, it is what waits for that. Asks nobody, and counts what was asked
-   * in this very tick: for a layer above that leaves room for requests which must pass.
+   * in this very tick: for a layer above that leaves room for requests which must pass. Without a key: of the fullest.
    */
-  load(key: string): number {
-    return this.#gate.open ? this.#cluster.serverOf(key).load : this.#gate.load;
+  load(key?: string): number {
+    if (!this.#gate.open) return this.#gate.load;
+    return key === undefined ? this.#cluster.load : this.#cluster.serverOf(key).load;
+  }
+
+  /**
+   * For how many ms a request for this key could be sent at once: 0 while its server's connection is being made (or the
+   * first list of servers is awaited), Infinity where there is none, as a dead server's calls reject at once.
+   */
+  sendableFor(key: string): number {
+    return this.#gate.open ? this.#cluster.serverOf(key).sendableMs : 0;
   }
 
   /**

@@ -76,6 +76,13 @@ export class Cluster {
     return servers[this.#ring.serverOf(key)]!;
   }
 
+  /** Of the fullest of their connections. */
+  get load(): number {
+    let most = 0;
+    for (const { fullest } of this.servers) if (fullest > most) most = fullest;
+    return most;
+  }
+
   /** None of them lives. */
   get dead(): boolean {
     return this.servers.length > 0 && this.servers.every((server) => server.dead);

@@ -38,6 +38,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #cancelled = new Set<Operation>();
   readonly #began: number;
   #state: State = "connecting";
+  /** As `attended` reads time. */
+  #readyAt: number | undefined = undefined;
   #socket: Socket | undefined;
   readonly #cancelConnectTimer: () => void;
   /** The socket has a buffer of ours and has not said `sent`. */
@@ -95,6 +97,11 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   get load(): number {
     const { maxInFlight, maxBytesInFlight } = this.#settings;
     return Math.max(this.#inFlight.count / maxInFlight, this.#inFlight.bytes / maxBytesInFlight);
+  }
+
+  /** For how long it could send, our own busy event loop not counted; 0: it connects. */
+  get sendableMs(): number {
+    return this.#readyAt === undefined ? 0 : attended(this.#settings.clock) - this.#readyAt;
   }
 
   /** Nothing is in flight, and nothing waits. */
@@ -258,7 +265,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     const { clock } = this.#settings;
     this.#cancelConnectTimer();
     this.#listener.ready(this, ticks(clock) - this.#began);
-    this.#flush(attended(clock));
+    this.#flush(this.#readyAt = attended(clock));
   }
 
   /** Nobody knows yet what the server speaks: a line of text, or a close without a word, tells: not binary. */

@@ -93,6 +93,21 @@ export class Server implements ConnectionListener {
     return this.#down === undefined ? this.#slots[this.#turn]?.load ?? 0 : this.#down.trial?.load ?? 0;
   }
 
+  /** The load of the fullest of its connections. */
+  get fullest(): number {
+    if (this.#down !== undefined || this.#slots.length === 1) return this.load;
+    let most = 0;
+    for (const one of this.#slots) if (one !== undefined && one.load > most) most = one.load;
+    return most;
+  }
+
+  /** For how long the youngest of its connections could send. */
+  get sendableMs(): number {
+    let ms = this.#down?.trial?.sendableMs ?? Infinity;
+    for (const one of this.#slots) if (one !== undefined) ms = Math.min(ms, one.sendableMs);
+    return ms;
+  }
+
   /** Sends an operation on the connection whose turn it is. */
   ask(operation: Operation): void {
     if (this.#closed) return operation.fail(closed(operation, this.name));

@@ -1,7 +1,9 @@
 import { CacheError, CacheValueError } from "../errors.ts";
-import { type Clock, deadline } from "../clock.ts";
+import { deadline } from "../attended.ts";
+import type { Clock } from "../clock.ts";
 import type { Told } from "../told.ts";
 import { CodecError } from "./codec.ts";
+import { Room } from "./room.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "./store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
@@ -37,19 +39,30 @@ export type Written =
 
 const REFUSED: Written = { kind: "refused" };
 
+/** Who is told the answer to a look's question, which may have to wait before it is asked. */
+export interface Asking<T> extends Told<T> {
+  /** It has to wait for room. */
+  waits(): void;
+  /** It was asked after all. */
+  sent(): void;
+}
+
 /** The store's verbs as the conductor wants them: answered by values instead of exceptions, each failure told once. */
 export class GuardedStore {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  /** How long a call waits for a look, and again for its lease. */
+  readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
+  readonly #room: Room;
 
   /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
   constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
     this.#store = store;
     this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
     this.#report = report;
+    this.#room = new Room(store, clock, timeoutMs);
   }
 
   /** Does the store answer within the tick, so that no timer needs to bound it? */
@@ -61,6 +74,27 @@ export class GuardedStore {
   get tellsAtOnce(): boolean {
     const store = this.#store;
     return store.immediate === true && store.tellEntry !== undefined && store.tellCounter !== undefined;
+  }
+
+  /** A look's question of an entry, once there is room for it. */
+  askEntry(key: string, asking: Asking<Found | undefined>): void {
+    if (this.#room.has(key)) this.entry(key, asking);
+    else this.#wait(key, asking, () => this.entry(key, asking));
+  }
+
+  /** A look's question of a counter, likewise. */
+  askGeneration(key: string, asking: Asking<bigint>): void {
+    if (this.#room.has(key)) this.generation(key, asking);
+    else this.#wait(key, asking, () => this.generation(key, asking));
+  }
+
+  #wait<T>(key: string, asking: Asking<T>, ask: () => void): void {
+    asking.waits();
+    const send = () => {
+      asking.sent();
+      ask();
+    };
+    this.#room.wait(key, send, () => asking.failed(this.#noRoom(`look at ${key}`)));
   }
 
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
@@ -115,18 +149,34 @@ export class GuardedStore {
    * a late "stored" is given back at once, since nobody computes under it.
    */
   lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+    const room = this.#room;
+    if (room.has(about.key)) return this.#lease(about, lease, ttlMs, over);
+    return new Promise((resolve) => {
+      room.wait(about.key, () => resolve(this.#lease(about, lease, ttlMs, over)), () => {
+        const error = this.#noRoom(`take the lease of ${about.key}`);
+        this.failed(over === undefined ? "add" : "set", about, error);
+        resolve({ kind: "unknown", error });
+      });
+    });
+  }
+
+  #lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     let late = false;
     const awaited = () => !late;
     const asked = over === undefined
       ? this.#written("add", about, () => this.#store.add(about.key, lease, ttlMs), awaited)
       : this.#written("set", about, () => this.#store.set(about.key, lease, ttlMs, over), awaited);
     return new Promise((resolve) => {
-      const answered = deadline(this.#clock, this.#timeoutMs, () => {
-        late = true;
-        const error = this.tooLate(`take the lease of ${about.key}`);
-        this.failed(over === undefined ? "add" : "set", about, error);
-        resolve({ kind: "unknown", error });
-      });
+      const bound = (ms: number): () => void =>
+        deadline(this.#clock, ms, () => {
+          const left = this.timeoutMs - this.sendableMs(about.key);
+          if (left > 0) return void (answered = bound(left));
+          late = true;
+          const error = this.tooLate(`take the lease of ${about.key}`);
+          this.failed(over === undefined ? "add" : "set", about, error);
+          resolve({ kind: "unknown", error });
+        });
+      let answered = bound(this.timeoutMs);
       asked.then((written) => {
         answered();
         if (!late) resolve(written);
@@ -173,8 +223,24 @@ export class GuardedStore {
     return UNANSWERED;
   }
 
+  /** For how long what is asked under a key could be sent, as the store tells; one that does not tell sends at once. */
+  sendableMs(key: string): number {
+    try {
+      const ms = this.#store.sendableMs?.(key);
+      return typeof ms === "number" && ms >= 0 ? ms : Infinity;
+    } catch {
+      return Infinity;
+    }
+  }
+
+  #noRoom(action: string): CacheError {
+    return new CacheError(
+      `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
+    );
+  }
+
   tooLate(action: string): CacheError {
-    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.#timeoutMs} ms)`);
+    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`);
   }
 
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */

@@ -180,6 +180,21 @@ export class MemcachedStore implements Store {
     else client.get(key).then((item) => to.answered(item ?? undefined), (error) => to.failed(error));
   }
 
+  /** How full the key's connection, or the fullest one, is. */
+  load(key?: string): number {
+    return this.client.load?.(key) ?? 0;
+  }
+
+  /** The key's server; before the first list of servers has come, none. */
+  lane(key: string): string {
+    return this.client.servers?.length === 0 ? "" : this.client.serverOf(key);
+  }
+
+  /** For how long requests for this key have had a connection; the client's `timeout` bounds the wait for one. */
+  sendableMs(key: string): number {
+    return this.client.sendableFor?.(key) ?? Infinity;
+  }
+
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. */
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);

@@ -1,5 +1,5 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
-import { type Clock, clockOf } from "../clock.ts";
+import { type Clock, clockOf, Readings } from "../clock.ts";
 import { CacheError, CacheValueError } from "../errors.ts";
 import { assertKnown, quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
@@ -53,7 +53,7 @@ const KNOWN: Readonly<Record<keyof MemoryStoreOptions, true>> = {
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_ENTRIES_UNCOPIED = 10_000;
 /** A node, its place in the map, its entry without key, generations and value: what V8's heap grows by. */
-const ENTRY_BYTES = 340;
+const ENTRY_BYTES = 396;
 /** Of `maxBytes`: layouts of objects that are known, and so may be in use by entries that did not pay for them. */
 const LAYOUTS_SHARE = 16;
 const MAX_LAYOUTS_BYTES = 4 * 1024 * 1024;
@@ -64,14 +64,21 @@ const START_MASK = (1n << 63n) - 1n;
 
 /** Engines copy what is cut out, if it is so short. */
 const SHORT = 13;
+/** So much two clocks may differ that go at the same pace, being read one after the other. */
+const UNEVEN_MS = 10;
 
 const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
 const UNREADABLE: UnreadableEntry = Object.freeze({ kind: "unreadable" });
 
 /** What is kept under a key. It is its own token: whatever replaces it is another object. */
 class Kept extends LruNode {
-  /** Epoch ms from which it is as if it were not there. */
-  readonly end: number;
+  /** After so many ms it is as if it were not there. */
+  readonly lifeMs: number;
+  /** Does anything of it end? */
+  readonly isTimed: boolean;
+  /** When it was kept: epoch ms, and ticks. */
+  readonly wall: number;
+  readonly ticks: number;
   /** What a get gives, if that is the same every time. */
   readonly found: Found | undefined;
   /** An entry without its value, and the value, of which every get gives a copy. */
@@ -82,13 +89,18 @@ class Kept extends LruNode {
   constructor(
     key: string,
     bytes: number,
-    end: number,
+    lifeMs: number,
+    wall: number,
+    ticks: number,
     entry: Entry | undefined,
     held: Held | undefined,
     counter: bigint | undefined,
   ) {
     super(key, bytes);
-    this.end = end;
+    this.lifeMs = lifeMs;
+    this.isTimed = lifeMs !== Infinity || entry?.kind === "value" && entry.freshUntil !== Infinity;
+    this.wall = wall;
+    this.ticks = ticks;
     this.entry = entry;
     this.held = held;
     this.counter = counter;
@@ -118,7 +130,7 @@ export class MemoryStore implements Store {
   readonly copy?: (value: unknown) => unknown;
   readonly #kept: Lru<Kept>;
   readonly #maxBytes: number;
-  readonly #clock: Clock;
+  readonly #readings: Readings;
   readonly #random: Random;
   /** Absent with `copy: false`. */
   readonly #hold: ((value: unknown) => Held) | undefined;
@@ -136,7 +148,7 @@ export class MemoryStore implements Store {
     this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
     const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
     this.#kept = new Lru(this.#maxBytes, maxEntries);
-    this.#clock = clockOf(options.clock);
+    this.#readings = new Readings(clockOf(options.clock));
     this.#random = randomOf(options.random);
     if (copy) {
       const layouts = new Layouts(Math.min(this.#maxBytes / LAYOUTS_SHARE, MAX_LAYOUTS_BYTES));
@@ -170,7 +182,12 @@ export class MemoryStore implements Store {
     this.#assertOpen("get", key);
     const kept = this.#live(key, "use");
     if (kept === undefined) return undefined;
-    return kept.found ?? { entry: give(kept.entry as ValueEntry, kept.held!), token: kept };
+    const { found, held } = kept, entry = kept.entry as ValueEntry;
+    const behindMs = kept.isTimed ? this.#behindMs(kept) : 0;
+    if (found === undefined) {
+      return { entry: give(behindMs === 0 ? entry : earlier(entry, behindMs), held!), token: kept };
+    }
+    return behindMs === 0 || entry.kind !== "value" ? found : { entry: earlier(entry, behindMs), token: kept };
   }
 
   /** Keeps an entry only if nothing is there. Rejects with CacheValueError for a value that can never be kept. */
@@ -241,16 +258,28 @@ export class MemoryStore implements Store {
   }
 
   #count(name: string, value: bigint): bigint {
-    this.#kept.put(new Kept(name, ENTRY_BYTES + weighText(name), Infinity, undefined, undefined, value));
+    this.#kept.put(new Kept(name, ENTRY_BYTES + weighText(name), Infinity, 0, 0, undefined, undefined, value));
     return value;
   }
 
   /** What is there and has not ended. */
   #live(key: string, how: "use" | "peek"): Kept | undefined {
     const kept = how === "use" ? this.#kept.use(key) : this.#kept.peek(key);
-    if (kept === undefined || kept.end === Infinity || this.#clock.now() < kept.end) return kept;
+    if (kept === undefined || !kept.isTimed) return kept;
+    const readings = this.#readings;
+    readings.read();
+    const wallMs = readings.wall - kept.wall, ticksMs = readings.ticks - kept.ticks;
+    // From its future is what was kept before a clock was set back that has nothing else to say how long ago that was.
+    if (wallMs < kept.lifeMs && ticksMs < kept.lifeMs && ticksMs >= 0) return kept;
     this.#kept.delete(kept);
     return undefined;
+  }
+
+  /** How much longer ago it was kept than the wall clock says, which its times are of, as that was set back. */
+  #behindMs(kept: Kept): number {
+    const { wall, ticks } = this.#readings;
+    const behindMs = ticks - kept.ticks - (wall - kept.wall);
+    return behindMs > UNEVEN_MS ? behindMs : 0;
   }
 
   /** Takes all that an entry consists of, now. */
@@ -263,8 +292,9 @@ export class MemoryStore implements Store {
         `Cannot ${action} ${quoted(key)}: it would take ${bytes} bytes, and the store's maxBytes is ${this.#maxBytes}`,
       );
     }
-    const end = ttlMs === Infinity ? Infinity : this.#clock.now() + ttlMs;
-    return new Kept(ownText(key), bytes, end, own(entry, held === undefined), held, undefined);
+    this.#readings.read();
+    const { wall, ticks } = this.#readings;
+    return new Kept(ownText(key), bytes, ttlMs, wall, ticks, own(entry, held === undefined), held, undefined);
   }
 
   #assertOpen(action: string, key: string): void {
@@ -305,6 +335,13 @@ function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
     return UNREADABLE;
   }
 }
+
+/** With times that the wall clock, which is so far behind, reaches when they have come. */
+const earlier = (entry: ValueEntry, behindMs: number): ValueEntry => ({
+  ...entry,
+  freshUntil: entry.freshUntil - behindMs,
+  staleUntil: entry.staleUntil - behindMs,
+});
 
 function weighOwner(entry: Entry): number {
   let sum = GENERATION_BYTES * entry.generations.length;

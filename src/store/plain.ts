@@ -1,4 +1,4 @@
-import { type Clock, clockOf } from "../clock.ts";
+import { type Clock, clockOf, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { quoted } from "../known.ts";
 import { type Random, randomOf } from "../random.ts";
@@ -39,12 +39,14 @@ const MAX_DOUBTFUL = 10_000;
 
 /** A lease or a mark, kept in this process. It is its own token. */
 class Held extends LruNode {
-  readonly end: number;
+  readonly since: Moment;
+  readonly lifeMs: number;
   readonly found: Found;
 
-  constructor(key: string, entry: Entry, end: number) {
+  constructor(key: string, entry: Entry, since: Moment, lifeMs: number) {
     super(key, 1);
-    this.end = end;
+    this.since = since;
+    this.lifeMs = lifeMs;
     this.found = Object.freeze({ entry: Object.freeze({ ...entry, generations: [] }), token: this });
   }
 }
@@ -170,7 +172,7 @@ export class PlainStore implements Store {
     if (entry.generations.length > 0) throw noGroups(key);
     const end = this.#clock.now() + ttlMs;
     if (entry.kind !== "value") {
-      const held = new Held(key, entry, end);
+      const held = new Held(key, entry, momentOf(this.#clock), ttlMs);
       return async (cache) => {
         if (cache === "as it is") await this.#cache.delete(key);
         this.#held.put(held);
@@ -213,7 +215,10 @@ export class PlainStore implements Store {
 
   #heldAt(key: string): Held | undefined {
     const held = this.#held.use(key);
-    if (held === undefined || this.#clock.now() < held.end) return held;
+    if (held === undefined) return held;
+    const ms = elapsedMs(this.#clock, held.since);
+    // Less than 0: a clock that was set back, and has nothing else to say how long ago that was.
+    if (ms >= 0 && ms < held.lifeMs) return held;
     this.#held.delete(held);
     return undefined;
   }

@@ -104,6 +104,20 @@ export interface Store extends AsyncDisposable {
   readonly tellEntry?: ((key: string, to: Told<Found | undefined>) => void) | undefined;
   /** `counter` for a look, likewise. */
   readonly tellCounter?: ((name: string, to: Told<bigint>) => void) | undefined;
+  /**
+   * For how many ms what is asked under a key could be sent: 0 while it waits for a connection, or for modules. Pure,
+   * synchronous, asked only of what is late: such time does not count against `storeTimeout`, so the store bounds it
+   * itself. Absent: whatever is asked is sent at once.
+   */
+  sendableMs?(key: string): number;
+  /**
+   * How much of what it takes at once is in use, from 0 to 1 (more is refused), counted from the moment of asking: of the
+   * connection that a question under this key goes out on; without a key, of the fullest one. Pure, synchronous. From 0.9
+   * on a backend lets its looks and requests for leases wait. Absent: it takes whatever it is asked.
+   */
+  load?(key?: string): number;
+  /** What shares that bound with this key has the same name: only those wait for each other. Absent: all do. */
+  lane?(key: string): string;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
   /** Resolves once every server is connected, for start-up and health checks. Absent: nothing has to be connected. */

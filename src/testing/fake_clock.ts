@@ -29,15 +29,27 @@ const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => vo
 export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now: number;
+  readonly #began: number;
+  #setByMs = 0;
 
   /** `now`: where it stands, in epoch ms. Default: a moment of 2030. */
   constructor(now = 1_900_000_000_000) {
-    this.#now = now;
+    this.#now = this.#began = now;
   }
 
   /** Epoch milliseconds. */
   now(): number {
-    return this.#now;
+    return this.#now + this.#setByMs;
+  }
+
+  /** Milliseconds that `advance` has gone on by, whatever the clock was set to. */
+  monotonic(): number {
+    return this.#now - this.#began;
+  }
+
+  /** `now()` jumps by so many ms, back if it is negative, as when somebody sets the machine's clock. No timer fires. */
+  set(ms: number): void {
+    this.#setByMs += ms;
   }
 
   /** Calls `wake` once the clock has advanced by `ms`, never within this call. */

@@ -225,10 +225,11 @@ for (const [how, part] of Object.entries(clocks)) {
       clearTimeout: (timer) => clearTimeout(timer as number),
       ...part as Any,
     };
-    const { backend, failures } = backendOf({ clock, store: new MemoryStore() });
-    let runs = 0;
+    let runs = 0, failures: unknown[] = [];
     const told = await warnings(() =>
       nothingUnhandled(async () => {
+        const made = backendOf({ clock, store: new MemoryStore() }), { backend } = made;
+        failures = made.failures;
         const f = (key: string, timeout: number) => backend.fetch(key, () => ++runs, { timeout });
         assertEquals([await f("a", 60), await f("a", 60)], [1, 1]);
         const slow = backend.fetch("slow", () => new Promise(() => {}), { timeout: "5ms" });

@@ -55,8 +55,8 @@ function slow(inner: MemoryStore, held: readonly string[]): { store: Store; answ
   return { store, answer: () => waiting.splice(0).forEach((wake) => wake()) };
 }
 
-/** A call that waits for this verb, while the event loop is held up for a second. */
-async function heldUpCall(verb: string) {
+/** A call that waits for this verb, while the event loop is held up for a second, so often. */
+async function heldUpCall(verb: string, times = 1) {
   const clock = new HeldUpClock();
   const { store, answer } = slow(new MemoryStore({ clock }), [verb]);
   const backend = new GroupBackend({ store, clock, storeTimeout: "250ms" });
@@ -64,23 +64,40 @@ async function heldUpCall(verb: string) {
   backend.on("storeError", ({ error }) => told.push(String(error)));
   const call = backend.fetch("k", () => Promise.resolve("v"), { ttl: "1h" });
   await settle();
-  clock.heldUp(1000);
+  for (let n = 0; n < times; n++) {
+    clock.heldUp(1000);
+    clock.heldUp(1); // the sockets are not read yet
+  }
   return { clock, answer, told, call };
 }
 
 for (const [verb, what] of [["get", "a look"], ["add", "a lease"]] as const) {
-  test(`${what} that was answered while the event loop was held up counts as answered`, async () => {
-    const { answer, told, call } = await heldUpCall(verb);
+  for (const times of [1, 2]) {
+    test(`${what} that was answered while the event loop was held up, ${times} times, counts as answered`, async () => {
+      const { answer, told, call } = await heldUpCall(verb, times);
+      answer();
+      for (let n = 0; n < 5; n++) await settle();
+      answer(); // the second look, of the one who took the lease
+      assertEquals([await call, told], ["v", []]);
+    });
+  }
+
+  test(`${what} that was answered as its last piece of time was held up counts as answered`, async () => {
+    const { clock, answer, told, call } = await heldUpCall(verb, 0);
+    for (let ms = 0; ms < 240; ms += 5) clock.heldUp(5);
+    clock.heldUp(500);
+    clock.heldUp(500); // a second stretch, in the turn that the sockets were given
     answer();
     for (let n = 0; n < 5; n++) await settle();
-    answer(); // the second look, of the one who took the lease
+    answer();
     assertEquals([await call, told], ["v", []]);
   });
 
-  test(`${what} that is not answered after one turn more is given up all the same`, async () => {
+  test(`${what} that is not answered is given up all the same, once the event loop was there for storeTimeout`, async () => {
     const { clock, told, call } = await heldUpCall(verb);
     await settle();
-    clock.heldUp(5);
+    // What was held up counts for a tenth of a second and a half, a late timer's turn for 5 ms.
+    for (let ms = 0; ms < 160; ms += 5) clock.heldUp(5);
     assertEquals([await call, told.length], ["v", 1]);
   });
 }

@@ -34,13 +34,13 @@ test("a store that hangs: a call waits storeTimeout for its look, and again for 
   const a = fleet.process();
   a.store.gate("get", "hold", KEY);
   const look = a.read();
-  await fleet.clock.advance(249);
+  await fleet.clock.advance(999);
   assert(await isOpen(look, fleet));
   await fleet.clock.advance(1);
   assertEquals(await look, 1);
   a.store.gate("add", "hold", KEY);
   const lease = a.read();
-  await fleet.clock.advance(249);
+  await fleet.clock.advance(999);
   assert(await isOpen(lease, fleet));
   await fleet.clock.advance(1);
   assertEquals(await lease, 1);
@@ -54,7 +54,7 @@ test("a value's set that hangs keeps nobody waiting: who comes meanwhile waits s
   a.store.gate("set", "hold", KEY);
   assertEquals(await a.read(), 1);
   const second = a.read();
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   assertEquals(await second, 1);
 });
 
@@ -65,7 +65,7 @@ test("a counter that hangs is no look, though the entry was answered", async () 
   fleet.database.version = 2;
   a.store.gate("counter", "hold");
   const call = a.read(GROUP);
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   assertEquals(await call, 2);
 });
 
@@ -90,7 +90,7 @@ test("the store fails while the mint lock is asked for: the stale value is serve
   assertEquals(a.computations, 1);
   const lock = a.store.gate("add", "hold");
   assertEquals(await a.read(), 1);
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   lock.through();
   await fleet.settle();
   assert(![...fleet.server.items.keys()].some((key) => key.includes("%mint")), "a late lock is given back");
@@ -127,11 +127,11 @@ test("a failure is told once: what came of it after its time was up is not told 
   a.backend.on("storeError", ({ operation, key }) => errors.push(`${operation} ${key}`));
   const look = a.store.gate("get", "hold", KEY);
   const first = a.read();
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   await first;
   const lease = a.store.gate("add", "hold", KEY);
   const second = a.read();
-  await fleet.clock.advance(250);
+  await fleet.clock.advance(1000);
   await second;
   a.store.down = true;
   look.fail();

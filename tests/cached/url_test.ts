@@ -23,7 +23,7 @@ test("memory: has parameters only", () => {
 
 test("both kinds know the parameters of a backend; a bare number is seconds", () => {
   const query =
-    "project=shop&version=42&ttl=300&stale=1.5m&group=a%2Cb&group=c&mintDelay=2s&jitter=0.1&storeTimeout=250ms";
+    "project=shop&version=42&ttl=300&stale=1.5m&group=a%2Cb&group=c&mintDelay=2s&jitter=0.1&storeTimeout=250ms&outageConcurrency=20";
   const backend = {
     project: "shop",
     version: "42",
@@ -33,6 +33,7 @@ test("both kinds know the parameters of a backend; a bare number is seconds", ()
     mintDelay: "2s",
     jitter: 0.1,
     storeTimeout: "250ms",
+    outageConcurrency: 20,
   };
   assertEquals<unknown>(configurationOf(`memory:///?${query}`), { backend, store: {} });
   assertEquals<unknown>(configurationOf(`memcached://a/?${query}`), { backend, servers: ["a"], store: {} });
@@ -125,7 +126,8 @@ test("user and password are percent-decoded, and the last @ ends them", () => {
 
 test("an unknown parameter is a TypeError that names it and lists the known ones", () => {
   const backend =
-    "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, redefine, enabled, detectCycles";
+    "project, version, ttl, stale, group, mintDelay, jitter, storeTimeout, outageConcurrency, redefine, " +
+    "enabled, detectCycles";
   refused("memory:///?timeout=1", 'it has no parameter "timeout"', `${backend}, maxBytes, maxEntries`);
   refused(
     "memcached://a/?maxBytes=1",

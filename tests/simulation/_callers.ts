@@ -114,7 +114,21 @@ export class Callers {
     const entry = process.backend.key(`k${key}`);
     const begunMs = world.now;
     const unrest = oracle.unrest[key]!;
-    return { process, who, key, groups, floor, unrest, entry, begunMs, refreshes, idleMs: 0, othersMs: 0, leases: 0 };
+    return {
+      process,
+      who,
+      key,
+      groups,
+      floor,
+      unrest,
+      entry,
+      begunMs,
+      refreshes,
+      idleMs: 0,
+      othersMs: 0,
+      stranger: undefined,
+      leases: 0,
+    };
   }
 
   async #call(process: Process, who: string, key: number): Promise<void> {

@@ -56,6 +56,13 @@ export class Faults {
         server.put(key, { bytes: JUNK, until: Infinity, by: undefined, failures: 0 });
         return;
       }
+      case "plant":
+        return this.#plant(server);
+      case "setClock": {
+        const ms = chance.pick([-3_600_000, -5000, 5000, 3_600_000]);
+        tell(`${process.name}'s clock is set by ${ms} ms`);
+        return process.clock.set(ms);
+      }
       case "restart":
         tell(`${server.name} restarts`);
         return server.restart();
@@ -79,6 +86,23 @@ export class Faults {
         tell(`${process.name} crashes; ${next.name} takes its place`);
       }
     }
+  }
+
+  /** A lease that stands for ever and that nobody renews, unless it is a copy of one that somebody holds. */
+  #plant(server: SimulatedServer): void {
+    const { world, plan } = this.#fleet;
+    const { chance } = world;
+    const held = [...server.items].filter(([, { bytes }]) => isLease(bytes)).map(([key]) => key);
+    const free = plan.groups.flatMap((groups, key) => groups.length === 0 ? this.#entry(key) : [])
+      .filter((key) => this.#fleet.serverOf(key) === server && server.at(key) === undefined);
+    const keys = [...held, ...free];
+    if (keys.length === 0) return;
+    const key = chance.pick(keys);
+    const lease = { kind: "lease", nonce: `planted.${world.happened}`, generations: [] } as const;
+    const bytes = server.at(key)?.bytes ?? encodeEntry(lease, codec);
+    if (!isLease(bytes)) return;
+    world.tell("***", () => `a stranger plants a lease under ${key}, for ever`);
+    server.put(key, { bytes, until: Infinity, by: undefined, failures: 0 });
   }
 
   /** Strangers' leases, one after another. */

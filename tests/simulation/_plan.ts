@@ -6,7 +6,17 @@ import type { Sabotaged } from "./_server.ts";
 import type { Chance } from "./_world.ts";
 
 export type Verb = "call" | "refresh" | "invalidate" | "invalidateGroup" | "set" | "add" | "peek" | "peekMany";
-export type Fault = "evict" | "evictCounter" | "restart" | "lose" | "pause" | "cutOff" | "crash" | "junk";
+export type Fault =
+  | "evict"
+  | "evictCounter"
+  | "restart"
+  | "lose"
+  | "pause"
+  | "cutOff"
+  | "crash"
+  | "junk"
+  | "plant"
+  | "setClock";
 export type Result = "value" | "throws" | "unwanted" | "unkeepable" | "large";
 export type Pace = "atOnce" | "quick" | "slow" | "renewed" | "lapsing";
 export type Pause = "none" | "short" | "seconds" | "expiry";
@@ -49,7 +59,18 @@ export interface Plan {
   readonly faultRate: number;
 }
 
-const FAULTS: readonly Fault[] = ["evict", "evictCounter", "restart", "lose", "pause", "cutOff", "crash", "junk"];
+const FAULTS: readonly Fault[] = [
+  "evict",
+  "evictCounter",
+  "restart",
+  "lose",
+  "pause",
+  "cutOff",
+  "crash",
+  "junk",
+  "plant",
+  "setClock",
+];
 
 export function planOf(chance: Chance): Plan {
   const kind = chance.weigh<Kind>({ calm: 22, expiry: 12, faulty: 62, parade: 3, contested: 1 });

@@ -118,7 +118,8 @@ export class Process {
       case "slow":
         return chance.between(20, 1500);
       case "renewed":
-        return chance.between(1600, 7000);
+        // Longer than others wait for a lease that nobody renews; mintDelay is longer still where nothing breaks.
+        return chance.between(1600, this.#plan.mintDelayMs < 60_000 ? 7000 : 12_000);
       case "lapsing":
         return this.#plan.mintDelayMs + chance.between(-2000, 8000);
     }

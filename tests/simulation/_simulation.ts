@@ -68,8 +68,8 @@ export class Fleet {
 
   /** Nobody but `set` puts a lease in the place of a value that is fresh; clocks agree here, and groups cannot differ. */
   #replaced(who: string, key: string, former: Uint8Array, next: Uint8Array): void {
-    const { verbs, skewed, mixedGroups } = this.plan;
-    if (skewed || mixedGroups || verbs.set > 0 || !isLease(next)) return;
+    const { verbs, skewed, mixedGroups, faults } = this.plan;
+    if (skewed || faults.includes("setClock") || mixedGroups || verbs.set > 0 || !isLease(next)) return;
     const freshUntil = freshUntilOf(former);
     if (freshUntil === undefined || freshUntil <= this.processes[0]!.clock.now()) return;
     this.oracle.breach(`${who} has put a lease in the place of a fresh value under ${key}`);

@@ -14,12 +14,16 @@ export interface Waiting extends Call {
   idleMs: number;
   /** How long it waited for others. */
   othersMs: number;
+  /** The stranger's lease that it waits for, and for how long already. */
+  stranger: { readonly kept: object; ms: number } | undefined;
   /** How many strangers' leases came and went meanwhile. */
   leases: number;
 }
 
 /** Pauses between two polls, after which a waiter sees that nothing is there to wait for: three of 100 ms, and some. */
 const LONGEST_IDLE_MS = 500;
+/** A lease that nobody renews for so long is nobody's. */
+const UNRENEWED_MS = 7000;
 /** A call may see three leases go, and one may go while it looks. */
 const MOST_LEASES = 4;
 /** A call asks for a lease at most so often. */
@@ -76,20 +80,25 @@ export class Waits {
         `${text()} has waited for others ${call.othersMs.toFixed(0)} ms by ${(world.now + ms).toFixed(1)} ms`,
       );
     }
-    if (this.#isAtWork(call)) return;
+    if (this.#isAtWork(call, ms)) return;
     call.idleMs += ms;
     if (call.idleMs > LONGEST_IDLE_MS) oracle.breach(`${text()} waits though nobody is at work on it`);
   }
 
   /** Does anybody compute it, or hold its lease in good faith? */
-  #isAtWork({ key, process, entry }: Waiting): boolean {
+  #isAtWork(call: Waiting, ms: number): boolean {
+    const { key, process, entry } = call;
     for (const other of this.#fleet.processes) {
       if (!other.crashed && other.running[key]! > 0) return true;
     }
     const kept = this.#fleet.serverOf(entry).at(entry);
     if (kept === undefined || !isLease(kept.bytes)) return false;
     const { by } = kept;
-    if (by === undefined) return true;
+    if (by === undefined) {
+      // A stranger's, which nobody renews.
+      if (call.stranger?.kept !== kept) call.stranger = { kept, ms: 0 };
+      return (call.stranger!.ms += ms) <= UNRENEWED_MS;
+    }
     if (by === process.client) return false;
     // A holder that died, or does not know that it holds, or could not give it back: the lease runs out.
     return by.crashed || by.inFlight > 0 || !kept.answered || by.failuresOf(entry) > kept.failures;

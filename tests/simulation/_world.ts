@@ -153,7 +153,7 @@ export class World {
 /** One process's clock: its skew is its own, and its timers die with it. */
 export class SimulatedClock implements Clock {
   readonly #world: World;
-  readonly #skewMs: number;
+  #skewMs: number;
   readonly #timers = new Set<Coming>();
 
   constructor(world: World, skewMs: number) {
@@ -163,6 +163,15 @@ export class SimulatedClock implements Clock {
 
   now(): number {
     return Math.floor(EPOCH + this.#world.now + this.#skewMs);
+  }
+
+  monotonic(): number {
+    return this.#world.now;
+  }
+
+  /** Somebody sets it. */
+  set(ms: number): void {
+    this.#skewMs += ms;
   }
 
   setTimeout(wake: () => void, ms: number): Coming {

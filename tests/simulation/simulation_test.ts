@@ -64,7 +64,18 @@ test(
       }
     });
     const kinds = ["calm", "contested", "expiry", "faulty", "parade"];
-    const faults = ["crash", "cutOff", "evict", "evictCounter", "junk", "lose", "pause", "restart"];
+    const faults = [
+      "crash",
+      "cutOff",
+      "evict",
+      "evictCounter",
+      "junk",
+      "lose",
+      "pause",
+      "plant",
+      "restart",
+      "setClock",
+    ];
     const verbs = ["add", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
     assertEquals([...met].sort(), [...kinds, ...faults, ...verbs].sort());
   },

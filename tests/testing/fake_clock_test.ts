@@ -85,3 +85,17 @@ test("FakeClock does not go back", async () => {
   const clock = new FakeClock();
   for (const ms of [-1, NaN]) await assertRejects(() => clock.advance(ms), RangeError);
 });
+
+test("FakeClock's wall clock can be set; its timers and monotonic() go on as they would", async () => {
+  const clock = new FakeClock(1000);
+  let fired = 0;
+  clock.setTimeout(() => fired++, 100);
+  clock.set(-600);
+  assertEquals([clock.now(), clock.monotonic()], [400, 0]);
+  await clock.advance(99);
+  assertEquals([clock.now(), clock.monotonic(), fired], [499, 99, 0]);
+  await clock.advance(1);
+  assertEquals(fired, 1);
+  clock.set(5000);
+  assertEquals([clock.now(), clock.monotonic()], [5500, 100]);
+});
