@@ -408,7 +408,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a group's invalidation resolves unconfirmed",
-    patches: [[GROUP, 'return done === "done" ? undefined : notConfirmed(', "return done ? undefined : notConfirmed("]],
+    patches: [[GROUP, 'return done === "done" ? undefined : done;', "return done ? undefined : done;"]],
   },
   // ──────────────── the stores' duties ────────────────
   {

@@ -16,8 +16,13 @@ export interface BackendEvents {
   refresh: { name?: string; key: string; ms: number; error?: unknown };
   /** An invalidation was confirmed. */
   invalidate: { key?: string; groups?: readonly string[] };
-  /** The store failed, timed out, or a value could not be kept; the caller still got an answer. */
+  /**
+   * The store failed, timed out, or a value could not be kept; the caller still got an answer. Of a server that does not
+   * answer, the first failure is told, and the others are counted until `storeBack`.
+   */
   storeError: StoreFailure;
+  /** A server, or the store, answers again. `failures`: so many operations failed since the first, in so many ms. */
+  storeBack: { server?: string; failures: number; ms: number };
 }
 
 /** Listeners, diagnostics channels and counts of one backend. */
@@ -31,6 +36,7 @@ export class Events extends Listeners<BackendEvents> {
       refresh: "cache-utils:refresh",
       invalidate: "cache-utils:invalidate",
       storeError: "cache-utils:store-error",
+      storeBack: "cache-utils:store-back",
     });
     this.#clock = clock;
   }

@@ -13,7 +13,7 @@
 import { elapsedMs, momentOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { Keys } from "../key/key.ts";
-import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import { GuardedStore } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
@@ -22,11 +22,13 @@ import { type Call, callOf, isUnrenewed, landed, seated, type Target, targetOf, 
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
+import { notInvalidated } from "./unconfirmed.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
 import { type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
+import { Outages } from "./outages.ts";
 import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
@@ -75,9 +77,10 @@ export class GroupBackend implements Backend {
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
     const kept = settings.store ?? new MemoryStore({ clock });
+    const outages = new Outages(kept, clock, events);
     const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (failure) => {
-      if (this.#closed === undefined) events.tell("storeError", failure);
-    });
+      if (this.#closed === undefined) outages.failed(failure);
+    }, outages);
     const copy = (value: unknown) => store.copy(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(copy);
@@ -322,9 +325,10 @@ export class GroupBackend implements Backend {
       const first = await this.#store.increment(about);
       // Once more: an increment too many costs misses, one too few would break the promise.
       const done = first === "done" ? first : await this.#store.increment(about);
-      return done === "done" ? undefined : notConfirmed("invalidate the group", JSON.stringify(group), done.error);
+      return done === "done" ? undefined : done;
     }));
-    for (const failure of failures) if (failure !== undefined) throw failure;
+    const failed = notInvalidated(names, failures);
+    if (failed !== undefined) throw failed;
     if (this.#events.heard("invalidate")) this.#events.tell("invalidate", { groups: names });
   }
 
@@ -377,16 +381,23 @@ export class GroupBackend implements Backend {
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
   async #ownLook(target: Target): Promise<Look> {
-    const [found, generations] = await Promise.all([this.#store.get(target.about), this.#generations(target)]);
-    if (found === UNANSWERED) throw notConfirmed("keep", target.about.key);
+    const unknown = (error: unknown) => {
+      throw notConfirmed("keep", target.about.key, error);
+    };
+    const [found, generations] = await Promise.all([
+      this.#store.getOrThrow(target.about).catch(unknown),
+      this.#generations(target),
+    ]);
     return { found, generations, asked: target, hand: (value) => value };
   }
 
   #generations({ about, counters }: Target): Promise<bigint[]> {
     return Promise.all(counters.map(async ({ key }) => {
-      const generation = await this.#store.counter({ key });
-      if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
-      return generation;
+      try {
+        return await this.#store.counterOrThrow({ key });
+      } catch (error) {
+        throw notConfirmed("keep", about.key, error);
+      }
     }));
   }
 

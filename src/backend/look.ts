@@ -252,6 +252,8 @@ abstract class Asked<T> implements Asking<T> {
   }
 
   answered(answer: T): void {
+    const { store } = this.tick;
+    if (store.isDown) store.worked(this.about.key);
     this.#give(answer);
   }
 

@@ -23,6 +23,15 @@ export interface StoreFailure {
   error: unknown;
 }
 
+/** The store did not answer within `storeTimeout`. */
+export class StoreTimeoutError extends CacheError {}
+
+/** Who is told that the store answers, while there is an outage. */
+export interface Health {
+  readonly any: boolean;
+  worked(key: string): void;
+}
+
 /** No answer came, or an error did: what happened in the store is not known. */
 export const UNANSWERED: unique symbol = Symbol("unanswered");
 
@@ -55,12 +64,21 @@ export class GuardedStore {
   readonly #report: (failure: StoreFailure) => void;
   readonly #room: Room;
 
+  readonly #health: Health | undefined;
+
   /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
-  constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
+  constructor(
+    store: Store,
+    clock: Clock,
+    timeoutMs: number,
+    report: (failure: StoreFailure) => void,
+    health?: Health,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.timeoutMs = timeoutMs;
     this.#report = report;
+    this.#health = health;
     this.#room = new Room(store, clock, timeoutMs);
   }
 
@@ -120,18 +138,33 @@ export class GuardedStore {
 
   async get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
     try {
-      return await this.#store.get(about.key) ?? undefined;
+      return await this.getOrThrow(about);
+    } catch {
+      return UNANSWERED;
+    }
+  }
+
+  /** The same; it rejects with what was told. */
+  async getOrThrow(about: About): Promise<Found | undefined> {
+    try {
+      const found = await this.#store.get(about.key) ?? undefined;
+      this.worked(about.key);
+      return found;
     } catch (error) {
-      return this.failed("get", about, error);
+      this.failed("get", about, error);
+      throw error;
     }
   }
 
   /** `about.key`: the counter's. */
-  async counter(about: About): Promise<bigint | typeof UNANSWERED> {
+  async counterOrThrow(about: About): Promise<bigint> {
     try {
-      return await this.#store.counter(about.key);
+      const count = await this.#store.counter(about.key);
+      this.worked(about.key);
+      return count;
     } catch (error) {
-      return this.failed("counter", about, error);
+      this.failed("counter", about, error);
+      throw error;
     }
   }
 
@@ -187,7 +220,9 @@ export class GuardedStore {
   /** Over "anything", absence is done as well. */
   async delete(about: About, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
     try {
-      return await this.#store.delete(about.key, over) || over === "anything" ? "done" : "refused";
+      const done = await this.#store.delete(about.key, over) || over === "anything";
+      this.worked(about.key);
+      return done ? "done" : "refused";
     } catch (error) {
       this.failed("delete", about, error);
       return { error };
@@ -198,6 +233,7 @@ export class GuardedStore {
   async increment(about: About): Promise<"done" | { readonly error: unknown }> {
     try {
       await this.#store.increment(about.key);
+      this.worked(about.key);
       return "done";
     } catch (error) {
       this.failed("increment", about, error);
@@ -231,6 +267,16 @@ export class GuardedStore {
     }
   }
 
+  /** Is there an outage? */
+  get isDown(): boolean {
+    return this.#health?.any === true;
+  }
+
+  /** It has answered. */
+  worked(key: string): void {
+    if (this.isDown) this.#health!.worked(key);
+  }
+
   #noRoom(action: string): CacheError {
     return new CacheError(
       `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
@@ -238,7 +284,9 @@ export class GuardedStore {
   }
 
   tooLate(action: string): CacheError {
-    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`);
+    return new StoreTimeoutError(
+      `Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`,
+    );
   }
 
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */
@@ -250,6 +298,7 @@ export class GuardedStore {
   ): Promise<Written> {
     try {
       const token = await write();
+      this.worked(about.key);
       return token === undefined ? REFUSED : { kind: "stored", token };
     } catch (error) {
       // One who was told that no answer came in time is not told again what came of it.

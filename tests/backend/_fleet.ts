@@ -239,6 +239,7 @@ export class FakeProcess {
       ttl: 60,
       ...options,
     });
+    this.backend.on("storeError", () => {}); // where nobody listens an outage is warned of
   }
 
   /** The version is read when the computation begins, which is the worst case: what it returns may be old by then. */
