@@ -142,7 +142,17 @@ export class GroupBackend implements Backend {
       call.outcome = "stale";
       this.#fills.refreshBehind(call);
     } else return NONE;
-    return look.hand(valueIn(look.found!));
+    return this.#handed(call, look);
+  }
+
+  /** A value for one caller. NONE where its store cannot copy what it has given. */
+  #handed({ about }: Target, look: Look): unknown {
+    try {
+      return look.hand(valueIn(look.found!));
+    } catch (error) {
+      this.#store.failed("get", about, error);
+      return NONE;
+    }
   }
 
   /** What a call does that its first look has not served. */
@@ -409,7 +419,9 @@ export class GroupBackend implements Backend {
   async #peek(target: Target): Promise<unknown> {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
     const seen = look && this.#fills.judge(target, look);
-    return seen === "fresh" || seen === "stale" ? look!.hand(valueIn(look!.found!)) : undefined;
+    if (seen !== "fresh" && seen !== "stale") return undefined;
+    const value = this.#handed(target, look!);
+    return value === NONE ? undefined : value;
   }
 
   #assertOpen(): void {

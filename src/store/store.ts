@@ -120,6 +120,11 @@ export interface Store extends AsyncDisposable {
   lane?(key: string): string;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
+  /**
+   * true: every verb settles within a time of the store's own, as MemcachedStore's by its client's `timeout`. Absent:
+   * nobody knows, so verbs that are no look and no lease are given `storeTimeout`, and a second at least.
+   */
+  readonly bounded?: boolean | undefined;
   /** Idempotent. */
   close(): Promise<void>;
 }

@@ -72,6 +72,8 @@ interface Token1 {
 /** One process's connection. */
 export class FakeStore implements Store {
   readonly server: FakeServer;
+  /** As MemcachedStore says of itself: tests hold answers for as long as they like. */
+  readonly bounded: boolean = true;
   readonly log: string[] = [];
   readonly #gates: { gate: Gate; reach: () => void; opened: Promise<void>; times: number }[] = [];
   #connection = 0;
