@@ -149,6 +149,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a late lease is not given back",
     rule: "rule 9,",
+    survives: "nobody renews it, so it holds others no longer than its ttl: computations and old values are the same",
     patches: [[GUARDED, 'else if (written.kind === "stored") void this.delete(about, written.token);', ""]],
   },
   {
@@ -408,7 +409,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a group's invalidation resolves unconfirmed",
-    patches: [[GROUP, 'return done === "done" ? undefined : notConfirmed(', "return done ? undefined : notConfirmed("]],
+    patches: [[GROUP, 'return done === "done" ? undefined : done;', "return done ? undefined : done;"]],
   },
   // ──────────────── the stores' duties ────────────────
   {

@@ -70,8 +70,13 @@ export interface BackendEvents {
    * groups of which some failed there are two events.
    */
   invalidate: { name?: string; key?: string; groups?: readonly string[]; error?: unknown };
-  /** The store failed, timed out, or a value could not be kept; the caller still got an answer. */
+  /**
+   * The store failed, timed out, or a value could not be kept; the caller still got an answer. Of a server that does not
+   * answer, the first failure is told, and the others are counted until `storeBack`.
+   */
   storeError: StoreFailure;
+  /** A server, or the store, answers again. `failures`: so many operations failed since the first, in so many ms. */
+  storeBack: { server?: string; failures: number; ms: number };
 }
 
 /** What is told of a call besides how it ended. */
@@ -92,6 +97,7 @@ export class Events extends Listeners<BackendEvents> {
       refresh: "cache-utils:refresh",
       invalidate: "cache-utils:invalidate",
       storeError: "cache-utils:store-error",
+      storeBack: "cache-utils:store-back",
     });
     this.#clock = clock;
   }

@@ -14,8 +14,7 @@ import { elapsedMs, momentOf } from "../clock.ts";
 import { CacheError } from "../errors.ts";
 import { assertOptions } from "../known.ts";
 import { Keys } from "../key/key.ts";
-import { quoted } from "../known.ts";
-import { GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import { GuardedStore } from "../store/guarded.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { LeaseEntry, Owned, Store } from "../store/store.ts";
 import { Alone, type Place } from "./alone.ts";
@@ -25,11 +24,13 @@ import { closesCircle, currentComputation, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome, type Reason, type Why } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
+import { notInvalidated } from "./unconfirmed.ts";
 import { type End, type Flight, Flights } from "./flights.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
 import { type Look, Looks } from "./look.ts";
 import { assertSwitch, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
+import { Outages } from "./outages.ts";
 import { LATE, within } from "./patience.ts";
 import { Pollers } from "./poller.ts";
 import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
@@ -86,15 +87,16 @@ export class GroupBackend implements Backend {
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);
-    this.store = settings.store ?? new MemoryStore({ clock });
-    const store = this.#store = new GuardedStore(this.store, clock, settings.storeTimeoutMs, (failure) => {
-      if (this.#closed === undefined) events.tell("storeError", failure);
-    });
+    const kept = this.store = settings.store ?? new MemoryStore({ clock });
+    const outages = new Outages(kept, clock, events);
+    const store = this.#store = new GuardedStore(kept, clock, settings.storeTimeoutMs, (failure) => {
+      if (this.#closed === undefined) outages.failed(failure);
+    }, outages);
     const copy = (value: unknown) => store.copy(value);
     const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
     const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
-    this.#alone = new Alone(clock, copy, settings.outageConcurrency);
+    this.#alone = new Alone(clock, copy, settings.outageConcurrency, () => currentComputation() !== undefined);
     this.#fills = new Fills({ settings, keys, store, events, looks, flights });
   }
 
@@ -184,7 +186,17 @@ export class GroupBackend implements Backend {
       call.why = EXPIRED;
       this.#fills.refreshBehind(call);
     } else return NONE;
-    return look.hand(valueIn(look.found!));
+    return this.#handed(call, look);
+  }
+
+  /** A value for one caller. NONE where its store cannot copy what it has given. */
+  #handed({ about }: Target, look: Look): unknown {
+    try {
+      return look.hand(valueIn(look.found!));
+    } catch (error) {
+      this.#store.failed("get", about, error);
+      return NONE;
+    }
   }
 
   /** What a call does that its first look has not served. */
@@ -402,11 +414,11 @@ export class GroupBackend implements Backend {
       const first = await this.#store.increment(about);
       // Once more: an increment too many costs misses, one too few would break the promise.
       const done = first === "done" ? first : await this.#store.increment(about);
-      return done === "done" ? undefined : notConfirmed("invalidate the group", quoted(group), done.error);
+      return done === "done" ? undefined : done;
     }));
     const confirmed = names.filter((_, i) => failures[i] === undefined);
     if (confirmed.length > 0) this.#events.invalidated({ groups: confirmed });
-    const error = failures.find((failure) => failure !== undefined);
+    const error = notInvalidated(names, failures);
     if (error === undefined) return;
     this.#events.invalidated({ groups: names.filter((_, i) => failures[i] !== undefined) }, { error });
     throw error;
@@ -465,16 +477,23 @@ export class GroupBackend implements Backend {
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
   async #ownLook(target: Target): Promise<Look> {
-    const [found, generations] = await Promise.all([this.#store.get(target.about), this.#generations(target)]);
-    if (found === UNANSWERED) throw notConfirmed("keep", target.about.key);
+    const unknown = (error: unknown) => {
+      throw notConfirmed("keep", target.about.key, error);
+    };
+    const [found, generations] = await Promise.all([
+      this.#store.getOrThrow(target.about).catch(unknown),
+      this.#generations(target),
+    ]);
     return { found, generations, asked: target, hand: (value) => value };
   }
 
   #generations({ about, counters }: Target): Promise<bigint[]> {
     return Promise.all(counters.map(async ({ key }) => {
-      const generation = await this.#store.counter({ key });
-      if (generation === UNANSWERED) throw notConfirmed("keep", about.key);
-      return generation;
+      try {
+        return await this.#store.counterOrThrow({ key });
+      } catch (error) {
+        throw notConfirmed("keep", about.key, error);
+      }
     }));
   }
 
@@ -486,7 +505,9 @@ export class GroupBackend implements Backend {
   async #peek(target: Target): Promise<unknown> {
     const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
     const seen = look && this.#fills.judge(target, look);
-    return seen === "fresh" || seen === "stale" ? look!.hand(valueIn(look!.found!)) : undefined;
+    if (seen !== "fresh" && seen !== "stale") return undefined;
+    const value = this.#handed(target, look!);
+    return value === NONE ? undefined : value;
   }
 
   /** Why the store is not to be asked by a call that begins now, if it is not. */

@@ -1,6 +1,14 @@
 import { attended, deadline } from "../attended.ts";
 import type { Clock } from "../clock.ts";
-import { type About, type Asking, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import {
+  type About,
+  type Asking,
+  type GuardedStore,
+  isCount,
+  isFound,
+  nonsense,
+  UNANSWERED,
+} from "../store/guarded.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../told.ts";
 import type { Counter } from "./counters.ts";
@@ -61,14 +69,14 @@ export class Looks {
     if (!store.tellsAtOnce || this.#tick?.asks(about.key)) return undefined;
     const entry = new Caught<Found | undefined>();
     store.entry(about.key, entry);
-    if (!entry.given) return undefined;
+    if (!entry.given || !isFound(entry.answer)) return undefined;
     const found = entry.answer;
     if (counters.length === 0) return new OwnLook(found, NO_GENERATIONS);
     const generations: bigint[] = [];
     for (const counter of counters) {
       const caught = new Caught<bigint>();
       store.generation(counter.key, caught);
-      if (!caught.given) return undefined;
+      if (!caught.given || !isCount(caught.answer)) return undefined;
       generations.push(caught.answer!);
     }
     return new OwnLook(found, generations);
@@ -79,7 +87,7 @@ export class Looks {
       const tick = this.#tick = new Tick(this.#store);
       queueMicrotask(() => {
         this.#tick = undefined;
-        tick.send(this.#store.immediate ? undefined : this.#clock, this.#timeoutMs);
+        tick.send(this.#clock, this.#timeoutMs);
       });
     }
     return this.#tick;
@@ -168,13 +176,14 @@ class Tick {
     return asked;
   }
 
-  /** Asks everything at once. `clock`: bounds the wait; absent for a store that answers within the tick. */
-  send(clock: Clock | undefined, timeoutMs: number): void {
+  /** Asks everything at once, and bounds the wait. */
+  send(clock: Clock, timeoutMs: number): void {
     this.#open = this.#entries.size + this.#counters.length;
     this.#clock = clock;
-    if (clock !== undefined) this.#bound(clock, timeoutMs, timeoutMs);
     for (const [key, asked] of this.#entries) this.store.askEntry(key, asked);
     for (const asked of this.#counters) this.store.askGeneration(asked.counter.key, asked);
+    // Also where a store says that it answers within the tick, and does not.
+    if (this.#open > 0) this.#bound(clock, timeoutMs, timeoutMs);
   }
 
   /** One more answer has come. */
@@ -235,6 +244,8 @@ abstract class Asked<T> implements Asking<T> {
   /** For those who are told of a failure. */
   abstract readonly about: About;
   protected abstract readonly operation: "get" | "counter";
+  /** Is it an answer at all? */
+  protected abstract means(answer: T): boolean;
 
   /** A look waits for the answer. */
   join(look: OpenLook): void {
@@ -252,6 +263,9 @@ abstract class Asked<T> implements Asking<T> {
   }
 
   answered(answer: T): void {
+    const { store } = this.tick;
+    if (!this.means(answer)) return this.failed(nonsense(this.operation, this.about.key));
+    if (store.isDown) store.worked(this.about.key);
     this.#give(answer);
   }
 
@@ -289,6 +303,10 @@ class AskedCounter extends Asked<bigint> {
   get operation(): "counter" {
     return "counter";
   }
+
+  means(answer: unknown): boolean {
+    return isCount(answer);
+  }
 }
 
 class AskedEntry extends Asked<Found | undefined> {
@@ -302,6 +320,10 @@ class AskedEntry extends Asked<Found | undefined> {
 
   get operation(): "get" {
     return "get";
+  }
+
+  means(answer: unknown): boolean {
+    return isFound(answer);
   }
 
   /** None joins after it was sent, so whoever is handed the value knows how many come after. */

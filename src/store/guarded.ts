@@ -24,6 +24,18 @@ export interface StoreFailure {
   error: unknown;
 }
 
+/** The store did not answer within `storeTimeout`. */
+export class StoreTimeoutError extends CacheError {}
+
+/** Who is told that the store answers, while there is an outage. */
+export interface Health {
+  readonly any: boolean;
+  worked(key: string): void;
+}
+
+/** A store that does not bound its verbs itself is given `storeTimeout` for each, and at least so long. */
+const LEAST_MS = 1000;
+
 /** No answer came, or an error did: what happened in the store is not known. */
 export const UNANSWERED: unique symbol = Symbol("unanswered");
 
@@ -56,12 +68,21 @@ export class GuardedStore {
   readonly #report: (failure: StoreFailure) => void;
   readonly #room: Room;
 
+  readonly #health: Health | undefined;
+
   /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
-  constructor(store: Store, clock: Clock, timeoutMs: number, report: (failure: StoreFailure) => void) {
+  constructor(
+    store: Store,
+    clock: Clock,
+    timeoutMs: number,
+    report: (failure: StoreFailure) => void,
+    health?: Health,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.timeoutMs = timeoutMs;
     this.#report = report;
+    this.#health = health;
     this.#room = new Room(store, clock, timeoutMs);
   }
 
@@ -97,6 +118,25 @@ export class GuardedStore {
     this.#room.wait(key, send, () => asking.failed(this.#noRoom(`look at ${key}`)));
   }
 
+  /** As the store settles, or, if it does not in time, a rejection: what it does is unknown then. It may throw. */
+  #settled<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
+    const { immediate, bounded } = this.#store;
+    if (immediate === true || bounded === true) return answer;
+    const ms = Math.max(this.timeoutMs, LEAST_MS);
+    return new Promise((resolve, reject) => {
+      const late = () =>
+        reject(new StoreTimeoutError(`Cannot ${action} ${key}: the store did not answer within ${ms} ms`));
+      const cancel = deadline(this.#clock, ms, late);
+      Promise.resolve(answer).then((answer) => {
+        cancel();
+        resolve(answer);
+      }, (error) => {
+        cancel();
+        reject(error);
+      });
+    });
+  }
+
   /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
   entry(key: string, to: Told<Found | undefined>): void {
     const store = this.#store;
@@ -121,27 +161,45 @@ export class GuardedStore {
 
   async get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
     try {
-      return await this.#store.get(about.key) ?? undefined;
+      return await this.getOrThrow(about);
+    } catch {
+      return UNANSWERED;
+    }
+  }
+
+  /** The same; it rejects with what was told. */
+  async getOrThrow(about: About): Promise<Found | undefined> {
+    try {
+      const found = await this.#settled("get", about.key, this.#store.get(about.key)) ?? undefined;
+      if (!isFound(found)) throw nonsense("get", about.key);
+      this.worked(about.key);
+      return found;
     } catch (error) {
-      return this.failed("get", about, error);
+      this.failed("get", about, error);
+      throw error;
     }
   }
 
   /** `about.key`: the counter's. */
-  async counter(about: About): Promise<bigint | typeof UNANSWERED> {
+  async counterOrThrow(about: About): Promise<bigint> {
     try {
-      return await this.#store.counter(about.key);
+      const count = await this.#settled("read the counter", about.key, this.#store.counter(about.key));
+      if (!isCount(count)) throw nonsense("read the counter", about.key);
+      this.worked(about.key);
+      return count;
     } catch (error) {
-      return this.failed("counter", about, error);
+      this.failed("counter", about, error);
+      throw error;
     }
   }
 
   add(about: About, entry: Entry, ttlMs: number): Promise<Written> {
-    return this.#written("add", about, () => this.#store.add(about.key, entry, ttlMs));
+    return this.#written("add", about, () => this.#settled("add", about.key, this.#store.add(about.key, entry, ttlMs)));
   }
 
   set(about: About, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
-    return this.#written("set", about, () => this.#store.set(about.key, entry, ttlMs, over));
+    const { key } = about;
+    return this.#written("set", about, () => this.#settled("set", key, this.#store.set(key, entry, ttlMs, over)));
   }
 
   /**
@@ -188,7 +246,10 @@ export class GuardedStore {
   /** Over "anything", absence is done as well. */
   async delete(about: About, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
     try {
-      return await this.#store.delete(about.key, over) || over === "anything" ? "done" : "refused";
+      const done = await this.#settled("delete", about.key, this.#store.delete(about.key, over)) ||
+        over === "anything";
+      this.worked(about.key);
+      return done ? "done" : "refused";
     } catch (error) {
       this.failed("delete", about, error);
       return { error };
@@ -198,7 +259,8 @@ export class GuardedStore {
   /** `about.key`: the counter's. */
   async increment(about: About): Promise<"done" | { readonly error: unknown }> {
     try {
-      await this.#store.increment(about.key);
+      await this.#settled("increment", about.key, this.#store.increment(about.key));
+      this.worked(about.key);
       return "done";
     } catch (error) {
       this.failed("increment", about, error);
@@ -211,8 +273,13 @@ export class GuardedStore {
     return this.#store.copy === undefined ? value : this.#store.copy(value);
   }
 
+  /** A store that does not come to an end is left alone. */
   async close(): Promise<void> {
-    await this.#store.close();
+    try {
+      await this.#settled("close", "the store", this.#store.close());
+    } catch (error) {
+      if (!(error instanceof StoreTimeoutError)) throw error;
+    }
   }
 
   /** Tells of a failure. What a codec of the user's own has thrown is none of the store's, and is warned of. */
@@ -233,6 +300,16 @@ export class GuardedStore {
     }
   }
 
+  /** Is there an outage? */
+  get isDown(): boolean {
+    return this.#health?.any === true;
+  }
+
+  /** It has answered. */
+  worked(key: string): void {
+    if (this.isDown) this.#health!.worked(key);
+  }
+
   #noRoom(action: string): CacheError {
     return new CacheError(
       `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
@@ -240,19 +317,23 @@ export class GuardedStore {
   }
 
   tooLate(action: string): CacheError {
-    return new CacheError(`Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`);
+    return new StoreTimeoutError(
+      `Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`,
+    );
   }
 
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */
   async #written(
     operation: "add" | "set",
     about: About,
-    write: () => Promise<Token | undefined>,
+    write: () => Token | undefined | Promise<Token | undefined>,
     awaited: () => boolean = () => true,
   ): Promise<Written> {
     try {
       const token = await write();
-      return token === undefined ? REFUSED : { kind: "stored", token };
+      this.worked(about.key);
+      // A store of others may say no in its own way.
+      return token ? { kind: "stored", token } : REFUSED;
     } catch (error) {
       // One who was told that no answer came in time is not told again what came of it.
       if (awaited()) this.failed(operation, about, error);
@@ -260,3 +341,21 @@ export class GuardedStore {
     }
   }
 }
+
+/** An answer that means something: nothing is there, or an entry with a token. */
+export function isFound(answer: unknown): answer is Found | undefined {
+  if (answer === undefined) return true;
+  const { entry, token } = (answer ?? {}) as Partial<Found>;
+  if (typeof entry !== "object" || entry === null || token === undefined || token === null) return false;
+  if (entry.kind === "unreadable") return true;
+  if (!Array.isArray(entry.generations)) return false;
+  return entry.kind === "value" || entry.kind === "uncacheable" ||
+    entry.kind === "lease" && typeof entry.nonce === "string";
+}
+
+/** Is it a counter's value? */
+export const isCount = (answer: unknown): answer is bigint => typeof answer === "bigint";
+
+/** A store of others answers with what is no answer. */
+export const nonsense = (action: string, key: string): CacheError =>
+  new CacheError(`Cannot ${action} ${key}: what the store answers is no entry with its token, and no counter`);

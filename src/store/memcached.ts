@@ -46,6 +46,8 @@ const NOT_A_NUMBER = 6;
  * ```
  */
 export class MemcachedStore implements Store {
+  /** The client's `timeout` bounds every verb. */
+  readonly bounded = true as const;
   /** What asks the servers. */
   readonly client: Memcached;
   /** A copy as a later get would give it. */

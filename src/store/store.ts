@@ -122,6 +122,11 @@ export interface Store extends AsyncDisposable {
   readonly immediate?: boolean | undefined;
   /** Resolves once every server is connected, for start-up and health checks. Absent: nothing has to be connected. */
   ready?(signal?: AbortSignal): Promise<void>;
+  /**
+   * true: every verb settles within a time of the store's own, as MemcachedStore's by its client's `timeout`. Absent:
+   * nobody knows, so verbs that are no look and no lease are given `storeTimeout`, and a second at least.
+   */
+  readonly bounded?: boolean | undefined;
   /** Idempotent. */
   close(): Promise<void>;
 }

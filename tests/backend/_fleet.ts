@@ -72,6 +72,8 @@ interface Token1 {
 /** One process's connection. */
 export class FakeStore implements Store {
   readonly server: FakeServer;
+  /** As MemcachedStore says of itself: tests hold answers for as long as they like. */
+  readonly bounded: boolean = true;
   readonly log: string[] = [];
   readonly #gates: { gate: Gate; reach: () => void; opened: Promise<void>; times: number }[] = [];
   #connection = 0;
@@ -239,6 +241,7 @@ export class FakeProcess {
       ttl: 60,
       ...options,
     });
+    this.backend.on("storeError", () => {}); // where nobody listens an outage is warned of
   }
 
   /** The version is read when the computation begins, which is the worst case: what it returns may be old by then. */

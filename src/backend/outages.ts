@@ -1,0 +1,118 @@
+import { loadChannels } from "../channels.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
+import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
+import { type StoreFailure, StoreTimeoutError } from "../store/guarded.ts";
+import type { Store } from "../store/store.ts";
+import type { Events } from "./events.ts";
+
+/** An outage that begins so soon after another one has ended is not warned of: a store that fails now and then. */
+const QUIET_MS = 10_000;
+
+/** One server, or a whole store, that does not answer. */
+interface Outage {
+  readonly began: Moment;
+  failures: number;
+  warned: boolean;
+}
+
+/**
+ * What is told of a store that fails, and of one that is back. An outage begins with an operation that could not be asked
+ * or was not answered, and ends with the next one that was, on the same server. What a dead server causes is told once an
+ * outage and counted; where nobody listens, whoever runs the program reads one line when it begins and one when it ends.
+ */
+export class Outages {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #events: Events;
+  readonly #open = new Map<string, Outage>();
+  #endedAt: Moment | undefined;
+
+  constructor(store: Store, clock: Clock, events: Events) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Is there any? */
+  get any(): boolean {
+    return this.#open.size > 0;
+  }
+
+  failed(failure: StoreFailure): void {
+    const { error, key = "" } = failure;
+    const isUnanswered = error instanceof ConnectionError || error instanceof TimeoutError ||
+      error instanceof AuthError || error instanceof ProtocolError || error instanceof StoreTimeoutError;
+    // Of what a store of others throws nobody knows what it means, so that each is told.
+    if (!isUnanswered) this.#events.tell("storeError", failure);
+    if (!isUnanswered && error instanceof CacheError) return;
+    const place = this.#placeOf(key);
+    const outage = this.#open.get(place);
+    if (outage !== undefined) return void outage.failures++;
+    this.#begin(place, error, isUnanswered ? "does not answer" : "fails");
+    if (isUnanswered) this.#events.tell("storeError", failure);
+  }
+
+  /** What was asked under this key was answered. */
+  worked(key: string): void {
+    const place = this.#placeOf(key);
+    const outage = this.#open.get(place);
+    if (outage === undefined) return;
+    this.#open.delete(place);
+    this.#endedAt = momentOf(this.#clock);
+    const { failures, began } = outage;
+    const ms = elapsedMs(this.#clock, began);
+    const server = place === "" ? {} : { server: place };
+    this.#events.tell("storeBack", { ...server, failures, ms });
+    this.#warn(() => {
+      const after = `after ${(ms / 1000).toFixed(1)} s, in which ${failures} operations failed`;
+      return outage.warned && `${nameOf(place)} answers again ${after}`;
+    });
+  }
+
+  #begin(place: string, error: unknown, how: string): void {
+    const outage: Outage = { began: momentOf(this.#clock), failures: 1, warned: false };
+    this.#open.set(place, outage);
+    if (this.#endedAt !== undefined && elapsedMs(this.#clock, this.#endedAt) < QUIET_MS) return;
+    this.#warn(() => {
+      outage.warned = true;
+      return `${nameOf(place)} ${how} (${reasonOf(error)}). Calls compute and keep nothing, invalidations ` +
+        'reject, until it is back. Listen to "storeError" to be told instead';
+    });
+  }
+
+  /** Once it is known whether anybody listens. */
+  #warn(text: () => string | false): void {
+    void loadChannels().then(() => {
+      if (this.#events.heard("storeError")) return;
+      const line = text();
+      try {
+        if (line !== false) console.warn(`cache-utils: ${line}.`);
+      } catch {
+        // It was for people to read, and cannot be shown.
+      }
+    });
+  }
+
+  #placeOf(key: string): string {
+    try {
+      const lane = this.#store.lane?.(key);
+      return typeof lane === "string" ? lane : "";
+    } catch {
+      return "";
+    }
+  }
+}
+
+const nameOf = (place: string): string => place === "" ? "the store" : place;
+
+/** One line, in which nothing looks like another warning. */
+function reasonOf(error: unknown): string {
+  let text: string;
+  try {
+    text = String(error);
+  } catch {
+    text = "an error that has no text";
+  }
+  // deno-lint-ignore no-control-regex -- they are what is looked for.
+  return text.slice(0, 300).replaceAll(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
+}
