@@ -1,8 +1,8 @@
-import type { Found } from "../store/store.ts";
+import type { Found, ValueEntry } from "../store/store.ts";
 
 /**
  * What an entry means to one call at one moment. "outdated": kept under other generations or another full key,
- * unreadable, or past the stale window; whatever its kind.
+ * unreadable, its value included, or past the stale window; whatever its kind.
  */
 export type Verdict = "nothing" | "fresh" | "stale" | "lease" | "uncacheable" | "outdated";
 
@@ -18,8 +18,20 @@ export function verdict(
   if (entry.kind === "unreadable" || entry.fullKey !== fullKey) return "outdated";
   if (!areSame(entry.generations, generations)) return "outdated";
   if (entry.kind !== "value") return entry.kind;
-  if (now < entry.freshUntil) return "fresh";
-  return now < entry.staleUntil ? "stale" : "outdated";
+  if (!(now < entry.freshUntil || now < entry.staleUntil)) return "outdated";
+  // Last, since a store may decode the value only now: nobody waits for the decoding of what is outdated anyway.
+  if (!isReadable(entry)) return "outdated";
+  return now < entry.freshUntil ? "fresh" : "stale";
+}
+
+/** Asking for a value throws where it cannot be decoded. */
+function isReadable(entry: ValueEntry): boolean {
+  try {
+    void entry.value;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Equality only: a counter that was evicted and created again costs misses and never brings an old value back. */

@@ -21,7 +21,7 @@ export function hold(value: unknown, layouts: Layouts = new Layouts()): Held {
   const tree = toTree(value);
   const node = JSON.parse(jsonOf(tree.node));
   return tree.tagged
-    ? new HeldCopy(fromTree(node, join(tree.bytes)), clone, layouts)
+    ? new HeldCopy(fromTree(node, join(tree.bytes), Infinity), clone, layouts)
     : new HeldCopy(node, cloneJson, layouts);
 }
 
