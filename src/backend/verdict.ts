@@ -1,4 +1,4 @@
-import type { Entry, Found, UnreadableEntry } from "../store/store.ts";
+import type { Entry, Found, UnreadableEntry, ValueEntry } from "../store/store.ts";
 import type { Counter } from "./counters.ts";
 import type { Why } from "./events.ts";
 
@@ -14,7 +14,7 @@ export interface Asker {
 
 /**
  * What an entry means to one call at one moment. "outdated": kept under other generations, another full key or,
- * where that counts, by another source; unreadable, or past the stale window; whatever its kind.
+ * where that counts, by another source; unreadable, its value included, or past the stale window; whatever its kind.
  */
 export type Verdict = "nothing" | "fresh" | "stale" | "lease" | "uncacheable" | "outdated";
 
@@ -30,8 +30,20 @@ export function verdict(
   if (foreign(entry, asker) !== undefined || entry.kind === "unreadable") return "outdated";
   if (!areSame(entry.generations, generations)) return "outdated";
   if (entry.kind !== "value") return entry.kind;
-  if (now < entry.freshUntil) return "fresh";
-  return now < entry.staleUntil ? "stale" : "outdated";
+  if (!(now < entry.freshUntil || now < entry.staleUntil)) return "outdated";
+  // Last, since a store may decode the value only now: nobody waits for the decoding of what is outdated anyway.
+  if (!isReadable(entry)) return "outdated";
+  return now < entry.freshUntil ? "fresh" : "stale";
+}
+
+/** Asking for a value throws where it cannot be decoded. */
+function isReadable(entry: ValueEntry): boolean {
+  try {
+    void entry.value;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whatever its age and its groups, an entry that is not this call's. */
@@ -52,6 +64,7 @@ export function whyNot(
   found: Found | undefined,
   asker: Asker & { readonly counters: readonly Counter[] },
   generations: readonly bigint[],
+  now: number,
 ): Why | undefined {
   if (found === undefined) return { reason: "absent" };
   const { entry } = found;
@@ -61,7 +74,9 @@ export function whyNot(
   const changed = entry.generations.findIndex((generation, i) => generation !== generations[i]);
   if (changed !== -1) return { reason: "group", group: asker.counters[changed]!.group };
   if (entry.kind === "lease") return undefined;
-  return { reason: entry.kind === "value" ? "expired" : "uncacheable" };
+  if (entry.kind === "uncacheable") return { reason: "uncacheable" };
+  // In its time, and yet not given: its value cannot be decoded.
+  return { reason: now < entry.freshUntil || now < entry.staleUntil ? "unreadable" : "expired" };
 }
 
 /** Equality only: a counter that was evicted and created again costs misses and never brings an old value back. */

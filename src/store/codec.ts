@@ -4,7 +4,8 @@ import { assertKnown } from "../known.ts";
 import { said, warn } from "../warnings.ts";
 import { compress, decompress } from "./compress.ts";
 import { join } from "./join.ts";
-import { fromTree, jsonOf, toTree } from "./tree.ts";
+import { hasTooManyParts } from "./effort.ts";
+import { assertReadable, fromTree, jsonOf, toTree } from "./tree.ts";
 import { assertDepth, MAX_DEPTH } from "../data/walk.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
@@ -22,12 +23,15 @@ export interface Codec {
 export interface DefaultCodecOptions {
   /** From how many bytes on a value is compressed where that pays. 0: always. Infinity: never. Default 4,096. */
   compressOver?: number | undefined;
-  /** The most bytes that a decompression may give. Default 64 MiB. */
+  /**
+   * The most bytes that a value may have before it is compressed: more are neither encoded nor decoded, whoever wrote
+   * them. Default 8 MiB.
+   */
   maxBytes?: number | undefined;
 }
 
 const DEFAULT_COMPRESS_OVER = 4096;
-const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
 
 /*
  *   form u8 | body
@@ -60,7 +64,9 @@ const scratchBody = scratch.subarray(1);
  * nested anywhere up to 500 levels, holes as holes, objects without a prototype as such, and one object in two places as
  * two. A typed array comes back in a buffer of its own. Anything else (class instances, functions, symbols, accessors,
  * properties added to an array or a Date, cycles) is a CacheValueError that names the part and says what to keep
- * instead. Decoding runs no code and is safe on bytes from anybody: what it cannot read is a CacheValueError.
+ * instead. Decoding runs no code and is safe on bytes from anybody: what it cannot read, or not within a fraction of a
+ * second, is a CacheValueError, and so is what would be so when it is kept: more than `maxBytes`, a million parts (a
+ * name counts as three, an object or array as seven), some thousands of URLs or regular expressions.
  *
  * @throws {RangeError} for an option that is negative or NaN.
  *
@@ -80,12 +86,16 @@ export function defaultCodec(options: DefaultCodecOptions = {}): Codec {
   return {
     encode: (value) => {
       const plain = encode(value);
-      const pays = plain.length > 1 + compressOver && plain.length <= maxBytes;
-      return pays ? pack(plain) : plain;
+      if (plain.length > maxBytes) throw new CacheValueError(`Cannot keep a value: ${tooLong(plain.length, maxBytes)}`);
+      return plain.length > 1 + compressOver ? pack(plain) : plain;
     },
     decode: (bytes) => {
       try {
-        return decode(bytes[0] === COMPRESSED ? unpack(bytes, maxBytes) : bytes);
+        const plain = bytes[0] === COMPRESSED ? unpack(bytes, maxBytes) : bytes;
+        if (plain.length > maxBytes) {
+          throw new CacheValueError(`Cannot read a kept value: ${tooLong(plain.length, maxBytes)}`);
+        }
+        return decode(plain);
       } catch (error) {
         throw error instanceof CacheValueError ? error : new CacheValueError(UNREADABLE, { cause: error });
       }
@@ -134,6 +144,9 @@ const failing = new WeakSet<Codec>();
 export const copyWith = (codec: Codec, value: unknown): unknown =>
   decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
 
+const tooLong = (length: number, maxBytes: number): string =>
+  `it has ${length} bytes, and the maxBytes of its codec is ${maxBytes}; keep it in parts, or give defaultCodec a larger one`;
+
 const UNREADABLE = "Cannot read a kept value: its bytes are not what the codec writes";
 
 function encode(value: unknown): Uint8Array {
@@ -141,9 +154,20 @@ function encode(value: unknown): Uint8Array {
   const tree = toTree(value);
   if (isBytes(value)) return join([Uint8Array.of(BYTES), tree.bytes[0]!]);
   const json = jsonOf(tree.node);
-  if (!tree.tagged) return textFrame(JSON_DATA, json);
+  if (!tree.tagged) {
+    const framed = textFrame(JSON_DATA, json);
+    assertFewParts(framed, "keep a value");
+    return framed;
+  }
+  assertReadable(tree);
   const text = encoder.encode(json);
+  assertFewParts(text, "keep a value");
   return join([Uint8Array.of(TREE), uint32(text.length), text, ...tree.bytes]);
+}
+
+function assertFewParts(json: Uint8Array, action: string): void {
+  if (!hasTooManyParts(json)) return;
+  throw new CacheValueError(`Cannot ${action}: it has too many objects, arrays, numbers and texts; keep it in parts`);
 }
 
 const isBytes = (value: unknown): boolean =>
@@ -165,6 +189,7 @@ function decode(bytes: Uint8Array): unknown {
     case BYTES:
       return new Uint8Array(bytes.subarray(1));
     case JSON_DATA: {
+      assertFewParts(bytes, "read a kept value");
       const value = JSON.parse(textOf(bytes));
       // Two brackets a level: less cannot be too deep.
       if (bytes.length > 2 * MAX_DEPTH) assertDepth(value);
@@ -173,6 +198,7 @@ function decode(bytes: Uint8Array): unknown {
     case TREE: {
       const end = 5 + readUint32(bytes, 1);
       if (end > bytes.length) throw new RangeError("truncated");
+      assertFewParts(bytes.subarray(5, end), "read a kept value");
       return fromTree(JSON.parse(textOf(bytes.subarray(5, end))), bytes.subarray(end));
     }
     default:
@@ -193,9 +219,7 @@ function pack(plain: Uint8Array): Uint8Array {
 
 function unpack(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const length = readUint32(bytes, 1);
-  if (length > maxBytes) {
-    throw new CacheValueError(`Cannot read a kept value: it would have ${length} bytes, and maxBytes is ${maxBytes}`);
-  }
+  if (length > maxBytes) throw new CacheValueError(`Cannot read a kept value: ${tooLong(length, maxBytes)}`);
   return decompress(bytes.subarray(5), length);
 }
 

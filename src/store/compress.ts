@@ -12,18 +12,25 @@ const LEVEL = 3;
 const SAMPLE_OVER = 64 * 1024;
 const SAMPLE = 8 * 1024;
 
+/** Up to so many bytes are inflated from however little. Beyond, a byte gives at most a hundred: data gives less, a trap a thousand. */
+const ALWAYS_INFLATED = 1024 * 1024;
+const MOST_FROM_ONE = 100;
+
 let loaded: Zlib | undefined;
 const zlib = (): Zlib => loaded ??= builtin<Zlib>("node:zlib");
 
-/** The bytes as a raw deflate stream; `undefined` if that would not make them at least an eighth smaller. */
+/** The bytes as a raw deflate stream; `undefined` if that would not make them at least an eighth smaller, or so small that nobody would inflate it. */
 export function compress(bytes: Uint8Array): Uint8Array | undefined {
   const { length } = bytes;
   if (length > SAMPLE_OVER) {
     const middle = length >> 1;
     if (deflate(bytes.subarray(middle, middle + SAMPLE)) === undefined) return undefined;
   }
-  return deflate(bytes);
+  const deflated = deflate(bytes);
+  return deflated !== undefined && isInflated(deflated.length, length) ? deflated : undefined;
 }
+
+const isInflated = (from: number, to: number): boolean => to <= Math.max(ALWAYS_INFLATED, MOST_FROM_ONE * from);
 
 function deflate(bytes: Uint8Array): Uint8Array | undefined {
   const deflated = zlib().deflateRawSync(bytes, { level: LEVEL });
@@ -32,6 +39,7 @@ function deflate(bytes: Uint8Array): Uint8Array | undefined {
 
 /** What `compress` was given. `length`: how much that was; no more than that is ever allocated. Throws for a stream that is none, or whose length is another. */
 export function decompress(bytes: Uint8Array, length: number): Uint8Array {
+  if (!isInflated(bytes.length, length)) throw new RangeError(`${bytes.length} bytes would inflate to ${length}`);
   // 0 would be no bound.
   const inflated = zlib().inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1) });
   if (inflated.length !== length) throw new RangeError(`inflated to ${inflated.length} bytes instead of ${length}`);

@@ -1,7 +1,7 @@
 import { CacheValueError } from "../errors.ts";
 import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { join } from "./join.ts";
-import type { Entry, UnreadableEntry } from "./store.ts";
+import type { Entry, UnreadableEntry, ValueEntry } from "./store.ts";
 
 /*
  *   c1 75 | version u8 | kind u8 | generations u16 | fields u8 | flags u8 | freshUntil f64 | staleUntil f64
@@ -87,7 +87,58 @@ function utf8(text: string, what: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The entry of such bytes, on which nothing of it depends afterwards. Never throws: what is no entry is unreadable, and so is one whose value the codec cannot read. */
+/**
+ * A value's entry whose value is decoded when it is asked for, once: whoever judges the entry before need not decode what
+ * is outdated, or planted. Asking throws a CacheValueError, each time, where the codec cannot read it.
+ */
+class UnopenedEntry implements ValueEntry {
+  readonly kind = "value";
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+  readonly fullKey: string | undefined;
+  readonly source: string | undefined;
+  readonly generations: readonly bigint[];
+  readonly #codec: Codec;
+  /** Until they are decoded. */
+  #bytes: Uint8Array | undefined;
+  #value: unknown;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    bytes: Uint8Array,
+    codec: Codec,
+    freshUntil: number,
+    staleUntil: number,
+    fullKey: string | undefined,
+    source: string | undefined,
+    generations: readonly bigint[],
+  ) {
+    this.#bytes = bytes;
+    this.#codec = codec;
+    this.freshUntil = freshUntil;
+    this.staleUntil = staleUntil;
+    this.fullKey = fullKey;
+    this.source = source;
+    this.generations = generations;
+  }
+
+  get value(): unknown {
+    if (this.#bytes !== undefined) this.#open(this.#bytes);
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#value;
+  }
+
+  #open(bytes: Uint8Array): void {
+    this.#bytes = undefined;
+    try {
+      this.#value = decodeWith(this.#codec, bytes);
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+}
+
+/** The entry of such bytes, which must not change until a value's is asked for. Never throws: what is no entry is unreadable. */
 export function decodeEntry(bytes: Uint8Array, codec: Codec): Entry | UnreadableEntry {
   try {
     return read(bytes, codec) ?? UNREADABLE;
@@ -122,7 +173,7 @@ function read(bytes: Uint8Array, codec: Codec): Entry | undefined {
     case "value": {
       const freshUntil = view.getFloat64(8), staleUntil = view.getFloat64(16);
       if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return undefined;
-      return { kind, value: decodeWith(codec, rest), freshUntil, staleUntil, fullKey, source, generations };
+      return new UnopenedEntry(rest, codec, freshUntil, staleUntil, fullKey, source, generations);
     }
     case "lease":
       return { kind, nonce: decoder.decode(rest), beat, fullKey, source, generations };

@@ -23,7 +23,7 @@ export function hold(value: unknown, layouts: Layouts = new Layouts()): Held {
   if (tree.compiled > 0) return new HeldTree(json, join(tree.bytes), tree.compiled);
   const node = JSON.parse(json);
   return tree.tagged
-    ? new HeldCopy(fromTree(node, join(tree.bytes)), clone, layouts)
+    ? new HeldCopy(fromTree(node, join(tree.bytes), Infinity), clone, layouts)
     : new HeldCopy(node, cloneJson, layouts);
 }
 

@@ -85,7 +85,10 @@ export class MemcachedStore implements Store {
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
   }
 
-  /** The entry under a key. What is no entry, a counter included, or has a value its codec cannot read: unreadable. */
+  /**
+   * The entry under a key, whose value is decoded when it is asked for; asking throws a CacheValueError where the codec
+   * cannot read it. What is no entry, a counter included: unreadable.
+   */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
     return this.#found(key, await this.client.get(key, signal && { signal }));
@@ -104,7 +107,8 @@ export class MemcachedStore implements Store {
   readonly #found = (key: string, item: Item | undefined): Found | undefined => {
     if (item === undefined) return undefined;
     if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
-    // The default codec keeps nothing of the bytes; of another one nobody knows.
+    // The default codec keeps nothing of the bytes, and most entries are opened within the tick; what another one does
+    // with them nobody knows.
     const bytes = this.#ownCodec ? ReceivedItem.viewOf(item) : item.bytes;
     const entry = decodeEntry(bytes, this.#codec);
     ReceivedItem.release(item);

@@ -3,7 +3,8 @@ import { type Codec, decodeWith, encodeWith } from "./codec.ts";
 import { join } from "./join.ts";
 import type { ValueEntry } from "./store.ts";
 import { assertDepth } from "../data/walk.ts";
-import { fromTree, jsonOf, toTree } from "./tree.ts";
+import { hasTooManyPartsAsText } from "./effort.ts";
+import { assertReadable, fromTree, jsonOf, toTree } from "./tree.ts";
 
 /*
  *   ["cache-utils 2", id, end, freshUntil, staleUntil, full key | null, source | null, form, value, bytes]
@@ -16,6 +17,8 @@ import { fromTree, jsonOf, toTree } from "./tree.ts";
  */
 const MAGIC = "cache-utils 2";
 const HEAD = `["${MAGIC}",`;
+/** What is read, whoever wrote it: 8 MiB of bytes, as base64, and some more. */
+const MAX_LENGTH = 12 * 1024 * 1024;
 
 /** A string of a plain cache, read. */
 export interface PlainText {
@@ -31,13 +34,20 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
   const { freshUntil, staleUntil, fullKey, source } = entry;
   const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null, source ?? null];
   if (codec !== undefined) return jsonOf([...head, "codec", null, toBase64(encodeWith(codec, entry.value))]);
-  const { node, tagged, bytes } = toTree(entry.value);
-  return jsonOf(tagged ? [...head, "tree", node, toBase64(join(bytes))] : [...head, "json", node]);
+  const tree = toTree(entry.value), { node, tagged, bytes } = tree;
+  assertReadable(tree);
+  const text = jsonOf(tagged ? [...head, "tree", node, toBase64(join(bytes))] : [...head, "json", node]);
+  if (isQuicklyRead(text)) return text;
+  throw new CacheValueError(
+    `Cannot keep a value: it has more than ${MAX_LENGTH} characters, or too many objects, arrays, numbers and texts; keep it in parts`,
+  );
 }
+
+const isQuicklyRead = (text: string): boolean => text.length <= MAX_LENGTH && !hasTooManyPartsAsText(text);
 
 /** The entry of such a string. Never throws: `undefined` for what cannot be read. */
 export function readText(text: string, codec: Codec | undefined): PlainText | undefined {
-  if (!text.startsWith(HEAD)) return undefined;
+  if (!text.startsWith(HEAD) || !isQuicklyRead(text)) return undefined;
   try {
     const [, id, end, freshUntil, staleUntil, fullKey, source, form, value, bytes] = JSON.parse(text);
     const times = [end, freshUntil, staleUntil].map(Number) as [number, number, number];

@@ -18,7 +18,10 @@ export interface Owned {
 export interface ValueEntry extends Owned {
   /** Says which entry it is. */
   readonly kind: "value";
-  /** The result. */
+  /**
+   * The result. Of an entry that was found, a store may decode it when it is asked for, which may throw: an entry whose
+   * value cannot be read counts as unreadable. Not to be spread.
+   */
   readonly value: unknown;
   /** Epoch ms; Infinity: for ever. */
   readonly freshUntil: number;

@@ -3,6 +3,15 @@ import { type BytesKind, isTextKind, type TextKind } from "../data/kinds.ts";
 import { fromExactText, fromText } from "../data/texts.ts";
 import { type Maker, MAX_DEPTH, walk } from "../data/walk.ts";
 import { CacheValueError } from "../errors.ts";
+import {
+  bigintEffort,
+  headersEffort,
+  MAX_EFFORT,
+  regexpEffort,
+  sparseEffort,
+  TAG_EFFORT,
+  textualEffort,
+} from "./effort.ts";
 import { refuseValue } from "./values.ts";
 
 /**
@@ -27,6 +36,8 @@ export interface Tree {
   readonly compiled: number;
   /** The contents of its byte arrays, in the order of their tags. They are the value's own memory. */
   readonly bytes: readonly Uint8Array[];
+  /** What reading its tags takes (effort.ts). */
+  readonly effort: number;
 }
 
 const TAG = "$";
@@ -42,7 +53,7 @@ const ODD = new Map<unknown, number | undefined>([
 export function toTree(value: unknown): Tree {
   const maker = new Tags();
   const node = walk(value, maker);
-  return { node, tagged: maker.tagged, compiled: maker.compiled, bytes: maker.contents };
+  return { node, tagged: maker.tagged, compiled: maker.compiled, bytes: maker.contents, effort: maker.effort };
 }
 
 /** The JSON of a tree's node, or of what has one in it. Throws CacheValueError where it would be longer than a string can be. */
@@ -58,6 +69,7 @@ class Tags implements Maker {
   readonly refusal: Maker["refusal"] = refuseValue;
   tagged = false;
   compiled = 0;
+  effort = 0;
   readonly contents: Uint8Array[] = [];
 
   text(value: string): unknown {
@@ -70,7 +82,8 @@ class Tags implements Maker {
     return this.#tag(Object.is(value, -0) ? "-0" : String(value));
   }
   bigint(value: bigint): unknown {
-    return this.#tag(["bigint", value.toString(16)]);
+    const hex = value.toString(16);
+    return this.#tag(["bigint", hex], bigintEffort(hex.length));
   }
   plain(made: Record<string, unknown>): unknown {
     return Object.hasOwn(made, TAG) ? this.#tag(["plain", made]) : made;
@@ -82,7 +95,7 @@ class Tags implements Maker {
     return made;
   }
   sparse(length: number, elements: [number, unknown][]): unknown {
-    return this.#tag(["sparse", length, elements.flat(1)]);
+    return this.#tag(["sparse", length, elements.flat(1)], sparseEffort(length, elements.length));
   }
   date(ms: number): unknown {
     return this.#tag(["Date", ms]);
@@ -94,34 +107,35 @@ class Tags implements Maker {
     return this.#tag(["Set", items]);
   }
   headers(flat: unknown[]): unknown {
-    return this.#tag(["Headers", flat]);
+    return this.#tag(["Headers", flat], headersEffort(flat.length / 2));
   }
   textual(text: string, kind: TextKind): unknown {
     fromExactText(text, kind);
-    return this.#tag([kind, text]);
+    return this.#tag([kind, text], textualEffort(kind, text));
   }
   regexp(source: string, flags: string, lastIndex: unknown): unknown {
     this.compiled++;
-    return this.#tag(["RegExp", source, flags, lastIndex]);
+    return this.#tag(["RegExp", source, flags, lastIndex], regexpEffort(source, flags));
   }
   bytes(bytes: Uint8Array, kind: BytesKind): unknown {
     this.contents.push(bytes);
     return this.#tag([kind, bytes.length]);
   }
 
-  #tag(tag: unknown): unknown {
+  #tag(tag: unknown, effort: number = TAG_EFFORT): unknown {
     this.tagged = true;
+    this.effort += effort;
     return { [TAG]: tag };
   }
 }
 
 /**
  * The value of a tree with tags; it is built inside the tree's own arrays and objects. The tree may come from anybody:
- * what it says is believed only as far as it cannot harm. `bytes`: what stands beside it. Throws anything for a tree
- * that is none.
+ * what it says is believed only as far as it cannot harm. `bytes`: what stands beside it. `maxEffort`: what its tags may
+ * take to read; Infinity for a tree of our own. Throws anything for a tree that is none.
  */
-export function fromTree(node: unknown, bytes: Uint8Array): unknown {
-  const reader = new Reader(bytes);
+export function fromTree(node: unknown, bytes: Uint8Array, maxEffort: number = MAX_EFFORT): unknown {
+  const reader = new Reader(bytes, maxEffort);
   const value = reader.part(node, 0);
   reader.assertEmpty();
   return value;
@@ -130,9 +144,17 @@ export function fromTree(node: unknown, bytes: Uint8Array): unknown {
 class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
+  #effortLeft: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, maxEffort: number) {
     this.#bytes = bytes;
+    this.#effortLeft = maxEffort;
+  }
+
+  /** Asked before what takes it is done. */
+  #spend(effort: number): void {
+    this.#effortLeft -= effort;
+    if (!(this.#effortLeft >= 0)) unreadable("reading it would take too long");
   }
 
   assertEmpty(): void {
@@ -163,18 +185,22 @@ class Reader {
   }
 
   #untagged(tag: unknown, depth: number): unknown {
+    this.#spend(TAG_EFFORT);
     if (!Array.isArray(tag)) return ODD.has(tag) ? ODD.get(tag) : unreadable("a tag is unknown");
     const [name, body, flags, lastIndex] = tag as unknown[];
     switch (name) {
       case "bigint":
+        this.#spend(bigintEffort(text(body).length));
         return bigint(text(body));
       case "Date":
         return twins.date(body === null ? NaN : number(body));
       case "sparse":
         return this.#sparse(number(body), array(flags), depth);
       case "Headers":
+        this.#spend(headersEffort(array(body).length / 2));
         return twins.headers(array(body).map(text));
       case "RegExp":
+        this.#spend(regexpEffort(text(body), text(flags)));
         return twins.regexp(text(body), text(flags), number(this.part(lastIndex, depth)));
       case "Map":
         return twins.map(this.#items(array(body), depth));
@@ -185,13 +211,14 @@ class Reader {
       case "plain":
         return this.#properties(object(body), depth);
       default:
-        return typeof body === "string"
-          ? fromText(body, textKind(name))
-          : twins.bytes(this.#take(number(body)), name as BytesKind, this);
+        if (typeof body !== "string") return twins.bytes(this.#take(number(body)), name as BytesKind, this);
+        this.#spend(textualEffort(textKind(name), body));
+        return fromText(body, textKind(name));
     }
   }
 
   #sparse(length: number, flat: unknown[], depth: number): unknown[] {
+    this.#spend(sparseEffort(length, flat.length / 2));
     const elements: [number, unknown][] = [];
     for (let i = 0; i < flat.length; i += 2) {
       const index = number(flat[i]);
@@ -212,6 +239,14 @@ class Reader {
 
 function bigint(hex: string): bigint {
   return hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
+}
+
+/** Throws CacheValueError for a tree that would not be read back. */
+export function assertReadable({ effort }: Tree): void {
+  if (effort <= MAX_EFFORT) return;
+  throw new CacheValueError(
+    "Cannot keep a value: reading its dates, URLs, regular expressions and the like would take too long; keep fewer of them",
+  );
 }
 
 const textKind = (name: unknown): TextKind => isTextKind(name) ? name : unreadable("a tag is unknown");

@@ -54,9 +54,11 @@ export async function expectEntry(store: Store, key: string, entry: Entry, what 
 
 /** Fails unless an entry says the same as another; a field that is `undefined` may as well be absent. */
 export function expectSameEntry(actual: Entry | UnreadableEntry, expected: Entry, what: string): void {
-  const fields = (entry: object) =>
+  const fields = (entry: Entry | UnreadableEntry) =>
     Object.fromEntries(
-      Object.entries(entry).sort(([a], [b]) => a < b ? -1 : 1).filter(([, value]) => value !== undefined),
+      // A value may be a getter of the entry's class.
+      Object.entries(entry.kind === "value" ? { ...entry, value: entry.value } : entry)
+        .sort(([a], [b]) => a < b ? -1 : 1).filter(([, value]) => value !== undefined),
     );
   expectSame(fields(actual), fields(expected), what);
 }

@@ -1,9 +1,9 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { defaultCodec } from "../../src/store/codec.ts";
+import { type Codec, defaultCodec } from "../../src/store/codec.ts";
 import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
-import type { Entry, ValueEntry } from "../../src/store/store.ts";
+import type { Entry, UnreadableEntry, ValueEntry } from "../../src/store/store.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 
 const codec = defaultCodec();
@@ -37,8 +37,42 @@ const ENTRIES: readonly Entry[] = [
   },
 ];
 
+/** An entry with its value as an own property. */
+const opened = (entry: Entry | UnreadableEntry): Entry | UnreadableEntry =>
+  entry.kind === "value" ? { ...entry, value: entry.value } : entry;
+
 test("an entry of every kind comes back from its bytes", () => {
-  for (const entry of ENTRIES) assertEquals(decodeEntry(encodeEntry(entry, codec), codec), entry);
+  for (const entry of ENTRIES) assertEquals(opened(decodeEntry(encodeEntry(entry, codec), codec)), entry);
+});
+
+test("a value is decoded when it is asked for, and once", () => {
+  let decoded = 0;
+  const counting: Codec = {
+    encode: codec.encode,
+    decode: (bytes) => {
+      decoded++;
+      return codec.decode(bytes);
+    },
+  };
+  const entry = decodeEntry(encodeEntry(ENTRIES[0]!, codec), counting) as ValueEntry;
+  assertEquals([entry.freshUntil, entry.staleUntil, entry.fullKey, decoded], [1.5, Infinity, undefined, 0]);
+  const { value } = entry;
+  assertStrictEquals(entry.value, value);
+  assertEquals(decoded, 1);
+});
+
+test("asking for a value that cannot be decoded throws each time, and decodes once", () => {
+  let decoded = 0;
+  const broken: Codec = {
+    encode: codec.encode,
+    decode: () => {
+      decoded++;
+      throw new Error("no key");
+    },
+  };
+  const entry = decodeEntry(encodeEntry(ENTRIES[0]!, codec), broken) as ValueEntry;
+  for (let i = 0; i < 3; i++) assertThrows(() => entry.value, CacheValueError);
+  assertEquals(decoded, 1);
 });
 
 test("an entry's bytes begin with a magic and a version, and are a view's as well", () => {
@@ -46,7 +80,7 @@ test("an entry's bytes begin with a magic and a version, and are a view's as wel
   assertEquals(bytes.subarray(0, 3), Uint8Array.of(0xc1, 0x75, 2));
   const shifted = new Uint8Array(bytes.length + 5);
   shifted.set(bytes, 5);
-  const entry = decodeEntry(shifted.subarray(5), codec);
+  const entry = opened(decodeEntry(shifted.subarray(5), codec));
   shifted.fill(0);
   assertEquals(entry, ENTRIES[0]);
 });
@@ -73,7 +107,6 @@ test("bytes that are no entry are unreadable", () => {
     "a field that must be understood": changed(24 + 16, 128),
     "a time that is none": changed(8, 0x7f, 0xf8),
     "a mark with something behind it": changed(3, 2),
-    "a value that the codec does not know": changed(good.length - 1, 9),
     "a full key that is no UTF-8": changed(24 + 16 + 5, 0xff),
     "only a head": good.slice(0, 23),
   };
@@ -87,7 +120,7 @@ test("a field that a later release added is passed over", () => {
   const unknown = good.slice();
   assertEquals(unknown[24 + 8], 1, "the full key is the first field");
   unknown[24 + 8] = 127;
-  assertEquals(decodeEntry(unknown, codec), { ...ENTRIES[2] as ValueEntry, fullKey: undefined });
+  assertEquals(opened(decodeEntry(unknown, codec)), { ...ENTRIES[2] as ValueEntry, fullKey: undefined });
 });
 
 test("thousands of mutated and truncated entries are read or unreadable, never an exception", () => {
@@ -99,12 +132,20 @@ test("thousands of mutated and truncated entries are read or unreadable, never a
     const original = originals[i % originals.length]!;
     const bytes = original.slice(0, i % 3 === 0 ? below(original.length + 1) : original.length);
     for (let n = below(4); n >= 0 && bytes.length > 0; n--) bytes[below(bytes.length)] = below(256);
-    if (decodeEntry(bytes, codec).kind === "unreadable") unreadable++;
+    const entry = decodeEntry(bytes, codec);
+    if (entry.kind === "unreadable") unreadable++;
+    if (entry.kind !== "value") continue;
+    try {
+      void entry.value;
+    } catch (error) {
+      assertInstanceOf(error, CacheValueError);
+      unreadable++;
+    }
   }
   assert(unreadable > 1000 && unreadable < 5000, `${unreadable} unreadable`);
 });
 
-test("a codec that throws, or gives no bytes, makes an entry unreadable or a CacheValueError", () => {
+test("a codec that throws, or gives no bytes, makes a CacheValueError of the value, and of nothing else", () => {
   const broken = {
     encode: () => {
       throw "text";
@@ -114,7 +155,9 @@ test("a codec that throws, or gives no bytes, makes an entry unreadable or a Cac
     },
   };
   assertThrows(() => encodeEntry(ENTRIES[0]!, broken), CacheValueError);
-  assertEquals(decodeEntry(encodeEntry(ENTRIES[0]!, codec), broken), { kind: "unreadable" });
+  const entry = decodeEntry(encodeEntry(ENTRIES[0]!, codec), broken) as ValueEntry;
+  assertEquals(entry.freshUntil, 1.5);
+  assertThrows(() => entry.value, CacheValueError);
   assertEquals(decodeEntry(encodeEntry(ENTRIES[3]!, codec), broken), ENTRIES[3]);
 });
 

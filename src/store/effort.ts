@@ -1,0 +1,84 @@
+import type { TextKind } from "../data/kinds.ts";
+import { isSparse } from "../data/copy.ts";
+
+/*
+ * What reading a kept value takes. Bytes may come from anybody who can write to the store, and 14 KB of them can make a
+ * process build millions of objects; so reading is bounded before it begins, and writing refuses what reading would.
+ */
+
+/** Text of so many bytes is read quickly, whatever it is, and is not looked through before. */
+const ALWAYS_QUICK = 512 * 1024;
+/** What JSON may hold: a number or a text counts as one, a name as three, an object or array as seven. */
+const MAX_PARTS = 1_000_000;
+
+const QUOTE = 0x22, BACKSLASH = 0x5c;
+/** What a byte of JSON counts, outside of texts. */
+const COUNTS = new Uint8Array(256);
+for (const [character, count] of [[",", 1], [":", 3], ["[", 7], ["{", 7]] as const) {
+  COUNTS[character.charCodeAt(0)] = count;
+}
+
+/** Does JSON have more parts than are read? `json`: as UTF-8. */
+export function hasTooManyParts(json: Uint8Array): boolean {
+  if (json.length <= ALWAYS_QUICK) return false;
+  // Mostly they are few even if those in texts are counted as well, which takes half the time.
+  let most = 0;
+  for (let i = 0; i < json.length; i++) most += COUNTS[json[i]!]!;
+  return most > MAX_PARTS && partsOf(json) > MAX_PARTS;
+}
+
+function partsOf(json: Uint8Array): number {
+  let parts = 0, inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]!;
+    if (byte === QUOTE) inText = !inText;
+    else if (!inText) parts += COUNTS[byte]!;
+    else if (byte === BACKSLASH) i++;
+  }
+  return parts;
+}
+
+/** The same of JSON as text. */
+export const hasTooManyPartsAsText = (json: string): boolean =>
+  json.length > ALWAYS_QUICK && hasTooManyParts(new TextEncoder().encode(json));
+
+/** What all tags of a tree may take to read, about as many half microseconds. */
+export const MAX_EFFORT = 100_000;
+
+/** A tag that takes nothing beyond itself. */
+export const TAG_EFFORT = 1;
+
+/** Some engines read a bigint's digits in more than linear time. */
+export const bigintEffort = (digits: number): number => 1 + digits / 64 + (digits / 2048) ** 2;
+
+/** An array with holes has all its places in memory, if it is short. */
+export const sparseEffort = (length: number, elements: number): number =>
+  isSparse(length, elements) ? 2 + elements : 2 + length / 32;
+
+/** Some runtimes compare each name with all before it. */
+export const headersEffort = (count: number): number => 8 + 2 * count + count ** 2 / 50;
+
+/** In calendars of the moon each of these may be looked for through decades. */
+const SLOW = /^Temporal\.Plain(MonthDay|YearMonth)/;
+const QUICK_CALENDAR = /\[!?u-ca=(iso8601|gregory)\]$/;
+
+export function textualEffort(kind: TextKind, text: string): number {
+  // What is no data has a host, whose labels some engines go through in more than linear time.
+  if (kind === "URL") return 4 + text.length / 16 + (text.startsWith("data:") ? 0 : text.length ** 2 / 20_000);
+  if (kind === "URLSearchParams") return 4 + text.length / 4;
+  return (SLOW.test(kind) && !QUICK_CALENDAR.test(text) ? 3000 : 8) + text.length / 16;
+}
+
+/** What may take a hundred times as long as other characters. */
+const PROPERTY = /\\p/gi;
+const NAMED_GROUP = /\(\?</g;
+
+/** A RegExp's source is parsed at once. Properties of characters are sets of thousands of ranges, those of emoji of strings. */
+export function regexpEffort(source: string, flags: string): number {
+  const { length } = source;
+  const effort = 16 + length / 4 + length ** 2 / 10_000;
+  if (length < 3) return effort;
+  const properties = source.match(PROPERTY)?.length ?? 0, groups = source.match(NAMED_GROUP)?.length ?? 0;
+  const each = !/[uv]/.test(flags) ? 0 : !flags.includes("v") ? 300 : /Emoji|RGI/.test(source) ? 40_000 : 2000;
+  return effort + each * properties + groups ** 2 / 4;
+}
