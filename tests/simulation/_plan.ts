@@ -6,7 +6,17 @@ import type { Sabotaged } from "./_server.ts";
 import type { Chance } from "./_world.ts";
 
 export type Verb = "call" | "refresh" | "invalidate" | "invalidateGroup" | "set" | "add" | "peek" | "peekMany";
-export type Fault = "evict" | "evictCounter" | "restart" | "lose" | "pause" | "cutOff" | "crash" | "junk" | "plant";
+export type Fault =
+  | "evict"
+  | "evictCounter"
+  | "restart"
+  | "lose"
+  | "pause"
+  | "cutOff"
+  | "crash"
+  | "junk"
+  | "plant"
+  | "setClock";
 export type Result = "value" | "throws" | "unwanted" | "unkeepable" | "large";
 export type Pace = "atOnce" | "quick" | "slow" | "renewed" | "lapsing";
 export type Pause = "none" | "short" | "seconds" | "expiry";
