@@ -22,6 +22,8 @@ export interface Maker {
   refusal(path: string, fault: Fault, words: string, part: unknown, cause?: unknown): Error;
   /** What an object is made into, whatever it consists of; `undefined`: it is walked through. `inner` walks through something else in its place. */
   special?(object: object, inner: (value: unknown) => unknown): unknown;
+  /** So many objects a value may hold. Default: 1,000,000. */
+  readonly most?: number;
   /** Of so many elements of a typed array the properties are listed, to find what was added. Default: 65,536. */
   readonly listed?: number;
   text(value: string): unknown;
@@ -168,7 +170,8 @@ export class Walk {
     const depth = this.#above.length;
     if (depth > 0 && this.#above.includes(object)) this.#refuse("cycle", "it contains itself (a cycle)", object);
     if (depth === MAX_DEPTH) this.#refuse("depth", `it is nested deeper than ${MAX_DEPTH} levels`, object);
-    if (++this.#objects > MAX_OBJECTS) this.#refuse("size", `it holds more than ${MAX_OBJECTS} objects`, object);
+    const { most = MAX_OBJECTS } = this.#maker;
+    if (++this.#objects > most) this.#refuse("size", `it holds more than ${most} objects`, object);
     this.#above.push(object);
   }
 

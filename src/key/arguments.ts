@@ -25,6 +25,8 @@ import { isSignal, keyedLength, mayHoldSignals, NO_SIGNALS, signalsIn } from "./
  * more than most computations do.
  */
 const LONGEST = 1 << 20;
+/** So many objects an argument may hold, one that stands in two places counted twice: a key is cut at each call. */
+const MOST_OBJECTS = 100_000;
 /** Up to here a loop in JavaScript is faster than the engine's JSON.stringify. */
 const SHORT = 64;
 
@@ -117,6 +119,7 @@ const copying: Maker = {
 class KeyText implements Maker {
   identified = false;
   readonly listed = LONGEST;
+  readonly most = MOST_OBJECTS;
   #signals: readonly AbortSignal[] = NO_SIGNALS;
   #left = LONGEST;
   readonly #walk = new Walk(this);
