@@ -4,7 +4,7 @@
  *
  *     deno task bench                     all of it, in less than ten minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, grouped-meta, heap, scale, import
+ *     deno task bench --only driver       one case: driver, memory, grouped, grouped-meta, heap, kept, scale, import
  *     deno task bench --only herd         what one expiry costs a database; and fleet, both left out of the other runs
  *     deno task bench --only "by wire"    the tables that have this in their title
  *     deno task bench --runtime=bun       on one runtime: deno, bun or node
@@ -27,11 +27,11 @@ import type { Measured, Result } from "./result.ts";
 import { names, pack, root, type Runtime, runtimeOf } from "./runtimes.ts";
 import { judge } from "./targets.ts";
 
-const cases = ["driver", "memory", "grouped", "grouped-meta", "heap", "scale", "import"];
+const cases = ["driver", "memory", "grouped", "grouped-meta", "heap", "kept", "scale", "import"];
 /** Of minutes each, with tables of their own. */
 const apart = ["herd", "fleet"];
 /** Left out of a quick run: collecting all garbage again and again takes long, and the other wire is much like the first. */
-const long = ["heap", "grouped-meta"];
+const long = ["heap", "kept", "grouped-meta"];
 
 /** Runs a case in a process of its own, so that the runtime has optimized nothing for another. */
 async function measure(runtime: Runtime, name: string, setting: Setting, keep: (table: Table) => void): Promise<void> {

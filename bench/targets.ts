@@ -77,6 +77,23 @@ export const targets: readonly Target[] = [
   { table: "invalidating a group", row: "ours, 1,000,000 ", against: "itself", atMost: 1.25 },
   { table: "which server a key lives on", row: "ours, 64 ", against: "itself", atMost: 1.25 },
   { table: "heap of a get in flight", against: "bytes", atMost: 500 },
+  ...[
+    "texts",
+    "rows of 20",
+    "a hundred rows",
+    "records of 50 names",
+    "rows by their id",
+    "numbers by their id",
+    "arrays of 1,000 places",
+    "regular expressions",
+    "dates",
+    "Headers",
+  ].map((row): Target => ({
+    table: "heap of a MemoryStore of 16 MiB",
+    row: `ours, ${row}`,
+    against: "bytes",
+    atMost: 24 * 1024 * 1024,
+  })),
 ];
 
 /** Every target that the tables have a row for. */

@@ -10,6 +10,7 @@ const cases: Record<string, () => Promise<Case>> = {
   grouped: async () => (await import("./cases/grouped.ts")).grouped,
   "grouped-meta": async () => (await import("./cases/grouped.ts")).groupedMeta,
   heap: async () => (await import("./cases/heap.ts")).heap,
+  kept: async () => (await import("./cases/kept.ts")).kept,
   scale: async () => (await import("./cases/scale.ts")).scale,
 };
 
