@@ -61,7 +61,7 @@ class HeldTree implements Held {
   }
 
   give(): unknown {
-    return fromTree(JSON.parse(this.#json), this.#contents);
+    return fromTree(JSON.parse(this.#json), this.#contents, Infinity);
   }
 }
 

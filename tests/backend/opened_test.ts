@@ -78,3 +78,17 @@ test("add() replaces a value that cannot be opened", async () => {
   store.broken = false;
   assertEquals(await backend.get("k"), 2);
 });
+
+test("the reason of a call that found a value which cannot be opened is that it is unreadable", async () => {
+  const { clock, store, backend } = setUp();
+  const reasons: unknown[] = [];
+  backend.on("call", ({ reason }) => void reasons.push(reason));
+  await backend.fetch("k", () => 1);
+  store.broken = true;
+  await backend.fetch("k", () => 2);
+  await clock.advance(2000);
+  const { opened } = store;
+  await backend.fetch("k", () => 3);
+  assertEquals(reasons, ["absent", "unreadable", "expired"]);
+  assertEquals(store.opened, opened, "what is outdated was opened for its reason");
+});

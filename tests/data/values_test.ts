@@ -6,6 +6,7 @@ import { defaultCodec } from "../../src/store/codec.ts";
 import { hold } from "../../src/store/held.ts";
 import { readText, writeText } from "../../src/store/plain_text.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
+import { argumentText } from "../../src/key/arguments.ts";
 import { copyOf } from "../../src/store/values.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
@@ -51,3 +52,22 @@ for (const [name, way] of Object.entries(WAYS)) {
     assert(kept > 1000 && refused > 200, `${kept} kept, ${refused} refused`);
   });
 }
+
+test("arguments and results accept the same values", { timeout: 60_000 }, () => {
+  const accepts = (take: () => unknown) => {
+    try {
+      take();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const counts = { true: 0, false: 0 };
+  for (let seed = 0; seed < 2000; seed++) {
+    const value = new Values(new SeededRandom(seed), seed % 2 === 0 ? Infinity : seed % 40).make();
+    const asResult = accepts(() => copyOf(value));
+    assertEquals(accepts(() => argumentText(value, 1)), asResult, `seed ${seed}`);
+    counts[`${asResult}`]++;
+  }
+  assert(counts.true > 1000 && counts.false > 200, JSON.stringify(counts));
+});

@@ -272,3 +272,14 @@ test("MemoryStore says how many entries it has, what they cost, and how many it 
   await store.close();
   assertEquals(store.stats, { entries: 0, bytes: 0, evictions: 3 });
 });
+
+test("MemoryStore gives back what a codec would take too long to read", async () => {
+  const store = new MemoryStore();
+  const emoji = Array.from({ length: 4 }, () => new RegExp("\\p{RGI_Emoji}", "v"));
+  const dates = [/a/, ...Array.from({ length: 110_000 }, (_, i) => new Date(i))];
+  for (const value of [emoji, dates]) {
+    await store.set("k", valued(value), LONG_MS, "anything");
+    const { entry } = (await store.get("k"))!;
+    assertEquals(entry.kind === "value" && (entry.value as unknown[]).length, value.length);
+  }
+});
