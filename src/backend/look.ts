@@ -180,6 +180,7 @@ class Tick {
   send(clock: Clock, timeoutMs: number): void {
     this.#open = this.#entries.size + this.#counters.length;
     this.#clock = clock;
+    this.store.begin();
     for (const [key, asked] of this.#entries) this.store.askEntry(key, asked);
     for (const asked of this.#counters) this.store.askGeneration(asked.counter.key, asked);
     // Also where a store says that it answers within the tick, and does not.
@@ -212,11 +213,9 @@ class Tick {
     let more = Infinity;
     for (const asked of [...this.#entries.values(), ...this.#counters]) {
       if (asked.given) continue;
-      if (asked.waiting) {
-        more = Math.min(more, timeoutMs);
-        continue;
-      }
-      const left = timeoutMs - Math.min(this.store.sendableMs(asked.about.key), now - asked.sentAt);
+      const { sentLate = -Infinity } = asked;
+      const waitedMs = sentLate === "not yet" ? 0 : Math.min(this.store.sendableMs(asked.about.key), now - sentLate);
+      const left = timeoutMs - waitedMs;
       if (left > 0) more = Math.min(more, left);
       else asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
     }
@@ -228,10 +227,8 @@ class Tick {
 abstract class Asked<T> implements Asking<T> {
   answer: T | typeof UNANSWERED | undefined = undefined;
   given = false;
-  /** It was not asked yet: there is no room for it. */
-  waiting = false;
-  /** As `attended` reads time. With its tick, unless it had to wait. */
-  sentAt = -Infinity;
+  /** Only of one that had to wait for room: when it was asked after all, as `attended` reads time. */
+  sentLate: "not yet" | number | undefined = undefined;
   readonly tick: Tick;
   /** Mostly there is one. */
   #first: OpenLook | undefined = undefined;
@@ -254,12 +251,11 @@ abstract class Asked<T> implements Asking<T> {
   }
 
   waits(): void {
-    this.waiting = true;
+    this.sentLate = "not yet";
   }
 
   sent(): void {
-    this.waiting = false;
-    this.sentAt = this.tick.now;
+    this.sentLate = this.tick.now;
   }
 
   answered(answer: T): void {

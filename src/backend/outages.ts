@@ -21,6 +21,8 @@ interface Outage {
  * outage and counted; where nobody listens, whoever runs the program reads one line when it begins and one when it ends.
  */
 export class Outages {
+  /** Is there any? */
+  any = false;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #events: Events;
@@ -31,11 +33,6 @@ export class Outages {
     this.#store = store;
     this.#clock = clock;
     this.#events = events;
-  }
-
-  /** Is there any? */
-  get any(): boolean {
-    return this.#open.size > 0;
   }
 
   failed(failure: StoreFailure): void {
@@ -58,6 +55,7 @@ export class Outages {
     const outage = this.#open.get(place);
     if (outage === undefined) return;
     this.#open.delete(place);
+    this.any = this.#open.size > 0;
     this.#endedAt = momentOf(this.#clock);
     const { failures, began } = outage;
     const ms = elapsedMs(this.#clock, began);
@@ -72,6 +70,7 @@ export class Outages {
   #begin(place: string, error: unknown, how: string): void {
     const outage: Outage = { began: momentOf(this.#clock), failures: 1, warned: false };
     this.#open.set(place, outage);
+    this.any = true;
     if (this.#endedAt !== undefined && elapsedMs(this.#clock, this.#endedAt) < QUIET_MS) return;
     this.#warn(() => {
       outage.warned = true;

@@ -5,7 +5,7 @@
  */
 
 import { attended, deadline } from "../attended.ts";
-import { type Clock, ticks } from "../clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import type { Operation } from "./operation.ts";
 
 /** Nothing on the way forgets a connection sooner that was only made. */
@@ -35,8 +35,8 @@ export class InFlight {
   /** Nothing has come since a request found the connection at rest. */
   silentFromRest = false;
   #sentBefore = false;
-  /** In ticks, since nobody attends to a connection at rest. */
-  #probedAt = 0;
+  /** Not attended time, since nobody attends to a connection at rest. */
+  #probedAt: Moment | undefined = undefined;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #watch: Watch;
@@ -88,7 +88,8 @@ export class InFlight {
     if (this.#length === this.#unsent) {
       this.quietSince = now;
       // What a connection is sent first shows whether its server answers more than the probe.
-      this.silentFromRest = this.#sentBefore || ticks(this.#clock) - this.#probedAt > LONG_REST_MS;
+      this.silentFromRest = this.#sentBefore || this.#probedAt === undefined ||
+        elapsedMs(this.#clock, this.#probedAt) > LONG_REST_MS;
       this.#sentBefore = true;
     }
     if (cancelled.size > 0) {
@@ -104,7 +105,7 @@ export class InFlight {
   heard(now: number): void {
     this.quietSince = this.heardAt = now;
     this.silentFromRest = false;
-    if (!this.#sentBefore) this.#probedAt = ticks(this.#clock);
+    if (!this.#sentBefore) this.#probedAt = momentOf(this.#clock);
   }
 
   /** Everything, sent and unsent, once: the queue is empty then and its timer gone. */

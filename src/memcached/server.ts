@@ -1,7 +1,7 @@
 /** One server: its connections, and whether it is dead or alive. */
 
 import { attended } from "../attended.ts";
-import { type Clock, ticks } from "../clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import { AuthError, type MemcachedError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { answerConnectionLost } from "./answer.ts";
@@ -46,8 +46,9 @@ const OVERDUE_MS = 50;
 interface Down {
   /** The last failure. */
   cause: MemcachedError;
-  /** In ticks. */
-  retryAt: number;
+  /** When its pause began, and how long that is. */
+  pausedAt: Moment;
+  retryMs: number;
   timer: unknown;
   /** The try that is going on. */
   trial: Connection | undefined;
@@ -253,7 +254,8 @@ export class Server implements ConnectionListener {
 
   #die(cause: MemcachedError): void {
     const retryMs = pauseMs(this.#tries, this.#random.fraction());
-    const down: Down = { cause, retryAt: 0, timer: undefined, trial: undefined, awaited: false };
+    const pausedAt = momentOf(this.#clock);
+    const down: Down = { cause, pausedAt, retryMs, timer: undefined, trial: undefined, awaited: false };
     this.#down = down;
     this.#failures = 0;
     if (!this.#closed) this.#pause(down, retryMs);
@@ -264,7 +266,7 @@ export class Server implements ConnectionListener {
   }
 
   #askDead(operation: Operation, down: Down): void {
-    if (down.trial === undefined && ticks(this.#clock) > down.retryAt + OVERDUE_MS) {
+    if (down.trial === undefined && elapsedMs(this.#clock, down.pausedAt) > down.retryMs + OVERDUE_MS) {
       this.#try(down);
       down.awaited = true;
     }
@@ -274,7 +276,8 @@ export class Server implements ConnectionListener {
 
   #pause(down: Down, ms: number): void {
     this.#clock.clearTimeout(down.timer);
-    down.retryAt = ticks(this.#clock) + ms;
+    down.pausedAt = momentOf(this.#clock);
+    down.retryMs = ms;
     down.timer = this.#clock.setTimeout(() => this.#try(down), ms);
     this.#clock.unref?.(down.timer);
   }

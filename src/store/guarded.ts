@@ -68,7 +68,7 @@ export class GuardedStore {
   readonly #report: (failure: StoreFailure) => void;
   readonly #room: Room;
 
-  readonly #health: Health | undefined;
+  readonly #health: Health;
 
   /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
   constructor(
@@ -76,7 +76,7 @@ export class GuardedStore {
     clock: Clock,
     timeoutMs: number,
     report: (failure: StoreFailure) => void,
-    health?: Health,
+    health: Health = { any: false, worked: () => {} },
   ) {
     this.#store = store;
     this.#clock = clock;
@@ -95,6 +95,11 @@ export class GuardedStore {
   get tellsAtOnce(): boolean {
     const store = this.#store;
     return store.immediate === true && store.tellEntry !== undefined && store.tellCounter !== undefined;
+  }
+
+  /** Questions of another tick begin. */
+  begin(): void {
+    this.#room.begin();
   }
 
   /** A look's question of an entry, once there is room for it. */
@@ -208,6 +213,7 @@ export class GuardedStore {
    */
   lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const room = this.#room;
+    room.begin();
     if (room.has(about.key)) return this.#lease(about, lease, ttlMs, over);
     return new Promise((resolve) => {
       room.wait(about.key, () => resolve(this.#lease(about, lease, ttlMs, over)), () => {
@@ -302,12 +308,12 @@ export class GuardedStore {
 
   /** Is there an outage? */
   get isDown(): boolean {
-    return this.#health?.any === true;
+    return this.#health.any;
   }
 
   /** It has answered. */
   worked(key: string): void {
-    if (this.isDown) this.#health!.worked(key);
+    if (this.isDown) this.#health.worked(key);
   }
 
   #noRoom(action: string): CacheError {

@@ -19,6 +19,9 @@ const MOST = 0.9;
  */
 const PAUSE_MS = 1;
 
+/** A question may be so many times as long as those before it. */
+const CAUTION = 16;
+
 interface Waiting {
   readonly key: string;
   readonly since: number;
@@ -39,6 +42,13 @@ export class Room {
   readonly #timeoutMs: number;
   readonly #lanes = new Map<string, Lane>();
   #timer: unknown;
+  /** What the load was when it was read last in this tick, and how many were asked since. */
+  #read = 0;
+  #asked = 0;
+  /** The most that one question was seen to fill; 0: none was seen yet. */
+  #share = 0;
+  /** So many more may be asked without reading. */
+  #free = 0;
 
   /** `timeoutMs`: nobody waits for longer. */
   constructor(store: Store, clock: Clock, timeoutMs: number) {
@@ -47,12 +57,34 @@ export class Room {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Questions of another tick begin: what others have asked meanwhile is not known. */
+  begin(): void {
+    this.#free = this.#asked = 0;
+  }
+
   /** May it be asked now? Not where others wait for the same room: they came first. */
   has(key: string): boolean {
     if (this.#store.load === undefined) return true;
-    // Of all that the store has the fullest, first: which of them is the key's takes longer to tell.
-    if (this.#lanes.size === 0 && this.#load() < MOST) return true;
+    if (this.#lanes.size === 0) {
+      this.#asked++;
+      if (this.#free > 0) {
+        this.#free--;
+        return true;
+      }
+      // Of all that the store has the fullest, first: which of them is the key's takes longer to tell.
+      if (this.#readFullest() < MOST) return true;
+    }
     return !this.#lanes.has(this.#laneOf(key)) && this.#load(key) < MOST;
+  }
+
+  /** To read the load for each of a hundred questions would cost a hit a tenth of its time. */
+  #readFullest(): number {
+    const load = this.#load(), asked = this.#asked - 1;
+    if (asked > 0) this.#share = Math.max(this.#share, (load - this.#read) / asked);
+    this.#free = this.#share > 0 ? Math.floor((MOST - load) / (CAUTION * this.#share)) : 0;
+    this.#read = load;
+    this.#asked = 1;
+    return load;
   }
 
   /** Calls `send` once there is room, or `lack` when there was none for the whole timeout. */
@@ -71,13 +103,21 @@ export class Room {
   };
 
   #load(key?: string): number {
-    const load = sane(() => this.#store.load!(key));
-    return typeof load === "number" && load >= 0 ? load : 0;
+    try {
+      const load = this.#store.load!(key);
+      return load >= 0 ? load : 0;
+    } catch {
+      return 0;
+    }
   }
 
   #laneOf(key: string): string {
-    const lane = sane(() => this.#store.lane?.(key));
-    return typeof lane === "string" ? lane : "";
+    try {
+      const lane = this.#store.lane?.(key);
+      return typeof lane === "string" ? lane : "";
+    } catch {
+      return "";
+    }
   }
 
   #pass(): void {
@@ -93,14 +133,5 @@ export class Room {
       }
       if (lane.first === waiting.length) this.#lanes.delete(name);
     }
-  }
-}
-
-/** What a store of others answers; nothing, if it throws. */
-function sane(ask: () => unknown): unknown {
-  try {
-    return ask();
-  } catch {
-    return undefined;
   }
 }
