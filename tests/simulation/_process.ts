@@ -57,6 +57,7 @@ export class Process {
       ttl: `${plan.ttlMs}ms`,
       stale: `${plan.staleMs}ms`,
       mintDelay: `${plan.mintDelayMs}ms`,
+      storeTimeout: "250ms", // less than the driver's timeout, so that answers come late
     });
   }
 
