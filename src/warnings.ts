@@ -15,7 +15,8 @@ export type Kind =
   | "functions that share a name"
   | "receivers that share results"
   | "classes of one name"
-  | "servers without cas";
+  | "servers without cas"
+  | "stores that fail";
 
 /** So many lines of one kind are written for one backend, and in the whole process. */
 const MOST_OF_ONE = 20, MOST_IN_ALL = 80;

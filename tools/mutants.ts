@@ -149,7 +149,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a late lease is not given back",
     rule: "rule 9,",
-    survives: "nobody renews it, so it holds others no longer than its ttl: computations and old values are the same",
     patches: [[GUARDED, 'else if (written.kind === "stored") void this.delete(about, written.token);', ""]],
   },
   {

@@ -83,7 +83,8 @@ export class GroupBackend implements Backend {
     this.redefine = settings.redefine;
     this.#enabled = settings.enabled;
     const { clock } = settings;
-    if (settings.detectCycles) openContext();
+    // Calls inside a computation are told by it, for circles, and for the bound of an outage, which they pass.
+    if (settings.detectCycles || settings.outageConcurrency !== Infinity) openContext();
     const keys = this.#keys = new Keys(settings.project, settings.version);
     this.#counters = new Counters(keys, settings.groups);
     const events = this.#events = new Events(clock);

@@ -3,6 +3,7 @@ import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
 import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
 import { type StoreFailure, StoreTimeoutError } from "../store/guarded.ts";
 import type { Store } from "../store/store.ts";
+import { warn } from "../warnings.ts";
 import type { Events } from "./events.ts";
 
 /** An outage that begins so soon after another one has ended is not warned of: a store that fails now and then. */
@@ -84,11 +85,7 @@ export class Outages {
     void loadChannels().then(() => {
       if (this.#events.heard("storeError")) return;
       const line = text();
-      try {
-        if (line !== false) console.warn(`cache-utils: ${line}.`);
-      } catch {
-        // It was for people to read, and cannot be shown.
-      }
+      if (line !== false) warn("stores that fail", `${line}.`);
     });
   }
 

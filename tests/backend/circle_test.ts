@@ -123,3 +123,13 @@ test("a caller that has left is waited for no longer", LIMIT, async () => {
   assertEquals(await asked, "CacheTimeoutError");
   goOn();
 });
+
+test("a call inside a computation passes the bound of an outage", LIMIT, async () => {
+  const store = new MemoryStore();
+  await store.close();
+  const backend = memory({ store, outageConcurrency: 1 });
+  await warnings(async () => {
+    const outer = backend.fetch("outer", async () => 1 + await backend.fetch("inner", () => 1));
+    assertEquals(await outer, 2);
+  });
+});
