@@ -368,7 +368,7 @@ test("two classes of one name with [cacheKey] do not share what they inherit", a
   assertEquals(told.filter((warning) => warning.includes("results of the second one are not kept")).length, 1);
 });
 
-test("a warning about a second instance does not depend on garbage collection", async () => {
+test("a warning about a second instance does not depend on garbage collection", { timeout: 60_000 }, async () => {
   const Repo = repo();
   const { gc = () => {}, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
   for (let round = 0; round < 3; round++) {

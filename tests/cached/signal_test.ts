@@ -105,7 +105,7 @@ test("one that has fired before the call takes it away at once, and nothing is c
   assertEquals(runs, 0);
 });
 
-test("16,000 calls with one signal add one listener, and leave none", async () => {
+test("16,000 calls with one signal add one listener, and leave none", { timeout: 60_000 }, async () => {
   const controller = new AbortController(), { signal } = controller;
   let listeners = 0, most = 0;
   const add = signal.addEventListener.bind(signal), remove = signal.removeEventListener.bind(signal);

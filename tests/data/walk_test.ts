@@ -182,7 +182,7 @@ test("walk() refuses memory that can change its size", () => {
   assertStringIncludes(refusal({ view: new Uint8Array(buffer) }), "value.view: its memory");
 });
 
-test("a walk counts the objects of each value for itself", () => {
+test("a walk counts the objects of each value for itself", { timeout: 60_000 }, () => {
   const refusal = () => new Error("refused");
   const walk = new Walk({ ...twins, refusal });
   const many = Array.from({ length: 600_000 }, () => ({}));

@@ -441,7 +441,7 @@ test("built-ins that can have no [cacheKey] are refused with a word on what to p
   refused([new Boolean(true)], "pass its valueOf() instead");
 });
 
-test("a text of more than a million characters is refused at once, whatever it is made of", () => {
+test("a text of more than a million characters is refused at once, whatever it is made of", { timeout: 60_000 }, () => {
   let entangled: unknown = { x: 1 };
   for (let i = 0; i < 40; i++) entangled = { a: entangled, b: [entangled] };
   const large: unknown[] = [
@@ -501,7 +501,9 @@ test("properties added to a typed array are found, however long it is", () => {
   refused([Object.assign(new Uint8Array(70_000), { user: "a" })], 'the property "user"');
 });
 
-test("a large bigint, and a million properties that are undefined, are refused without being written", () => {
+test("a large bigint, and a million properties that are undefined, are refused without being written", {
+  timeout: 60_000,
+}, () => {
   refused([1n << 16_000_000n], "argument", "longer than 1048576 characters");
   refused([[1n << 16_000_000n]], "argument 1", "longer than 1048576 characters");
   const many = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, undefined]));
