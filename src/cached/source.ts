@@ -22,7 +22,7 @@ export const isMinified = (name: string): boolean => MINIFIED.test(name);
  * 53 bits of a text, in at most 11 characters (cyrb53). Loading a real hash costs Deno 14 to 19 ms; nobody gains
  * anything by two functions that share this one but a warning that does not come.
  */
-export function hashOf(text: string): string {
+function hashOf(text: string): string {
   let high = 0xdeadbeef, low = 0x41c6ce57;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

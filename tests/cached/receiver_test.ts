@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { cached, cacheKey, GroupBackend, handle } from "@x/cache-utils";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
-import { decorate } from "./_methods.ts";
+import { decorate, findable } from "./_methods.ts";
 
 /** A class whose `find` and static `all` are cached. */
 function repo(backend: unknown = new GroupBackend(), options: object = {}) {
@@ -143,17 +143,8 @@ test("a cached override and the method of its base that it calls are two, for ea
 
 test("classes made of one mixin do not share", async () => {
   const backend = new GroupBackend();
-  const Findable = (table: string) => {
-    class Findable {
-      async find(id: number): Promise<string> {
-        return `${table} ${id}`;
-      }
-    }
-    decorate(Findable.prototype, "find", { backend });
-    return Findable;
-  };
-  class Users extends Findable("users") {}
-  class Posts extends Findable("posts") {}
+  class Users extends findable("users", backend) {}
+  class Posts extends findable("posts", backend) {}
   const told = await warnings(async () => {
     const users = new Users(), posts = new Posts();
     for (let i = 0; i < 2; i++) assertEquals([await users.find(1), await posts.find(1)], ["users 1", "posts 1"]);

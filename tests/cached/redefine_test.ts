@@ -5,7 +5,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { cached, cacheKey, configure, GroupBackend, handle, PlainBackend, type Store } from "@x/cache-utils";
 import { configurationOf } from "../../src/cached/url.ts";
 import { warnings } from "./_fake_backend.ts";
-import { decorate } from "./_methods.ts";
+import { decorate, findable } from "./_methods.ts";
 
 /** Both kinds of backends. */
 const backends = () => [
@@ -206,17 +206,8 @@ test("receivers with an identity are given nothing of an older definition's, kep
 
 test("classes made of one mixin are all cached", async () => {
   const backend = new GroupBackend({ redefine: true });
-  const Findable = (table: string) => {
-    class Findable {
-      async find(id: number): Promise<string> {
-        return `${table} ${id}`;
-      }
-    }
-    decorate(Findable.prototype, "find", { backend });
-    return Findable;
-  };
-  class Users extends Findable("users") {}
-  class Posts extends Findable("posts") {}
+  class Users extends findable("users", backend) {}
+  class Posts extends findable("posts", backend) {}
   const users = new Users(), posts = new Posts();
   for (let i = 0; i < 2; i++) assertEquals([await users.find(1), await posts.find(1)], ["users 1", "posts 1"]);
   assertEquals(backend.stats.hit, 2);
