@@ -59,10 +59,10 @@ export type {
 export type { BackendEvents, Outcome, Reason } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";
 
-export type { StoreFailure } from "./src/store/guarded.ts";
-export { MemoryStore, type MemoryStoreOptions, type MemoryStoreStats } from "./src/store/memory.ts";
+export type { StoreFailure } from "./src/backend/guarded_store.ts";
+export { MemoryStore, type MemoryStoreOptions, type MemoryStoreStats } from "./src/store/memory/store.ts";
 export { MemcachedStore, type MemcachedStoreOptions } from "./src/store/memcached.ts";
-export { type Codec, defaultCodec, type DefaultCodecOptions } from "./src/store/codec.ts";
+export { type Codec, defaultCodec, type DefaultCodecOptions } from "./src/codec/codec.ts";
 export type {
   Entry,
   Found,
@@ -90,8 +90,8 @@ export type {
   WriteResult,
 } from "./src/memcached/mod.ts";
 
-export type { Clock } from "./src/clock.ts";
-export type { Duration } from "./src/duration.ts";
-export type { Random } from "./src/random.ts";
-export type { Told } from "./src/told.ts";
+export type { Clock } from "./src/util/clock.ts";
+export type { Duration } from "./src/util/duration.ts";
+export type { Random } from "./src/util/random.ts";
+export type { Told } from "./src/util/told.ts";
 export * from "./src/errors.ts";

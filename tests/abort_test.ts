@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { type Leaving, offAbort, onAbort } from "../src/abort.ts";
+import { type Leaving, offAbort, onAbort } from "../src/util/abort.ts";
 
 /** A signal whose listeners are counted. */
 function counted() {

@@ -1,8 +1,8 @@
 import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { loadChannels } from "../src/channels.ts";
-import { Listeners } from "../src/listeners.ts";
+import { loadChannels } from "../src/util/channels.ts";
+import { Listeners } from "../src/util/listeners.ts";
 import { warnings } from "./cached/_fake_backend.ts";
 
 interface Sounds {

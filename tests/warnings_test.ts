@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { quoted } from "../src/known.ts";
-import { type Kind, warn, Warnings } from "../src/warnings.ts";
+import { quoted } from "../src/util/checks.ts";
+import { type Kind, warn, Warnings } from "../src/util/warnings.ts";
 import { warnings } from "./cached/_fake_backend.ts";
 
 /** Others of this process have warnings to write of the kinds that there are. */

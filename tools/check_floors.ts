@@ -1,75 +1,30 @@
 /**
- * Keeps the house standing: an import (of a type, too) only ever goes down or stays on its floor.
+ * Keeps the house standing: an import (of a type, too) only ever goes down or stays on its floor, and what runs is
+ * imported in no ring. Types may name each other.
  *
  *     deno run --allow-read tools/check_floors.ts [root]
  */
 
-/** From the ground up. A `*` stands for one file name. A file that none of these fits stands on no floor. */
+/** From the ground up: a folder stands with all that is in it, unless a longer line names a folder of its own for that. */
 export const floors: readonly (readonly string[])[] = [
-  [
-    "src/abort.ts",
-    "src/attended.ts",
-    "src/builtin.ts",
-    "src/callbacks.ts",
-    "src/known.ts",
-    "src/channels.ts",
-    "src/clock.ts",
-    "src/duration.ts",
-    "src/errors.ts",
-    "src/listeners.ts",
-    "src/hash.ts",
-    "src/random.ts",
-    "src/told.ts",
-    "src/warnings.ts",
-  ],
-  [
-    "src/data/*",
-    "src/memcached/backoff.ts",
-    "src/memcached/binary/*",
-    "src/memcached/chunks.ts",
-    "src/memcached/decimal.ts",
-    "src/memcached/limits.ts",
-    "src/memcached/numbered.ts",
-    "src/memcached/meta/*",
-    "src/memcached/keys.ts",
-    "src/memcached/request.ts",
-    "src/memcached/ring.ts",
-    "src/memcached/text.ts",
-    "src/memcached/wire.ts",
-    "src/socket/*",
-  ],
-  ["src/memcached/*"],
-  ["src/store/*"],
-  [
-    "src/backend/backend.ts",
-    "src/backend/context.ts",
-    "src/backend/counters.ts",
-    "src/backend/events.ts",
-    "src/backend/flights.ts",
-    "src/backend/groups.ts",
-    "src/backend/holders.ts",
-    "src/backend/options.ts",
-    "src/backend/outages.ts",
-    "src/backend/patience.ts",
-    "src/backend/slots.ts",
-    "src/backend/terms.ts",
-    "src/backend/unconfirmed.ts",
-    "src/backend/verdict.ts",
-    "src/key/*",
-  ],
-  ["src/backend/lease.ts", "src/backend/look.ts", "src/backend/poller.ts"],
-  [
-    "src/backend/alone.ts",
-    "src/backend/call.ts",
-    "src/backend/fill.ts",
-    "src/backend/group.ts",
-    "src/backend/plain.ts",
-  ],
-  ["mod.ts", "src/cached/*", "src/testing/*"],
+  ["src/errors.ts", "src/util/"],
+  ["src/data/", "src/socket/", "src/memcached/protocol/"],
+  ["src/codec/", "src/key/", "src/memcached/connection/"],
+  ["src/memcached/cluster/"],
+  ["src/memcached/"],
+  ["src/store/"],
+  ["src/backend/"],
+  ["mod.ts", "src/cached/", "src/testing/"],
 ];
 
 /** Modules of the runtime that may be loaded by name: they cost Deno 4 ms, where `builtin()` costs 14 to 19. */
 const byName: readonly string[] = ["node:diagnostics_channel", "node:async_hooks"];
+
+/** What a statement imports. `isType`: it is gone when the program runs. */
+export interface Import {
+  readonly specifier: string;
+  readonly isType: boolean;
+}
 
 /** What is wrong with these files (path from the root -> text), one sentence each; empty: nothing. */
 export function faults(files: ReadonlyMap<string, string>): string[] {
@@ -81,7 +36,7 @@ export function faults(files: ReadonlyMap<string, string>): string[] {
       found.push(`${path} stands on no floor: name it in \`floors\` of tools/check_floors.ts`);
     }
     const targets: string[] = [];
-    for (const specifier of specifiersIn(text)) {
+    for (const { specifier, isType } of importsIn(text)) {
       if (!specifier.startsWith("./") && !specifier.startsWith("../")) {
         if (!byName.includes(specifier)) {
           found.push(`${path} imports "${specifier}": import by relative path, or load it through src/builtin.ts`);
@@ -89,7 +44,7 @@ export function faults(files: ReadonlyMap<string, string>): string[] {
         continue;
       }
       const target = resolve(path, specifier);
-      targets.push(target);
+      if (!isType) targets.push(target);
       if (path.startsWith("src/") && /(^|\/)mod\.ts$/.test(target)) {
         found.push(`${path} imports ${target}, a face: import the file that has what you need`);
       }
@@ -108,16 +63,17 @@ export function faults(files: ReadonlyMap<string, string>): string[] {
   return found;
 }
 
-/** Which floor a file stands on. Of a floor that names it and one that takes all its folder, the first. */
+/** Which floor a file stands on: that of the longest line which it begins with. */
 export function floorOf(path: string): number | undefined {
-  const floor = floors.findIndex((patterns) => patterns.some((pattern) => fits(pattern, path)));
-  return floor === -1 ? undefined : floor;
-}
-
-function fits(pattern: string, path: string): boolean {
-  if (!pattern.endsWith("*")) return pattern === path;
-  const folder = pattern.slice(0, -1);
-  return path.startsWith(folder) && !path.slice(folder.length).includes("/");
+  let floor: number | undefined, longest = 0;
+  floors.forEach((lines, n) => {
+    for (const line of lines) {
+      if (line.length > longest && (line.endsWith("/") ? path.startsWith(line) : path === line)) {
+        [floor, longest] = [n, line.length];
+      }
+    }
+  });
+  return floor;
 }
 
 /**
@@ -125,15 +81,17 @@ function fits(pattern: string, path: string): boolean {
  * tree: that is enough for formatted files, where a statement begins in column 0. An `import(…)` of anything but a
  * literal is given as its text, which no rule allows.
  */
-export function specifiersIn(text: string): string[] {
+export function importsIn(text: string): Import[] {
   const code = text.replace(/^[ \t]*\/\*[\s\S]*?\*\//gm, "").replace(/(^|\s)\/\/.*$/gm, "$1");
-  const found: string[] = [];
-  for (const [, specifier] of code.matchAll(/^(?:import|export)\b[^"';=]*?\bfrom\s*["']([^"'\n]+)["']/gm)) {
-    found.push(specifier!);
+  const found: Import[] = [];
+  for (const [, type, from] of code.matchAll(/^(?:import|export)\b( type\b)?[^"';=]*?\bfrom\s*["']([^"'\n]+)["']/gm)) {
+    found.push({ specifier: from!, isType: type !== undefined });
   }
-  for (const [, specifier] of code.matchAll(/^import\s*["']([^"'\n]+)["']/gm)) found.push(specifier!);
+  for (const [, specifier] of code.matchAll(/^import\s*["']([^"'\n]+)["']/gm)) {
+    found.push({ specifier: specifier!, isType: false });
+  }
   for (const [, literal, other] of code.matchAll(/\bimport\(\s*(?:["']([^"'\n]+)["']|([^)]*))/g)) {
-    found.push(literal ?? `${other!.trim()} (no literal)`);
+    found.push({ specifier: literal ?? `${other!.trim()} (no literal)`, isType: false });
   }
   return found;
 }

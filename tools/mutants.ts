@@ -15,8 +15,12 @@ export interface Mutant {
 }
 
 const FILL = "src/backend/fill.ts", GROUP = "src/backend/group.ts", LEASE = "src/backend/lease.ts";
-const LOOK = "src/backend/look.ts", ALONE = "src/backend/alone.ts", FLIGHTS = "src/backend/flights.ts";
-const VERDICT = "src/backend/verdict.ts", GUARDED = "src/store/guarded.ts", MEMCACHED = "src/store/memcached.ts";
+const LOOK = "src/backend/read_batch.ts",
+  ALONE = "src/backend/uncoordinated.ts",
+  FLIGHTS = "src/backend/computation.ts";
+const VERDICT = "src/backend/freshness.ts",
+  GUARDED = "src/backend/guarded_store.ts",
+  MEMCACHED = "src/store/memcached.ts";
 
 /** Each rule, each fence, each order of two steps and each of the stores' duties, taken out. */
 export const MUTANTS: readonly Mutant[] = [
@@ -191,7 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a counter created again at the same start",
     rule: "rule 12,",
-    patches: [["src/store/memory.ts", "this.#random.uint64()", "7n"], [MEMCACHED, "this.#random.uint64()", "7n"]],
+    patches: [["src/store/memory/store.ts", "this.#random.uint64()", "7n"], [MEMCACHED, "this.#random.uint64()", "7n"]],
   },
   {
     name: "a refused refresh leaves the older value",

@@ -1,4 +1,4 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 
 /** One group, or several; order and repetition do not matter. */
 export type Groups = string | readonly string[];

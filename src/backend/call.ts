@@ -1,17 +1,17 @@
-import type { Moment } from "../clock.ts";
+import type { Moment } from "../util/clock.ts";
 import { CacheError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
-import { assertOptions } from "../known.ts";
-import type { About } from "../store/guarded.ts";
+import { assertOptions } from "../util/checks.ts";
+import type { About } from "./guarded_store.ts";
 import type { Found, LeaseEntry, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
 import type { Outcome, Why } from "./events.ts";
-import type { End, Seat } from "./flights.ts";
+import type { End, Seat } from "./computation.ts";
 import type { Settings } from "./options.ts";
-import { Patience } from "./patience.ts";
-import { checkTerms } from "./terms.ts";
-import type { Asker } from "./verdict.ts";
+import { Patience } from "./caller_timeout.ts";
+import { checkTerms } from "./entry_options.ts";
+import type { Asker } from "./freshness.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
 export interface Target extends Asker {

@@ -5,7 +5,7 @@
  *
  * Without this the call at 3 would wait until `mintDelay`. It is entered only where a computation runs.
  */
-import { builtin } from "../builtin.ts";
+import { builtin } from "../util/builtin.ts";
 
 /** A computation of this process, and those that calls inside it wait for, with how many do. */
 export interface Computation {

@@ -1,6 +1,6 @@
-import { type Clock, ticks } from "../clock.ts";
-import { Listeners } from "../listeners.ts";
-import type { About, StoreFailure } from "../store/guarded.ts";
+import { type Clock, ticks } from "../util/clock.ts";
+import { Listeners } from "../util/listeners.ts";
+import type { About, StoreFailure } from "./guarded_store.ts";
 import type { Counter } from "./counters.ts";
 
 /**

@@ -1,20 +1,20 @@
-import { elapsedMs, type Moment, momentOf } from "../clock.ts";
+import { elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { CacheError, type CacheValueError } from "../errors.ts";
-import { isPromise } from "../callbacks.ts";
+import { isPromise } from "../util/callbacks.ts";
 import type { Keys } from "../key/key.ts";
-import { quoted } from "../known.ts";
-import { type Kind, Warnings } from "../warnings.ts";
-import type { About, GuardedStore, Written } from "../store/guarded.ts";
+import { quoted } from "../util/checks.ts";
+import { type Kind, Warnings } from "../util/warnings.ts";
+import type { About, GuardedStore, Written } from "./guarded_store.ts";
 import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
 import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
 import type { Events } from "./events.ts";
-import { type End, Flight, type Flights } from "./flights.ts";
+import { type End, Flight, type Flights } from "./computation.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
-import type { Look, Looks } from "./look.ts";
+import type { Look, Looks } from "./read_batch.ts";
 import type { Settings } from "./options.ts";
-import { within } from "./patience.ts";
-import { keep, type Keeping, keeps, keepsByDefault, ttlMsOf } from "./terms.ts";
-import { type Verdict, verdict } from "./verdict.ts";
+import { within } from "./caller_timeout.ts";
+import { keep, type Keeping, keeps, keepsByDefault, ttlMsOf } from "./entry_options.ts";
+import { type Verdict, verdict } from "./freshness.ts";
 
 /** What becomes of a value that was computed under a lease. */
 type Finish = (call: Call, value: unknown, owned: Owned, lease: Lease, flight: Flight) => Promise<void>;

@@ -10,14 +10,14 @@
  * after it is refused. Others wait for the lease, or are served the stale value while the holder of a mint lock
  * refreshes it.
  */
-import { elapsedMs, momentOf } from "../clock.ts";
+import { elapsedMs, momentOf } from "../util/clock.ts";
 import { CacheError } from "../errors.ts";
-import { assertOptions } from "../known.ts";
+import { assertOptions } from "../util/checks.ts";
 import { Keys } from "../key/key.ts";
-import { GuardedStore } from "../store/guarded.ts";
-import { MemoryStore } from "../store/memory.ts";
+import { GuardedStore } from "./guarded_store.ts";
+import { MemoryStore } from "../store/memory/store.ts";
 import type { LeaseEntry, Owned, Store } from "../store/store.ts";
-import { Alone, type Place } from "./alone.ts";
+import { Alone, type Place } from "./uncoordinated.ts";
 import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
 import { type Call, callOf, isUnrenewed, landed, seated, type Target, targetOf, valueIn, wait } from "./call.ts";
 import { closesCircle, currentComputation, openContext } from "./context.ts";
@@ -25,16 +25,16 @@ import { Counters } from "./counters.ts";
 import { type BackendEvents, Events, type Outcome, type Reason, type Why } from "./events.ts";
 import { Fills, notConfirmed } from "./fill.ts";
 import { notInvalidated } from "./unconfirmed.ts";
-import { type End, type Flight, Flights } from "./flights.ts";
+import { type End, type Flight, Flights } from "./computation.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
-import { type Look, Looks } from "./look.ts";
+import { type Look, Looks } from "./read_batch.ts";
 import { assertSwitch, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
-import { LATE, within } from "./patience.ts";
+import { LATE, within } from "./caller_timeout.ts";
 import { Pollers } from "./poller.ts";
-import { checkTerms, keep, type Keeping, ttlMsOf } from "./terms.ts";
-import { type Verdict, whyNot } from "./verdict.ts";
+import { checkTerms, keep, type Keeping, ttlMsOf } from "./entry_options.ts";
+import { type Verdict, whyNot } from "./freshness.ts";
 
 /** How often a call starts over for a refused lease, before it computes alone; and for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3;

@@ -1,4 +1,4 @@
-import { isPromise } from "../callbacks.ts";
+import { isPromise } from "../util/callbacks.ts";
 import type { Groups } from "./backend.ts";
 
 const NONE: readonly string[] = [];

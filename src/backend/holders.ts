@@ -1,4 +1,4 @@
-import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 
 /** One that was not seen for so long may be gone. */
 const REMEMBERED_MS = 60_000;

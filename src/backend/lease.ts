@@ -1,6 +1,6 @@
-import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { CacheValueError } from "../errors.ts";
-import { type About, type GuardedStore, UNANSWERED, type Written } from "../store/guarded.ts";
+import { type About, type GuardedStore, UNANSWERED, type Written } from "./guarded_store.ts";
 import type { Entry, LeaseEntry, Token } from "../store/store.ts";
 
 /** How long a lease or a mint lock holds without renewal: what a dead holder costs (a server rounds up to 6 s). */

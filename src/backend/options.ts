@@ -1,12 +1,12 @@
-import { type Clock, clockOf } from "../clock.ts";
-import { type Duration, toMsFromZero } from "../duration.ts";
-import { assertKnown } from "../known.ts";
-import { type Random, randomOf } from "../random.ts";
+import { type Clock, clockOf } from "../util/clock.ts";
+import { type Duration, toMsFromZero } from "../util/duration.ts";
+import { assertKnown } from "../util/checks.ts";
+import { type Random, randomOf } from "../util/random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
 import { isContextFree } from "./context.ts";
 import { distinct } from "./groups.ts";
-import type { Defaults } from "./terms.ts";
+import type { Defaults } from "./entry_options.ts";
 
 /** How a GroupBackend works, and what it does where a call says nothing. */
 export interface GroupBackendOptions {

@@ -1,9 +1,9 @@
-import { loadChannels } from "../channels.ts";
-import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
+import { loadChannels } from "../util/channels.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
-import { type StoreFailure, StoreTimeoutError } from "../store/guarded.ts";
+import { type StoreFailure, StoreTimeoutError } from "./guarded_store.ts";
 import type { Store } from "../store/store.ts";
-import { warn } from "../warnings.ts";
+import { warn } from "../util/warnings.ts";
 import type { Events } from "./events.ts";
 
 /** An outage that begins so soon after another one has ended is not warned of: a store that fails now and then. */

@@ -1,8 +1,8 @@
-import type { Clock } from "../clock.ts";
-import type { Duration } from "../duration.ts";
-import { assertKnown, assertOptions, printable } from "../known.ts";
-import type { Codec } from "../store/codec.ts";
-import { type KeyValueCache, PlainStore } from "../store/plain.ts";
+import type { Clock } from "../util/clock.ts";
+import type { Duration } from "../util/duration.ts";
+import { assertKnown, assertOptions, printable } from "../util/checks.ts";
+import type { Codec } from "../codec/codec.ts";
+import { type KeyValueCache, PlainStore } from "../store/key_value/store.ts";
 
 export type { KeyValueCache };
 import type {

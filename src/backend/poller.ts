@@ -1,7 +1,7 @@
-import { deadline } from "../attended.ts";
-import { type Clock, elapsedMs, type Moment, momentOf } from "../clock.ts";
-import type { Random } from "../random.ts";
-import { type About, type GuardedStore, UNANSWERED } from "../store/guarded.ts";
+import { deadline } from "../util/deadline.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
+import type { Random } from "../util/random.ts";
+import { type About, type GuardedStore, UNANSWERED } from "./guarded_store.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { Holders } from "./holders.ts";
 

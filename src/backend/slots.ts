@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
-import { LATE, within } from "./patience.ts";
+import type { Clock } from "../util/clock.ts";
+import { LATE, within } from "./caller_timeout.ts";
 
 /** So many at once; the others wait in the order in which they came. */
 export class Slots {

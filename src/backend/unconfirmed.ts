@@ -1,5 +1,5 @@
 import { CacheError } from "../errors.ts";
-import { quoted } from "../known.ts";
+import { quoted } from "../util/checks.ts";
 
 /**
  * What an invalidation of groups rejects with, if any was not confirmed: it names those that were and those that were not,

@@ -1,7 +1,7 @@
 import type { Groups } from "../backend/backend.ts";
-import { isPromise } from "../callbacks.ts";
-import type { Duration } from "../duration.ts";
-import { kindOf } from "../known.ts";
+import { isPromise } from "../util/callbacks.ts";
+import type { Duration } from "../util/duration.ts";
+import { kindOf } from "../util/checks.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
 import { type Terms, termsOf } from "./options.ts";
 import { sourceOf } from "./source.ts";

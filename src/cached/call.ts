@@ -1,9 +1,9 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
-import { keepsByDefault } from "../backend/terms.ts";
+import { keepsByDefault } from "../backend/entry_options.ts";
 import { copiedData, takenArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
-import { quoted } from "../known.ts";
-import { warn } from "../warnings.ts";
+import { quoted } from "../util/checks.ts";
+import { warn } from "../util/warnings.ts";
 import type { AnyFunction } from "./types.ts";
 
 /** The arguments of one call. */

@@ -3,7 +3,7 @@ import { GroupBackend } from "../backend/group.ts";
 import type { GroupBackendOptions } from "../backend/options.ts";
 import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
-import { MemoryStore } from "../store/memory.ts";
+import { MemoryStore } from "../store/memory/store.ts";
 import { inheritNames } from "./names.ts";
 import { shared } from "./shared.ts";
 import { configurationOf } from "./url.ts";

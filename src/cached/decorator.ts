@@ -1,7 +1,7 @@
 /**
  * Methods: the two kinds of decorators, and the way from an instance to a method's verbs.
  */
-import { printable } from "../known.ts";
+import { printable } from "../util/checks.ts";
 import type { Terms } from "./options.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";
 import { isHome } from "./receiver.ts";

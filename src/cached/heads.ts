@@ -3,7 +3,7 @@
  * declares it, `Repo.find<Users>(` for one that inherits it, so that two of them never share a result.
  */
 import type { Backend, FetchOptions } from "../backend/backend.ts";
-import { quoted } from "../known.ts";
+import { quoted } from "../util/checks.ts";
 import { changes, type Claim, type Holder, type Names, namesOn, numberOf } from "./names.ts";
 import type { Terms } from "./options.ts";
 import { classOfKind, functionOf, kindOf } from "./receiver.ts";

@@ -3,8 +3,8 @@
  * classes of one name whose instances call one method.
  */
 import type { Backend } from "../backend/backend.ts";
-import { quoted } from "../known.ts";
-import { type Kind, warn } from "../warnings.ts";
+import { quoted } from "../util/checks.ts";
+import { type Kind, warn } from "../util/warnings.ts";
 import { shared } from "./shared.ts";
 import { sourceHash } from "./source.ts";
 

@@ -1,7 +1,7 @@
 import type { Backend, Groups } from "../backend/backend.ts";
 import { distinct } from "../backend/groups.ts";
-import { type Duration, toMs, toMsFromZero } from "../duration.ts";
-import { assertKnown, isStore } from "../known.ts";
+import { type Duration, toMs, toMsFromZero } from "../util/duration.ts";
+import { assertKnown, isStore } from "../util/checks.ts";
 import type { CallOptions } from "./types.ts";
 
 /** The options of a function, checked, and no longer the caller's to change. Times are seconds. */

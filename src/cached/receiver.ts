@@ -3,7 +3,7 @@
  * belong to, never by what an instance carries: `{"constructor":{"name":"Admin"}}` may be somebody's data.
  */
 
-import { printable, quoted } from "../known.ts";
+import { printable, quoted } from "../util/checks.ts";
 
 /** The class that a receiver belongs to. */
 export interface ReceiverClass {

@@ -1,5 +1,5 @@
 import type { Backend, Groups } from "../backend/backend.ts";
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 
 /** Any function at all. */
 // deno-lint-ignore no-explicit-any

@@ -9,10 +9,10 @@
  * a mistyped password may end up in any part.
  */
 import type { GroupBackendOptions } from "../backend/options.ts";
-import type { Duration } from "../duration.ts";
-import { likeliest, quoted } from "../known.ts";
+import type { Duration } from "../util/duration.ts";
+import { likeliest, quoted } from "../util/checks.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
-import type { MemoryStoreOptions } from "../store/memory.ts";
+import type { MemoryStoreOptions } from "../store/memory/store.ts";
 
 /** What a `memory:` URL says: the options of the backend, without its store, and those of the store. */
 export interface InMemory {

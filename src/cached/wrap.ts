@@ -1,11 +1,11 @@
-import { isPromise } from "../callbacks.ts";
+import { isPromise } from "../util/callbacks.ts";
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../backend/backend.ts";
 import { CacheKeyError } from "../errors.ts";
 import { argumentsText, argumentText, identityText, keyedArguments, primitivesText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { signalsIn } from "../key/signals.ts";
 import { type Arguments, type Called, type CutFrom, ObjectCall, warnChanged } from "./call.ts";
-import { quoted } from "../known.ts";
+import { quoted } from "../util/checks.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
 import { claimName, type Head, Heads, sharesOf, type Subject } from "./heads.ts";
 import { type Holder, numberOf } from "./names.ts";

@@ -9,7 +9,7 @@ import {
   type TextKind,
 } from "./kinds.ts";
 import { textOf } from "./texts.ts";
-import { printable, quoted } from "../known.ts";
+import { printable, quoted } from "../util/checks.ts";
 
 /** Objects, arrays, maps and sets inside one another. */
 export const MAX_DEPTH = 500;

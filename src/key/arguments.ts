@@ -16,7 +16,7 @@ import { twins } from "../data/copy.ts";
 import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
 import { fromExactText } from "../data/texts.ts";
 import { CacheKeyError } from "../errors.ts";
-import { printable } from "../known.ts";
+import { printable } from "../util/checks.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
 import { isSignal, keyedLength, mayHoldSignals, NO_SIGNALS, signalsIn } from "./signals.ts";
 

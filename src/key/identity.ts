@@ -1,7 +1,7 @@
 import { CacheKeyError } from "../errors.ts";
-import { isPromise } from "../callbacks.ts";
-import { quoted } from "../known.ts";
-import { warn } from "../warnings.ts";
+import { isPromise } from "../util/callbacks.ts";
+import { quoted } from "../util/checks.ts";
+import { warn } from "../util/warnings.ts";
 
 /**
  * Names the method that says what identifies an object, used as an argument or as `this`.

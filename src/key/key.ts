@@ -10,8 +10,8 @@
  * controls); in project and version `:` as well. No escape begins with `%g` or `%m`, so no user's key reaches a counter
  * or a lock.
  */
-import { md5Hex, sha256Hex } from "../hash.ts";
-import { isMisleading } from "../known.ts";
+import { md5Hex, sha256Hex } from "../util/hash.ts";
+import { isMisleading } from "../util/checks.ts";
 
 /** Where an entry is kept. */
 export interface StoreKey {

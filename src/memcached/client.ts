@@ -1,18 +1,18 @@
 /** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
 
-import { attended } from "../attended.ts";
-import { type Clock, ticks } from "../clock.ts";
-import type { Duration } from "../duration.ts";
-import { kindOf } from "../known.ts";
-import type { Listeners } from "../listeners.ts";
-import type { Told } from "../told.ts";
-import type { WriteResult } from "./answer.ts";
-import type { Cluster } from "./cluster.ts";
+import { attended } from "../util/deadline.ts";
+import { type Clock, ticks } from "../util/clock.ts";
+import type { Duration } from "../util/duration.ts";
+import { kindOf } from "../util/checks.ts";
+import type { Listeners } from "../util/listeners.ts";
+import type { Told } from "../util/told.ts";
+import type { WriteResult } from "./connection/reply.ts";
+import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
-import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./failure.ts";
-import type { Gate } from "./gate.ts";
-import { casOf, type Item, type MultiResult, originOf } from "./item.ts";
-import { checkKey } from "./keys.ts";
+import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./connection/failure.ts";
+import type { Gate } from "./cluster/pending_calls.ts";
+import { casOf, type Item, type MultiResult, originOf } from "./connection/item.ts";
+import { checkKey } from "./protocol/keys.ts";
 import {
   checkCounter,
   checkFlags,
@@ -22,9 +22,9 @@ import {
   flushDelay,
   longestValue,
   type Value,
-} from "./limits.ts";
+} from "./protocol/limits.ts";
 import { Gathering, type Places, runsOf } from "./multi_get.ts";
-import { type Observer, Operation } from "./operation.ts";
+import { type Observer, Operation } from "./connection/operation.ts";
 import {
   type CasOptions,
   checkOptions,
@@ -35,9 +35,9 @@ import {
   type Settings,
   type WriteOptions,
 } from "./options.ts";
-import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./request.ts";
-import type { Server } from "./server.ts";
-import { parseServers } from "./servers.ts";
+import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
+import type { Server } from "./cluster/server.ts";
+import { parseServers } from "./cluster/addresses.ts";
 import { Topology } from "./topology.ts";
 
 /** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */

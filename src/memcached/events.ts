@@ -1,7 +1,7 @@
 /** What a client tells those who listen. */
 
-import { Listeners } from "../listeners.ts";
-import type { Outcome } from "./operation.ts";
+import { Listeners } from "../util/listeners.ts";
+import type { Outcome } from "./connection/operation.ts";
 
 /** Events of a client, and what each one says. `server` is the server's name, `ms` a time in milliseconds. */
 export interface MemcachedEvents {

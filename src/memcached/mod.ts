@@ -5,8 +5,8 @@
  * @module
  */
 
-export type { Clock } from "../clock.ts";
-export type { Duration } from "../duration.ts";
+export type { Clock } from "../util/clock.ts";
+export type { Duration } from "../util/duration.ts";
 export {
   AuthError,
   CacheError,
@@ -21,10 +21,10 @@ export {
   TimeoutError,
   ValueTooLargeError,
 } from "../errors.ts";
-export type { WriteResult } from "./answer.ts";
+export type { WriteResult } from "./connection/reply.ts";
 export { Memcached } from "./client.ts";
 export type { MemcachedEvents } from "./events.ts";
-export type { Item, MultiResult, Stored } from "./item.ts";
-export type { Value } from "./limits.ts";
+export type { Item, MultiResult, Stored } from "./connection/item.ts";
+export type { Value } from "./protocol/limits.ts";
 export type { CasOptions, CounterOptions, MemcachedOptions, RequestOptions, WriteOptions } from "./options.ts";
-export type { Outcome as OperationOutcome } from "./operation.ts";
+export type { Outcome as OperationOutcome } from "./connection/operation.ts";

@@ -1,8 +1,8 @@
 /** A multi-get: its keys by the server they live on, and what the servers answer, until all of them have. */
 
-import type { Told } from "../told.ts";
-import type { Item, MultiResult } from "./item.ts";
-import { checkKey, KeyList } from "./keys.ts";
+import type { Told } from "../util/told.ts";
+import type { Item, MultiResult } from "./connection/item.ts";
+import { checkKey, KeyList } from "./protocol/keys.ts";
 
 /** A place for each key, in the order in which they were asked for; `undefined`: no item has come. */
 export type Places = Map<string, Item | undefined>;

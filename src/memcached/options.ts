@@ -1,15 +1,15 @@
 /** What a client may be told, and what that means where nothing is said. */
 
-import { assertKnown, kindOf } from "../known.ts";
-import { type Clock, clockOf } from "../clock.ts";
-import { type Duration, toMs } from "../duration.ts";
-import type { Random } from "../random.ts";
+import { assertKnown, kindOf } from "../util/checks.ts";
+import { type Clock, clockOf } from "../util/clock.ts";
+import { type Duration, toMs } from "../util/duration.ts";
+import type { Random } from "../util/random.ts";
 import type { Connect, TlsTerms } from "../socket/socket.ts";
-import type { Login } from "./handshake.ts";
-import type { Item, Stored } from "./item.ts";
-import { quote } from "./keys.ts";
-import { checkCount, longestRead } from "./limits.ts";
-import type { Protocol } from "./wires.ts";
+import type { Login } from "./connection/handshake.ts";
+import type { Item, Stored } from "./connection/item.ts";
+import { quote } from "./protocol/keys.ts";
+import { checkCount, longestRead } from "./protocol/limits.ts";
+import type { Protocol } from "./connection/negotiation.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {

@@ -1,13 +1,13 @@
 /** Which servers there are: those that were given, or those that configuration endpoints tell. Calls wait for the first list. */
 
-import { Cluster, isFew } from "./cluster.ts";
-import { Discovery } from "./discovery.ts";
-import { Gate } from "./gate.ts";
+import { Cluster, isFew } from "./cluster/cluster.ts";
+import { Discovery } from "./cluster/discovery.ts";
+import { Gate } from "./cluster/pending_calls.ts";
 import type { Seams, Settings } from "./options.ts";
-import { canConnect, loadConnections, Server, type ServerListener } from "./server.ts";
-import type { ServerPlace } from "./servers.ts";
-import { systemRandom } from "../random.ts";
-import { Wires } from "./wires.ts";
+import { canConnect, loadConnections, Server, type ServerListener } from "./cluster/server.ts";
+import type { ServerPlace } from "./cluster/addresses.ts";
+import { systemRandom } from "../util/random.ts";
+import { Wires } from "./connection/negotiation.ts";
 
 /** The servers of a client. */
 export class Topology {

@@ -1,6 +1,6 @@
 /** Node's and Bun's sockets, and what Deno's own cannot do (some TLS, keep-alive): `node:net`, whose `data` event is the quickest way to read there [measured]. */
 
-import { builtin } from "../builtin.ts";
+import { builtin } from "../util/builtin.ts";
 import type { Address, Connect, Socket, SocketListener, TlsTerms } from "./socket.ts";
 
 interface Handle {

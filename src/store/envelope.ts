@@ -1,6 +1,6 @@
 import { CacheValueError } from "../errors.ts";
-import { type Codec, decodeWith, encodeWith } from "./codec.ts";
-import { join } from "./join.ts";
+import { type Codec, decodeWith, encodeWith } from "../codec/codec.ts";
+import { join } from "../codec/concat.ts";
 import type { Entry, UnreadableEntry, ValueEntry } from "./store.ts";
 
 /*

@@ -1,14 +1,14 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
-import { assertKnown, assertOptions, quoted } from "../known.ts";
-import type { WriteResult } from "../memcached/answer.ts";
+import { assertKnown, assertOptions, quoted } from "../util/checks.ts";
+import type { WriteResult } from "../memcached/connection/reply.ts";
 import { getFor, Memcached } from "../memcached/client.ts";
-import { type Item, ReceivedItem, type Stored } from "../memcached/item.ts";
+import { type Item, ReceivedItem, type Stored } from "../memcached/connection/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
-import { type Random, randomOf } from "../random.ts";
-import { Warnings } from "../warnings.ts";
-import type { Told } from "../told.ts";
-import { assertCodec, type Codec, copyWith, defaultCodec } from "./codec.ts";
-import { copyOf } from "./values.ts";
+import { type Random, randomOf } from "../util/random.ts";
+import { Warnings } from "../util/warnings.ts";
+import type { Told } from "../util/told.ts";
+import { assertCodec, type Codec, copyWith, defaultCodec } from "../codec/codec.ts";
+import { copyOf } from "../codec/copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
 

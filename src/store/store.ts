@@ -2,7 +2,7 @@
  * The port a GroupBackend keeps entries through, and what an entry is.
  */
 
-import type { Told } from "../told.ts";
+import type { Told } from "../util/told.ts";
 
 /** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
 export interface Owned {

@@ -5,9 +5,9 @@
  *
  * @module
  */
-export type { Clock } from "../clock.ts";
-export type { Random } from "../random.ts";
-export type { Told } from "../told.ts";
+export type { Clock } from "../util/clock.ts";
+export type { Random } from "../util/random.ts";
+export type { Told } from "../util/told.ts";
 export type * from "../store/store.ts";
 export { type ConformanceTest, storeConformance } from "./conformance.ts";
 export type { ConformanceOptions } from "./subject.ts";

@@ -1,4 +1,4 @@
-import type { Random } from "../random.ts";
+import type { Random } from "../util/random.ts";
 
 const WORD = (1n << 64n) - 1n;
 

@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { GroupBackend, type GroupBackendOptions } from "./_mod.ts";
 import { cached } from "../../src/cached/cached.ts";
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/util/clock.ts";
 import { CacheKeyError } from "../../src/errors.ts";
 import { cacheKey } from "../../src/key/identity.ts";
-import { type Codec, defaultCodec } from "../../src/store/codec.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import { warnings } from "../cached/_fake_backend.ts";
 import { nothingUnhandled } from "../integration/_unhandled.ts";
 

@@ -1,9 +1,9 @@
 /** Clocks that are set back or stand still: what has elapsed is the larger of what a clock's two readings say. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import type { Clock } from "../../src/clock.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
-import { PlainStore } from "../../src/store/plain.ts";
+import type { Clock } from "../../src/util/clock.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
+import { PlainStore } from "../../src/store/key_value/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { Fleet, isOpen } from "./_fleet.ts";

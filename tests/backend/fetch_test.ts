@@ -11,8 +11,8 @@ import {
 import { test } from "node:test";
 import { CacheTimeoutError } from "../../src/errors.ts";
 import { GroupBackend } from "../../src/backend/group.ts";
-import { type Codec, defaultCodec } from "../../src/store/codec.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
 import { warnings } from "../cached/_fake_backend.ts";
 import { Fleet, isOpen } from "./_fleet.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { CacheError } from "../../src/errors.ts";
 import { PlainBackend } from "../../src/backend/plain.ts";
 import type { LeaseEntry } from "../../src/store/store.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import { type FakeServer, Fleet, isOpen } from "./_fleet.ts";
 import { GroupBackend } from "./_mod.ts";
 

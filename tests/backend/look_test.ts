@@ -1,11 +1,11 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { Counter } from "../../src/backend/counters.ts";
-import { Looks, type Question } from "../../src/backend/look.ts";
-import { systemClock } from "../../src/clock.ts";
+import { Looks, type Question } from "../../src/backend/read_batch.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { CacheError } from "../../src/errors.ts";
-import { GuardedStore, type StoreFailure } from "../../src/store/guarded.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { GuardedStore, type StoreFailure } from "../../src/backend/guarded_store.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
 
 const LONG_MS = 600_000;

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { GroupBackend } from "../../src/backend/group.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { Found, Over, Store } from "../../src/store/store.ts";
 import { CacheValueError } from "../../src/errors.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";

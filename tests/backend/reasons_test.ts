@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { type FakeProcess, Fleet } from "./_fleet.ts";
 import { type FetchOptions, GroupBackend } from "./_mod.ts";

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import type { LeaseEntry } from "../../src/store/store.ts";
 import { Fleet, isOpen } from "./_fleet.ts";
 import { Pollers } from "../../src/backend/poller.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
-import { GuardedStore } from "../../src/store/guarded.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
+import { GuardedStore } from "../../src/backend/guarded_store.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 
 const GROUP = { group: "cities" };

@@ -1,7 +1,7 @@
 /** An outage is no stampede: without a lease one computation a key at a time, and as many keys at once as one says. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { Alone } from "../../src/backend/alone.ts";
+import { Alone } from "../../src/backend/uncoordinated.ts";
 import type { Call } from "../../src/backend/call.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { type FakeProcess, Fleet } from "./_fleet.ts";

@@ -1,5 +1,5 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../../src/backend/backend.ts";
-import { forget } from "../../src/warnings.ts";
+import { forget } from "../../src/util/warnings.ts";
 
 /** A verb as the backend was asked for it. */
 export interface Asked {

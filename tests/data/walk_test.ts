@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { CacheValueError } from "../../src/errors.ts";
 import { twins } from "../../src/data/copy.ts";
 import { Walk } from "../../src/data/walk.ts";
-import { copyOf } from "../../src/store/values.ts";
+import { copyOf } from "../../src/codec/copy.ts";
 
 const refusal = (value: unknown): string => assertThrows(() => copyOf(value), CacheValueError).message;
 

@@ -9,7 +9,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GroupBackend, MemcachedStore } from "@x/cache-utils";
 import { Memcached } from "@x/cache-utils/memcached";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 
 /** How a process of the history works. */

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { Memcached } from "../../src/memcached/mod.ts";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/util/random.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { answers, returns } from "./_faults.ts";
 import { type Frame, framesIn, hit, join, replyTo } from "./_frames.ts";

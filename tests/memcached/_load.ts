@@ -1,8 +1,8 @@
 /** Work whose every answer tells whom it is for, so that a wrong answer is always seen. */
 
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { type Item, type Memcached, MemcachedError } from "../../src/memcached/mod.ts";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/util/random.ts";
 
 /** What came of it. */
 export interface Tally {

@@ -1,10 +1,10 @@
 /** Real replies, recorded once, changed by chance, and fed to a wire alone and to a whole client. No protocol is known here. */
 
 import { Memcached, MemcachedError, type MemcachedOptions } from "../../src/memcached/mod.ts";
-import { KeyList } from "../../src/memcached/keys.ts";
-import { Request, VERB, type Verb } from "../../src/memcached/request.ts";
-import { type OpenWire, type Reply, Unreadable, type Wire } from "../../src/memcached/wire.ts";
-import type { Random } from "../../src/random.ts";
+import { KeyList } from "../../src/memcached/protocol/keys.ts";
+import { Request, VERB, type Verb } from "../../src/memcached/protocol/request.ts";
+import { type OpenWire, type Reply, Unreadable, type Wire } from "../../src/memcached/protocol/wire.ts";
+import type { Random } from "../../src/util/random.ts";
 import { loadConnect } from "../../src/socket/open.ts";
 import type { Address, Connect, SocketListener } from "../../src/socket/socket.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";

@@ -5,7 +5,7 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import type { Random } from "../../src/random.ts";
+import type { Random } from "../../src/util/random.ts";
 
 /** What happens to one direction once so many of its bytes have passed. */
 export type Step =

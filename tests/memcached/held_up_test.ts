@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test } from "node:test";
-import { attended, deadline } from "../../src/attended.ts";
+import { attended, deadline } from "../../src/util/deadline.ts";
 import { type Clock, ConnectionError, Memcached, TimeoutError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { type Fakes, fakes, fateOf, hit } from "./_fakes.ts";

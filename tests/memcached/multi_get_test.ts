@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import type { Item, MultiResult } from "../../src/memcached/item.ts";
-import { KeyList } from "../../src/memcached/keys.ts";
+import type { Item, MultiResult } from "../../src/memcached/connection/item.ts";
+import { KeyList } from "../../src/memcached/protocol/keys.ts";
 import { Gathering, type Places, runsOf } from "../../src/memcached/multi_get.ts";
 
 const even = (key: string): string => Number(key) % 2 === 0 ? "even" : "odd";

@@ -3,7 +3,7 @@
 import { assert } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { openBinaryWire } from "../../src/memcached/binary/wire.ts";
+import { openBinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
 import { freshServer } from "../_memcached.ts";
 import { mutateClient, mutateWire, record } from "./_mutations.ts";
 

@@ -2,14 +2,14 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { BinaryWire } from "../../src/memcached/binary/wire.ts";
-import { Connection } from "../../src/memcached/connection.ts";
+import { BinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
+import { Connection } from "../../src/memcached/connection/connection.ts";
 import type { Item } from "../../src/memcached/mod.ts";
-import { Operation } from "../../src/memcached/operation.ts";
+import { Operation } from "../../src/memcached/connection/operation.ts";
 import { checkOptions } from "../../src/memcached/options.ts";
-import { checkKey, KeyList } from "../../src/memcached/keys.ts";
-import { VERB } from "../../src/memcached/request.ts";
-import { Wires } from "../../src/memcached/wires.ts";
+import { checkKey, KeyList } from "../../src/memcached/protocol/keys.ts";
+import { VERB } from "../../src/memcached/protocol/request.ts";
+import { Wires } from "../../src/memcached/connection/negotiation.ts";
 import { freshServer } from "../_memcached.ts";
 
 for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {

@@ -1,6 +1,6 @@
 /** What breaks. */
 import { encodeEntry } from "../../src/store/envelope.ts";
-import { defaultCodec } from "../../src/store/codec.ts";
+import { defaultCodec } from "../../src/codec/codec.ts";
 import type { Fault } from "./_plan.ts";
 import { isLease, type SimulatedServer } from "./_server.ts";
 import type { Fleet } from "./_simulation.ts";

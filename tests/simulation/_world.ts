@@ -2,8 +2,8 @@
  * Time, chance and order of one simulated world. Whatever can happen is an event with a moment that chance chose; one
  * event at a time happens, and everything that waits for no other event settles before the next.
  */
-import type { Clock } from "../../src/clock.ts";
-import type { Random } from "../../src/random.ts";
+import type { Clock } from "../../src/util/clock.ts";
+import type { Random } from "../../src/util/random.ts";
 
 /** sfc32: quick, and the same on every runtime. */
 export class Chance implements Random {

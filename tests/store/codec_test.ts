@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { type Codec, decodeWith, defaultCodec, encodeWith } from "../../src/store/codec.ts";
+import { type Codec, decodeWith, defaultCodec, encodeWith } from "../../src/codec/codec.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { KEPT, REFUSED } from "../../src/testing/samples.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";

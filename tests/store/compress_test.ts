@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { compress, decompress } from "../../src/store/compress.ts";
+import { compress, decompress } from "../../src/codec/compress.ts";
 
 const text = new TextEncoder().encode("fjord and fell ".repeat(500));
 

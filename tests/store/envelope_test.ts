@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { type Codec, defaultCodec } from "../../src/store/codec.ts";
+import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
 import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
 import type { Entry, UnreadableEntry, ValueEntry } from "../../src/store/store.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { Lru, LruNode } from "../../src/store/lru.ts";
+import { Lru, LruNode } from "../../src/store/memory/lru.ts";
 
 const keys = (lru: Lru<LruNode>) => ["a", "b", "c", "d", "e"].filter((key) => lru.peek(key) !== undefined).join("");
 

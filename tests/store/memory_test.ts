@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheError, CacheValueError } from "../../src/errors.ts";
-import { type Codec, defaultCodec } from "../../src/store/codec.ts";
-import { MemoryStore, type MemoryStoreOptions } from "../../src/store/memory.ts";
+import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
+import { MemoryStore, type MemoryStoreOptions } from "../../src/store/memory/store.ts";
 import type { Found, ValueEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
 

@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheError } from "../../src/errors.ts";
-import { defaultCodec } from "../../src/store/codec.ts";
-import { type KeyValueCache, PlainStore, type PlainStoreOptions } from "../../src/store/plain.ts";
+import { defaultCodec } from "../../src/codec/codec.ts";
+import { type KeyValueCache, PlainStore, type PlainStoreOptions } from "../../src/store/key_value/store.ts";
 import type { LeaseEntry, ValueEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
 

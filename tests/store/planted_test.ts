@@ -2,8 +2,8 @@ import { test } from "node:test";
 import zlib from "node:zlib";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { defaultCodec } from "../../src/store/codec.ts";
-import { readText, writeText } from "../../src/store/plain_text.ts";
+import { defaultCodec } from "../../src/codec/codec.ts";
+import { readText, writeText } from "../../src/store/key_value/text.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
 
 /*

@@ -2,12 +2,12 @@ import { test } from "node:test";
 import vm from "node:vm";
 import { assertEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { defaultCodec } from "../../src/store/codec.ts";
+import { defaultCodec } from "../../src/codec/codec.ts";
 import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
-import { PlainStore } from "../../src/store/plain.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
+import { PlainStore } from "../../src/store/key_value/store.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
-import { copyOf } from "../../src/store/values.ts";
+import { copyOf } from "../../src/codec/copy.ts";
 import { difference } from "../../src/testing/difference.ts";
 
 /** The same data, made by the code of whoever evaluates it. */

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { copyOf } from "../../src/store/values.ts";
-import { Layouts, weigh, weighText } from "../../src/store/weigh.ts";
+import { copyOf } from "../../src/codec/copy.ts";
+import { Layouts, weigh, weighText } from "../../src/store/memory/size.ts";
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 const record = (count: number, make: (at: number) => [string, unknown]): object =>

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { Entry, Over, Store, Token } from "../../src/store/store.ts";
 import { type ConformanceOptions, FakeClock, storeConformance } from "../../src/testing/mod.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { test } from "node:test";
-import { faults, floorOf, specifiersIn } from "../../tools/check_floors.ts";
+import { faults, floorOf, importsIn } from "../../tools/check_floors.ts";
 
 /** The only fault of this tree contains each of these. */
 function assertFault(files: Record<string, string>, ...said: string[]): void {
@@ -16,39 +16,46 @@ function assertSound(files: Record<string, string>): void {
 test("faults() finds nothing in a tree whose imports go down or stay", () => {
   assertSound({
     "mod.ts": 'export { cached } from "./src/cached/cached.ts";\n',
-    "src/cached/cached.ts": 'import type { Clock } from "../clock.ts";\nimport { names } from "./names.ts";\n',
+    "src/cached/cached.ts": 'import type { Clock } from "../util/clock.ts";\nimport { names } from "./names.ts";\n',
     "src/cached/names.ts": "export const names = 1;\n",
-    "src/clock.ts": 'import { channel } from "node:diagnostics_channel";\n',
+    "src/util/clock.ts": 'import { channel } from "node:diagnostics_channel";\n',
   });
 });
 
 test("faults() refuses an upward import, of a type as well", () => {
   assertFault(
     { "src/store/store.ts": 'import type { Backend } from "../backend/backend.ts";\n', "src/backend/backend.ts": "" },
-    "src/store/store.ts (floor 3)",
-    "src/backend/backend.ts (floor 4)",
+    "src/store/store.ts (floor 5)",
+    "src/backend/backend.ts (floor 6)",
   );
 });
 
 test("faults() refuses an upward import inside the driver's own folder", () => {
   assertFault(
-    { "src/memcached/wire.ts": 'export * from "./client.ts";\n', "src/memcached/client.ts": "" },
+    { "src/memcached/protocol/wire.ts": 'export * from "../client.ts";\n', "src/memcached/client.ts": "" },
     "never goes up",
   );
 });
 
 test("faults() refuses an upward import that stands in a type or is loaded later", () => {
   const below = { "src/key/key.ts": "" };
-  assertFault({ "src/clock.ts": 'type K = import("./key/key.ts").Keys;\n', ...below }, "never goes up");
-  assertFault({ "src/clock.ts": '  const key = await import("./key/key.ts");\n', ...below }, "never goes up");
+  assertFault({ "src/util/clock.ts": 'type K = import("../key/key.ts").Keys;\n', ...below }, "never goes up");
+  assertFault({ "src/util/clock.ts": '  const key = await import("../key/key.ts");\n', ...below }, "never goes up");
 });
 
 test("faults() refuses a ring on one floor, and shows it", () => {
   assertFault({
     "src/key/a.ts": 'import { b } from "./b.ts";\n',
     "src/key/b.ts": 'import {\n  c,\n} from "./c.ts";\n',
-    "src/key/c.ts": 'import type { A } from "./a.ts";\n',
+    "src/key/c.ts": 'import { type A, a } from "./a.ts";\n',
   }, "src/key/a.ts -> src/key/b.ts -> src/key/c.ts -> src/key/a.ts");
+});
+
+test("faults() lets types on one floor name each other", () => {
+  assertSound({
+    "src/key/a.ts": 'import { b } from "./b.ts";\n',
+    "src/key/b.ts": 'import type { A } from "./a.ts";\n',
+  });
 });
 
 test("faults() refuses a file that imports itself", () => {
@@ -65,12 +72,12 @@ test("faults() refuses packages, URLs, import map names and the runtime's module
     const specifier of ["npm:memjs", "jsr:@std/assert", "@std/assert", "https://a.b/c.ts", "node:net", "/src/a.ts"]
   ) {
     assertFault({ "mod.ts": `import "${specifier}";\n` }, `"${specifier}"`);
-    assertFault({ "src/clock.ts": `import { a } from "${specifier}";\n` }, `"${specifier}"`);
+    assertFault({ "src/util/clock.ts": `import { a } from "${specifier}";\n` }, `"${specifier}"`);
   }
 });
 
 test("faults() refuses to load what no literal names", () => {
-  assertFault({ "src/clock.ts": "const a = await import(where);\n" }, "no literal");
+  assertFault({ "src/util/clock.ts": "const a = await import(where);\n" }, "no literal");
 });
 
 test("faults() refuses a file of src that imports a mod.ts, which the outer mod.ts may", () => {
@@ -81,15 +88,17 @@ test("faults() refuses a file of src that imports a mod.ts, which the outer mod.
   assertSound({ "mod.ts": 'export * from "./src/memcached/mod.ts";\n', "src/memcached/mod.ts": "" });
 });
 
-test("floorOf() puts a file of the driver on the floor that names it", () => {
-  assertEquals(floorOf("src/memcached/ring.ts"), 1);
-  assertEquals(floorOf("src/memcached/client.ts"), 2);
-  assertEquals(floorOf("src/memcached/deep/er.ts"), undefined);
+test("floorOf() takes the longest line that fits: a folder of the driver stands below the driver", () => {
+  assertEquals(floorOf("src/memcached/protocol/meta/read.ts"), 1);
+  assertEquals(floorOf("src/memcached/cluster/ring.ts"), 3);
+  assertEquals(floorOf("src/memcached/client.ts"), 4);
+  assertEquals(floorOf("src/errors.ts"), 0);
+  assertEquals(floorOf("src/errors.ts.ts"), undefined);
 });
 
-test("specifiersIn() reads statements and passes over comments", () => {
+test("importsIn() reads statements and passes over comments", () => {
   assertEquals(
-    specifiersIn(`/**
+    importsIn(`/**
  * import { a } from "jsr:@x/cache-utils";
 import { b } from "./in_a_comment.ts";
  */
@@ -102,7 +111,7 @@ export const where = "from './nowhere.ts'";
 export function from(): void {}
   // import("./also_a_comment.ts")
 const url = "memcached://import";
-`).sort(),
-    ["./c.ts", "./d.ts", "./e.ts", "./f.ts", "./g.ts"],
+`).map(({ specifier, isType }) => `${specifier}${isType ? " (type)" : ""}`).sort(),
+    ["./c.ts", "./d.ts (type)", "./e.ts", "./f.ts", "./g.ts"],
   );
 });

@@ -1,7 +1,7 @@
 /** Faults of the bytes: broken connections, lies, changed replies. */
 
-import { openBinaryWire } from "../../src/memcached/binary/wire.ts";
-import { openMetaWire } from "../../src/memcached/meta/wire.ts";
+import { openBinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
+import { openMetaWire } from "../../src/memcached/protocol/meta/wire.ts";
 import { freshServer } from "../../tests/_memcached.ts";
 import { abortByChance } from "../../tests/memcached/_aborts.ts";
 import { faultsByChance } from "../../tests/memcached/_faults.ts";

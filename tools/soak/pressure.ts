@@ -1,6 +1,6 @@
 /** Much at once, and much for long. */
 
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { Memcached, QueueFullError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../../tests/_memcached.ts";
 import { CountedSignal } from "../../tests/memcached/_aborts.ts";

@@ -1,0 +1,118 @@
+/** Keeps a list of servers as configuration endpoints tell it. */
+
+import { ticks } from "../../util/clock.ts";
+import { asError } from "../../socket/socket.ts";
+import type { AskSettings } from "./endpoint.ts";
+import type { ServerPlace } from "./addresses.ts";
+
+/** How often to ask. */
+export interface DiscoverySettings extends AskSettings {
+  readonly intervalMs: number;
+}
+
+/** It is asked no more often, whoever wants to know. */
+const PAUSE_MS = 1000;
+
+/** From now on these; resolves once they are. */
+export type UseList = (places: readonly ServerPlace[]) => unknown;
+
+/** Keeps a list of servers as the endpoints tell it. */
+export class Discovery {
+  readonly #endpoints: readonly ServerPlace[];
+  readonly #settings: DiscoverySettings;
+  readonly #use: UseList;
+  readonly #isLost: () => boolean;
+  #version = -1;
+  #listed = false;
+  #asking: Promise<void> | undefined;
+  #failed: { readonly error: Error; readonly until: number } | undefined;
+  #askedAt = -Infinity;
+  /** The next ask is to come as soon as it may. */
+  #hurries = false;
+  #timer: unknown;
+  /** Nobody uses the servers. */
+  #paused = false;
+  #closed = false;
+
+  /** `use` is given each new list. `isLost`: nobody of the present one answers. */
+  constructor(
+    endpoints: readonly ServerPlace[],
+    settings: DiscoverySettings,
+    use: UseList,
+    isLost: () => boolean = () => false,
+  ) {
+    this.#endpoints = endpoints;
+    this.#settings = settings;
+    this.#use = use;
+    this.#isLost = isLost;
+  }
+
+  /** Resolves once there is a list, which is kept up from then on. */
+  async list(): Promise<void> {
+    if (this.#listed) return;
+    if (this.#failed !== undefined && ticks(this.#settings.clock) < this.#failed.until) throw this.#failed.error;
+    await (this.#asking ??= this.#ask());
+    if (!this.#listed) throw this.#failed!.error;
+  }
+
+  /** A server has died, or was tried in vain: another list may be there. */
+  hurry(): void {
+    this.#hurries = true;
+    this.#paused = false;
+    if (this.#listed && this.#asking === undefined) this.#askLater();
+  }
+
+  /** Asks no more until `goOn`, or until a server is missed. */
+  pause(): void {
+    this.#paused = true;
+    this.#settings.clock.clearTimeout(this.#timer);
+  }
+
+  /** Asks as soon as it may, if it was paused: the list may be old. */
+  goOn(): void {
+    if (this.#paused) this.hurry();
+  }
+
+  /** Asks no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#settings.clock.clearTimeout(this.#timer);
+    await this.#asking;
+  }
+
+  /** Asks one endpoint after the other, until one answers. Never rejects. */
+  async #ask(): Promise<void> {
+    const { clock } = this.#settings;
+    this.#hurries = false;
+    this.#askedAt = ticks(clock);
+    for (const endpoint of this.#endpoints) {
+      try {
+        const { askForServers } = await import("./endpoint.ts");
+        const { version, places } = await askForServers(endpoint, this.#settings);
+        // Another one comes from an endpoint that lags behind, or of a cluster that was made anew.
+        if (!this.#closed && (version > this.#version || this.#isLost())) {
+          await this.#use(places);
+          this.#version = version;
+        }
+        this.#listed = true;
+        this.#failed = undefined;
+        break;
+      } catch (error) {
+        this.#failed = { error: asError(error), until: ticks(clock) + PAUSE_MS };
+      }
+    }
+    this.#asking = undefined;
+    // Without a list the next call asks again, as long as there are calls.
+    if (this.#listed) this.#askLater();
+  }
+
+  #askLater(): void {
+    if (this.#closed || this.#paused) return;
+    const { clock, intervalMs } = this.#settings;
+    const pauseMs = this.#hurries ? Math.min(PAUSE_MS, intervalMs) : intervalMs;
+    clock.clearTimeout(this.#timer);
+    const ms = Math.max(0, this.#askedAt + pauseMs - ticks(clock));
+    this.#timer = clock.setTimeout(() => void (this.#asking ??= this.#ask()), ms);
+    clock.unref?.(this.#timer);
+  }
+}

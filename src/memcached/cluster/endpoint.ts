@@ -1,0 +1,151 @@
+/**
+ * Asks a configuration endpoint which servers there are, as ElastiCache and Memorystore answer:
+ *
+ *     config get cluster\r\n
+ *     CONFIG cluster 0 <bytes>\r\n<version>\n<host>|<ip>|<port> <host>|<ip>|<port> ...\n\r\nEND\r\n
+ *
+ * The endpoint is asked on a socket of its own, which is closed again: it may stand for another machine each time.
+ */
+
+import { deadline } from "../../util/deadline.ts";
+import type { Clock } from "../../util/clock.ts";
+import { ConnectionError, type MemcachedError, ProtocolError } from "../../errors.ts";
+import { printable } from "../../util/checks.ts";
+import { loadConnect } from "../../socket/open.ts";
+import type { Connect, Socket, SocketListener, TlsTerms } from "../../socket/socket.ts";
+import { quote } from "../protocol/keys.ts";
+import { parseServers, type ServerPlace } from "./addresses.ts";
+
+/** What an endpoint says. */
+export interface ServerList {
+  /** Counts up with each change. */
+  readonly version: number;
+  readonly places: readonly ServerPlace[];
+}
+
+/** How to ask. */
+export interface AskSettings {
+  readonly tls: TlsTerms | undefined;
+  readonly connectTimeoutMs: number;
+  readonly clock: Clock;
+  /** Default: the runtime's. */
+  readonly connect: Connect | undefined;
+}
+
+const QUESTION = new TextEncoder().encode("config get cluster\r\n");
+const LONGEST_ANSWER = 1024 * 1024;
+/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs a place on the ring. */
+const MOST_SERVERS = 1000;
+
+/** Asks one endpoint. Rejects with a ConnectionError or a ProtocolError. */
+export function askForServers(endpoint: ServerPlace, settings: AskSettings): Promise<ServerList> {
+  return new Promise((resolve, reject) => new Question(endpoint, settings, resolve, reject));
+}
+
+class Question implements SocketListener {
+  readonly #endpoint: ServerPlace;
+  readonly #resolve: (list: ServerList) => void;
+  readonly #reject: (error: MemcachedError) => void;
+  readonly #cancelTimer: () => void;
+  #socket: Socket | undefined;
+  #text = "";
+  readonly #decoder = new TextDecoder();
+  #settled = false;
+
+  constructor(
+    endpoint: ServerPlace,
+    { tls, connectTimeoutMs, clock, connect }: AskSettings,
+    resolve: (list: ServerList) => void,
+    reject: (error: MemcachedError) => void,
+  ) {
+    this.#endpoint = endpoint;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
+    this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
+    const { address } = endpoint;
+    Promise.resolve(connect ?? loadConnect(address, tls)).then((connect) => {
+      if (!this.#settled) this.#socket = connect(address, this, tls);
+    }).catch((error: Error) => this.closed(error));
+  }
+
+  opened(): void {
+    this.#socket!.write(QUESTION);
+  }
+
+  sent(): void {}
+
+  received(bytes: Uint8Array): void {
+    this.#text += this.#decoder.decode(bytes, { stream: true });
+    if (this.#text.length > LONGEST_ANSWER) return this.#fail(`sent more than ${LONGEST_ANSWER} bytes`);
+    if (/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n/.test(this.#text)) return this.#misread();
+    if (!/(?:^|\n)END\r?\n$/.test(this.#text)) return;
+    let list: ServerList;
+    try {
+      list = readList(this.#text);
+    } catch (error) {
+      // What cannot be a server's address is no list either.
+      return this.#misread(error instanceof NoList ? error.message : "");
+    }
+    this.#end();
+    this.#resolve(list);
+  }
+
+  closed(error: Error | undefined): void {
+    this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error);
+  }
+
+  /** `what`: it did instead of naming servers, where that is known. */
+  #misread(what = ""): void {
+    const { name } = this.#endpoint;
+    const said = quote(this.#text.replace(/[^\x20-\x7e]+/g, " ").trim());
+    this.#end();
+    const message = what === ""
+      ? `Cannot discover the servers: ${name} answered ${said}; is it a configuration endpoint?`
+      : `Cannot discover the servers: ${name} ${what}`;
+    this.#reject(new ProtocolError(message, name));
+  }
+
+  #fail(state: string, cause?: Error): void {
+    if (this.#settled) return;
+    this.#end();
+    const { name } = this.#endpoint;
+    this.#reject(new ConnectionError(`Cannot discover the servers: ${name} ${state}`, name, { cause }));
+  }
+
+  #end(): void {
+    this.#settled = true;
+    this.#cancelTimer();
+    this.#socket?.close();
+  }
+}
+
+/** A list that is none: what it is instead, for an error. */
+class NoList extends Error {}
+
+/** Throws a NoList that says what it is instead. */
+function readList(text: string): ServerList {
+  if (/^END\r?\n/.test(text)) throw new NoList("knows of no cluster");
+  const lines = /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n([^]*?)\r?\n\r?\nEND\r?\n$/.exec(text) ??
+    /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n()\r?\nEND\r?\n$/.exec(text);
+  if (lines === null) throw new NoList("");
+  const servers = new Set<string>();
+  for (const place of lines[2]!.split(/\s+/)) {
+    if (place !== "") servers.add(addressOf(place));
+    if (servers.size === MOST_SERVERS) break;
+  }
+  if (servers.size === 0) throw new NoList("names no server: its list is empty");
+  return { version: Number(lines[1]), places: parseServers([...servers]) };
+}
+
+/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one place. */
+const PLACE = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
+
+function addressOf(place: string): string {
+  const [, host, ip, port] = PLACE.exec(place) ?? [];
+  const name = host || ip;
+  if (!name || Number(port) < 1 || Number(port) > 65535) {
+    throw new NoList(`names ${quote(place)}, which is no host|ip|port`);
+  }
+  return `${name.includes(":") ? `[${name}]` : name}:${Number(port)}`;
+}

@@ -1,0 +1,189 @@
+/**
+ * The operations of one connection, in the order in which their answers come: sent ones first, then those that wait for
+ * the next write. An operation whose caller has left stays as a tombstone, so that its late answer is dropped and the
+ * next one matches. One timer watches all of them.
+ */
+
+import { attended, deadline } from "../../util/deadline.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
+import type { Operation } from "./operation.ts";
+
+/** Nothing on the way forgets a connection sooner that was only made. */
+const LONG_REST_MS = 30_000;
+
+/** What the timer finds. */
+export interface Watch {
+  /** Something may be due at `now`: look with `overdue`, `hung` and `stuck`. */
+  due(now: number): void;
+}
+
+/** The queue. */
+export class InFlight {
+  /** Operations that count against `maxInFlight`, tombstones included. */
+  count = 0;
+  /** Their bytes. */
+  bytes = 0;
+  /** Those at the end of the queue that were not sent, cancelled ones included. */
+  #unsent = 0;
+  #ring: (Operation | undefined)[] = new Array(16).fill(undefined);
+  #first = 0;
+  #length = 0;
+  /** Since when the server has owed a byte and given none. */
+  quietSince = 0;
+  /** When the last byte came. */
+  heardAt: number = -Infinity;
+  /** Nothing has come since a request found the connection at rest. */
+  silentFromRest = false;
+  #sentBefore = false;
+  /** Not attended time, since nobody attends to a connection at rest. */
+  #probedAt: Moment | undefined = undefined;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #watch: Watch;
+  /** Cancels the timer; `undefined`: there is none. */
+  #cancelTimer: (() => void) | undefined = undefined;
+
+  constructor(clock: Clock, timeoutMs: number, watch: Watch) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#watch = watch;
+  }
+
+  /** The one whose answer comes next; `undefined`: nothing was sent. */
+  get head(): Operation | undefined {
+    return this.#length > this.#unsent ? this.#ring[this.#first] : undefined;
+  }
+
+  /** Adds one that waits for the next write. */
+  push(operation: Operation): void {
+    const ring = this.#ring;
+    if (this.#length === ring.length) this.#grow();
+    this.#ring[(this.#first + this.#length) & (this.#ring.length - 1)] = operation;
+    this.#length++;
+    this.#unsent++;
+    this.count++;
+    this.bytes += operation.bytes;
+    // All have the same timeout, and whatever else the timer waits for is due no later.
+    if (this.#cancelTimer === undefined) this.#arm(operation.deadline);
+  }
+
+  /** The head is answered. */
+  shift(): void {
+    const operation = this.#ring[this.#first]!;
+    this.#ring[this.#first] = undefined;
+    this.#first = (this.#first + 1) & (this.#ring.length - 1);
+    this.#length--;
+    this.count--;
+    this.bytes -= operation.bytes;
+  }
+
+  /** One that was not sent is not wanted any more: it no longer counts, and is not sent. */
+  cancel(operation: Operation): void {
+    this.count--;
+    this.bytes -= operation.bytes;
+  }
+
+  /** All that waited is being written. Forgets the cancelled ones. */
+  sent(now: number, cancelled: ReadonlySet<Operation>): void {
+    if (this.#length === this.#unsent) {
+      this.quietSince = now;
+      // What a connection is sent first shows whether its server answers more than the probe.
+      this.silentFromRest = this.#sentBefore || this.#probedAt === undefined ||
+        elapsedMs(this.#clock, this.#probedAt) > LONG_REST_MS;
+      this.#sentBefore = true;
+    }
+    if (cancelled.size > 0) {
+      const waiting = this.#list(this.#length - this.#unsent).filter((operation) => !cancelled.has(operation));
+      const sent = this.#length - this.#unsent;
+      for (let n = sent; n < this.#length; n++) this.#set(n, waiting[n - sent]);
+      this.#length = sent + waiting.length;
+    }
+    this.#unsent = 0;
+  }
+
+  /** A byte has come. */
+  heard(now: number): void {
+    this.quietSince = this.heardAt = now;
+    this.silentFromRest = false;
+    if (!this.#sentBefore) this.#probedAt = momentOf(this.#clock);
+  }
+
+  /** Everything, sent and unsent, once: the queue is empty then and its timer gone. */
+  takeAll(): { readonly sent: readonly Operation[]; readonly unsent: readonly Operation[] } {
+    const all = this.#list(0);
+    const border = this.#length - this.#unsent;
+    this.#ring = [undefined];
+    this.#first =
+      this.#length =
+      this.#unsent =
+      this.count =
+      this.bytes =
+        0;
+    this.stopWatching();
+    return { sent: all.slice(0, border), unsent: all.slice(border) };
+  }
+
+  /** No timer is left. */
+  stopWatching(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Those whose time is up and whose callers still wait. */
+  overdue(now: number): readonly Operation[] {
+    return this.#list(0).filter(({ settled, deadline }) => !settled && deadline <= now);
+  }
+
+  /** Has something sent waited a whole timeout in which not a byte came? Whether its caller still waits is no matter. */
+  hung(now: number): boolean {
+    return this.#length > this.#unsent && now - this.quietSince >= this.#timeoutMs;
+  }
+
+  /** Is the head a tombstone, older than one more timeout? Bytes come, but not those. */
+  stuck(now: number): boolean {
+    const { head } = this;
+    return head !== undefined && head.settled && now >= head.deadline + this.#timeoutMs;
+  }
+
+  /** Waits for whatever is due next; for nothing, if nothing is there. */
+  watchOn(): void {
+    let due = Infinity;
+    for (const { settled, deadline } of this.#list(0)) if (!settled && deadline < due) due = deadline;
+    const { head } = this;
+    if (head !== undefined) due = Math.min(due, this.quietSince + this.#timeoutMs);
+    if (head?.settled) due = Math.min(due, head.deadline + this.#timeoutMs);
+    if (due !== Infinity) this.#arm(due);
+  }
+
+  #arm(due: number): void {
+    this.#cancelTimer?.();
+    // A runtime's timer may fire a fraction of a millisecond early: no point in that.
+    const ms = Math.max(1, Math.ceil(due - attended(this.#clock)));
+    // The socket keeps the process alive while anything is in flight.
+    this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
+  }
+
+  readonly #due = (): void => {
+    this.#cancelTimer = undefined;
+    this.#watch.due(attended(this.#clock));
+  };
+
+  #grow(): void {
+    const ring: (Operation | undefined)[] = this.#list(0);
+    // A power of two, so that places wrap by a mask.
+    for (let n = ring.length, size = 2 * Math.max(n, 8); n < size; n++) ring.push(undefined);
+    this.#ring = ring;
+    this.#first = 0;
+  }
+
+  /** From the nth on, in order. */
+  #list(from: number): Operation[] {
+    const list: Operation[] = [];
+    for (let n = from; n < this.#length; n++) list.push(this.#ring[(this.#first + n) & (this.#ring.length - 1)]!);
+    return list;
+  }
+
+  #set(n: number, operation: Operation | undefined): void {
+    this.#ring[(this.#first + n) & (this.#ring.length - 1)] = operation;
+  }
+}

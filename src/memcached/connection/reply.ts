@@ -1,0 +1,136 @@
+/** What a reply means to the caller of each verb. */
+
+import { flawed, refused } from "./failure.ts";
+import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
+import { DO_NOT_CREATE } from "../protocol/limits.ts";
+import type { Operation } from "./operation.ts";
+import { type Details, VERB } from "../protocol/request.ts";
+import { type Reply, STATUS, uint64 } from "../protocol/wire.ts";
+
+/**
+ * What a write came to. `add`: "exists". `replace`, or a cas write, of a missing key: "not-found". A cas that no longer
+ * matches: "exists". `append` and `prepend` to nothing: "not-stored". "connection-lost": see `CasOptions`.
+ */
+export type WriteResult = Stored | {
+  readonly stored: false;
+  readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
+};
+
+/** Who answers: the connection, which items and writes remember as the one that gave their cas. */
+export interface Answerer {
+  readonly server: string;
+  /** What the server says as it may stand in an error. */
+  shown(text: string): string;
+  /** Asks an operation again that was refused, and changed nothing. */
+  askAgain(operation: Operation): void;
+}
+
+/** So often a counter is asked for, as long as others create and lose it at the same moments. */
+const MOST_ASKED = 8;
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Gives an operation a reply, its last or one of several. */
+export function answer(operation: Operation, reply: Reply, from: Answerer): void {
+  const { status, flaw } = reply;
+  if (flaw !== undefined && operation.verb !== VERB.getMulti) {
+    return operation.fail(flawed(operation, from.server, operation.key, flaw, status));
+  }
+  switch (operation.verb) {
+    case VERB.get:
+    case VERB.getAndTouch:
+      if (status === STATUS.ok) return operation.succeed(new ReceivedItem(operation.key, reply, from), "ok");
+      if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      break;
+    case VERB.getMulti:
+      return gather(operation, reply, from);
+    case VERB.set:
+    case VERB.add:
+    case VERB.replace:
+    case VERB.append:
+    case VERB.prepend:
+      if (status === STATUS.ok) {
+        return operation.succeed(new ConfirmedWrite(uint64(reply.casHigh, reply.casLow), from), "ok");
+      }
+      if (status === STATUS.exists) return notStored(operation, "exists");
+      if (status === STATUS.notFound) return notStored(operation, "not-found");
+      if (status === STATUS.notStored) return notStored(operation, "not-stored");
+      break;
+    case VERB.delete:
+      if (status === STATUS.ok) return operation.succeed(true, "ok");
+      if (status === STATUS.notFound) return operation.succeed(false, "miss");
+      if (status === STATUS.exists) return operation.succeed(false, "refused");
+      break;
+    case VERB.incr:
+    case VERB.decr:
+      if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
+      if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
+      // Another client has created it between the server's look and its own write: next time it is there.
+      if (status === STATUS.notStored && mayAskAgain(operation.details!)) return from.askAgain(operation);
+      break;
+    case VERB.touch:
+      if (status === STATUS.ok) return operation.succeed(true, "ok");
+      if (status === STATUS.notFound) return operation.succeed(false, "miss");
+      break;
+    case VERB.stats:
+      if (status === STATUS.ok) return gatherStatistic(operation, reply);
+      break;
+    case VERB.version:
+      if (status === STATUS.ok) return operation.succeed(textOf(reply), "ok");
+      break;
+    case VERB.flushAll:
+    case VERB.noop:
+      if (status === STATUS.ok) return operation.succeed(undefined, "ok");
+      break;
+  }
+  operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
+}
+
+/** It would create a counter, and has not been refused too often. */
+function mayAskAgain(details: Details): boolean {
+  if (details.exptime === DO_NOT_CREATE) return false;
+  details.refusals = (details.refusals ?? 0) + 1;
+  return details.refusals < MOST_ASKED;
+}
+
+/** A fenced operation whose connection is gone: certainly not done. */
+export function answerConnectionLost(operation: Operation): void {
+  if (operation.verb === VERB.delete) operation.succeed(false, "refused");
+  else notStored(operation, "connection-lost");
+}
+
+function notStored(operation: Operation, reason: (WriteResult & { stored: false })["reason"]): void {
+  operation.succeed({ stored: false, reason }, "refused");
+}
+
+/**
+ * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are, and
+ * is told with the last; without a login nothing else can follow.
+ */
+function gather(operation: Operation, reply: Reply, from: Answerer): void {
+  const { status, flaw } = reply;
+  const details = operation.details!;
+  if (reply.last) return operation.succeed(details.failure, details.failure === undefined ? "ok" : "error");
+  const key = details.list!.keys[reply.index]!;
+  if (flaw !== undefined) return void (details.failure ??= flawed(operation, from.server, key, flaw, status));
+  if (status !== STATUS.ok) {
+    const error = refused(operation, from.server, status, from.shown(textOf(reply)));
+    if (status === STATUS.auth) return operation.fail(error);
+    return void (details.failure ??= error);
+  }
+  (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
+}
+
+function gatherStatistic(operation: Operation, reply: Reply): void {
+  const found = (operation.gathered ??= new Map()) as Map<string, string>;
+  if (reply.last) return operation.succeed(found, "ok");
+  const name = decoder.decode(reply.chunk.subarray(reply.keyStart, reply.keyEnd));
+  const text = textOf(reply);
+  if (name !== "detailed") return void found.set(name, text);
+  // In binary "detail dump" is one statistic, with the lines in it that are statistics of their own on meta.
+  for (const [, prefix, counts] of text.matchAll(/^PREFIX (\S+) ?(.*?)\r?$/gm)) found.set(prefix!, counts!);
+}
+
+/** A reply's value as text: an error's, mostly. */
+export const textOf = ({ chunk, valueStart, valueEnd }: Reply): string =>
+  decoder.decode(chunk.subarray(valueStart, valueEnd));
