@@ -2,7 +2,7 @@ import type { Moment } from "../util/clock.ts";
 import { CacheError } from "../errors.ts";
 import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../util/checks.ts";
-import type { About } from "./guarded_store.ts";
+import type { Label } from "./guarded_store.ts";
 import type { Found, LeaseEntry, Owned, UncacheableEntry, ValueEntry } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import type { Counter, Counters } from "./counters.ts";
@@ -15,7 +15,7 @@ import type { Asker } from "./freshness.ts";
 
 /** Whose entry it is, and by which counters it is judged. */
 export interface Target extends Asker {
-  readonly about: About;
+  readonly about: Label;
   /** Its groups' counters, in the order of its distinct, sorted groups. */
   readonly counters: readonly Counter[];
 }

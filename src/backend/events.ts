@@ -1,6 +1,6 @@
 import { type Clock, ticks } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
-import type { About, StoreFailure } from "./guarded_store.ts";
+import type { Label, StoreFailure } from "./guarded_store.ts";
 import type { Counter } from "./counters.ts";
 
 /**
@@ -81,7 +81,7 @@ export interface BackendEvents {
 
 /** What is told of a call besides how it ended. */
 interface Told {
-  readonly about: About;
+  readonly about: Label;
   readonly counters: readonly Counter[];
   readonly why: Why | undefined;
 }
@@ -115,12 +115,12 @@ export class Events extends Listeners<BackendEvents> {
     this.tell("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
-  refreshed(about: About, begun: number, failed?: { readonly error: unknown }): void {
+  refreshed(about: Label, begun: number, failed?: { readonly error: unknown }): void {
     if (this.heard("refresh")) this.tell("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
   }
 
   /** `failed`: what it rejects with. */
-  invalidated(what: About | { readonly groups: readonly string[] }, failed?: { readonly error: unknown }): void {
+  invalidated(what: Label | { readonly groups: readonly string[] }, failed?: { readonly error: unknown }): void {
     if (!this.heard("invalidate")) return;
     this.tell("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
@@ -131,4 +131,4 @@ export class Events extends Listeners<BackendEvents> {
   }
 }
 
-const labelled = ({ name, key }: About): { name?: string; key: string } => name === undefined ? { key } : { name, key };
+const labelled = ({ name, key }: Label): { name?: string; key: string } => name === undefined ? { key } : { name, key };

@@ -4,7 +4,7 @@ import { isPromise } from "../util/callbacks.ts";
 import type { Keys } from "../key/key.ts";
 import { quoted } from "../util/checks.ts";
 import { type Kind, Warnings } from "../util/warnings.ts";
-import type { About, GuardedStore, Written } from "./guarded_store.ts";
+import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
 import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
 import type { Events } from "./events.ts";
@@ -172,7 +172,7 @@ export class Fills {
   async #refreshStale(call: Call): Promise<void> {
     const { keys, settings, looks, events } = this.#parts;
     const { name, key } = call.about;
-    const about: About = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
+    const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     const entry: LeaseEntry = { kind: "lease", nonce: this.#nonce(), generations: [] };
     const taken = await this.#ask(about, entry, undefined);
     if (taken.kind !== "stored") return;
@@ -316,7 +316,7 @@ export class Fills {
   }
 
   /** Deletes whatever is there; asked once more when it was not confirmed, since a second delete changes nothing. */
-  async forget(about: About): Promise<"done" | { readonly error: unknown }> {
+  async forget(about: Label): Promise<"done" | { readonly error: unknown }> {
     const first = await this.#store.delete(about, "anything");
     const answer = first === "done" ? first : await this.#store.delete(about, "anything");
     return answer === "refused" ? "done" : answer;
@@ -361,12 +361,12 @@ export class Fills {
   }
 
   /** Asks for a lease or a mint lock. A backend that closes takes none any more. */
-  #ask(about: About, entry: LeaseEntry, over: Token | undefined): Promise<Written> {
+  #ask(about: Label, entry: LeaseEntry, over: Token | undefined): Promise<Written> {
     if (this.#closed) return Promise.resolve({ kind: "unknown", error: new CacheError("backend is closed") });
     return this.#finish(this.#store.lease(about, entry, LEASE_MS, over));
   }
 
-  #hold(about: About, entry: LeaseEntry, token: Token, mintDelayMs: number, held: Set<Lease> = this.#held): Lease {
+  #hold(about: Label, entry: LeaseEntry, token: Token, mintDelayMs: number, held: Set<Lease> = this.#held): Lease {
     return new Lease(this.#store, this.#parts.settings.clock, about, entry, token, mintDelayMs, held);
   }
 
@@ -393,7 +393,7 @@ export class Fills {
     return ttlMs > 0 ? keep(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;
   }
 
-  #warnNeverKept(about: About, error: CacheValueError): void {
+  #warnNeverKept(about: Label, error: CacheValueError): void {
     this.#warn("results that cannot be kept", `cannot be kept, so it is computed each time. ${error.message}`, about);
   }
 
@@ -418,7 +418,7 @@ export class Fills {
   }
 
   /** Once a function, or a key where nobody knows the function. */
-  #warn(kind: Kind, what: string, { name, key }: About): void {
+  #warn(kind: Kind, what: string, { name, key }: Label): void {
     this.#warnings.once(kind, name ?? key, `a result of ${name ?? key} ${what}`);
   }
 }

@@ -7,7 +7,7 @@ import { Room } from "./room.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "../store/store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
-export interface About {
+export interface Label {
   readonly name?: string | undefined;
   readonly key: string;
 }
@@ -164,7 +164,7 @@ export class GuardedStore {
     }
   }
 
-  async get(about: About): Promise<Found | undefined | typeof UNANSWERED> {
+  async get(about: Label): Promise<Found | undefined | typeof UNANSWERED> {
     try {
       return await this.getOrThrow(about);
     } catch {
@@ -173,7 +173,7 @@ export class GuardedStore {
   }
 
   /** The same; it rejects with what was told. */
-  async getOrThrow(about: About): Promise<Found | undefined> {
+  async getOrThrow(about: Label): Promise<Found | undefined> {
     try {
       const found = await this.#settled("get", about.key, this.#store.get(about.key)) ?? undefined;
       if (!isFound(found)) throw nonsense("get", about.key);
@@ -186,7 +186,7 @@ export class GuardedStore {
   }
 
   /** `about.key`: the counter's. */
-  async counterOrThrow(about: About): Promise<bigint> {
+  async counterOrThrow(about: Label): Promise<bigint> {
     try {
       const count = await this.#settled("read the counter", about.key, this.#store.counter(about.key));
       if (!isCount(count)) throw nonsense("read the counter", about.key);
@@ -198,11 +198,11 @@ export class GuardedStore {
     }
   }
 
-  add(about: About, entry: Entry, ttlMs: number): Promise<Written> {
+  add(about: Label, entry: Entry, ttlMs: number): Promise<Written> {
     return this.#written("add", about, () => this.#settled("add", about.key, this.#store.add(about.key, entry, ttlMs)));
   }
 
-  set(about: About, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
+  set(about: Label, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
     const { key } = about;
     return this.#written("set", about, () => this.#settled("set", key, this.#store.set(key, entry, ttlMs, over)));
   }
@@ -211,7 +211,7 @@ export class GuardedStore {
    * Asks for a lease: over what the look saw, or where it saw nothing. Without an answer in time it is unknown, and
    * a late "stored" is given back at once, since nobody computes under it.
    */
-  lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+  lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const room = this.#room;
     room.begin();
     if (room.has(about.key)) return this.#lease(about, lease, ttlMs, over);
@@ -224,7 +224,7 @@ export class GuardedStore {
     });
   }
 
-  #lease(about: About, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+  #lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     let late = false;
     const awaited = () => !late;
     const asked = over === undefined
@@ -250,7 +250,7 @@ export class GuardedStore {
   }
 
   /** Over "anything", absence is done as well. */
-  async delete(about: About, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+  async delete(about: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
     try {
       const done = await this.#settled("delete", about.key, this.#store.delete(about.key, over)) ||
         over === "anything";
@@ -263,7 +263,7 @@ export class GuardedStore {
   }
 
   /** `about.key`: the counter's. */
-  async increment(about: About): Promise<"done" | { readonly error: unknown }> {
+  async increment(about: Label): Promise<"done" | { readonly error: unknown }> {
     try {
       await this.#settled("increment", about.key, this.#store.increment(about.key));
       this.worked(about.key);
@@ -289,7 +289,7 @@ export class GuardedStore {
   }
 
   /** Tells of a failure. What a codec of the user's own has thrown is none of the store's, and is warned of. */
-  failed(operation: StoreFailure["operation"], about: About, error: unknown): typeof UNANSWERED {
+  failed(operation: StoreFailure["operation"], about: Label, error: unknown): typeof UNANSWERED {
     if (error instanceof CodecError) return UNANSWERED;
     const { name, key } = about;
     this.#report(name === undefined ? { operation, key, error } : { operation, name, key, error });
@@ -331,7 +331,7 @@ export class GuardedStore {
   /** The store has taken the entry's bytes when this returns: `write` is called at once. */
   async #written(
     operation: "add" | "set",
-    about: About,
+    about: Label,
     write: () => Token | undefined | Promise<Token | undefined>,
     awaited: () => boolean = () => true,
   ): Promise<Written> {

@@ -1,6 +1,6 @@
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { CacheValueError } from "../errors.ts";
-import { type About, type GuardedStore, UNANSWERED, type Written } from "./guarded_store.ts";
+import { type GuardedStore, type Label, UNANSWERED, type Written } from "./guarded_store.ts";
 import type { Entry, LeaseEntry, Token } from "../store/store.ts";
 
 /** How long a lease or a mint lock holds without renewal: what a dead holder costs (a server rounds up to 6 s). */
@@ -11,7 +11,7 @@ const RENEWAL_MS = LEASE_MS / 3;
 export class Lease {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
-  readonly #about: About;
+  readonly #about: Label;
   #entry: LeaseEntry;
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
@@ -32,7 +32,7 @@ export class Lease {
   constructor(
     store: GuardedStore,
     clock: Clock,
-    about: About,
+    about: Label,
     entry: LeaseEntry,
     token: Token,
     mintDelayMs: number,

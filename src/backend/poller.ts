@@ -1,7 +1,7 @@
 import { deadline } from "../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import type { Random } from "../util/random.ts";
-import { type About, type GuardedStore, UNANSWERED } from "./guarded_store.ts";
+import { type GuardedStore, type Label, UNANSWERED } from "./guarded_store.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { Holders } from "./holders.ts";
 
@@ -58,7 +58,7 @@ export class Pollers {
   }
 
   /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
-  wait(about: About, lease: LeaseEntry): Waiter {
+  wait(about: Label, lease: LeaseEntry): Waiter {
     const id = `${lease.nonce} ${about.key}`;
     this.#pass(0);
     let poller = this.#pollers.get(id);
@@ -164,7 +164,7 @@ export class Pollers {
 
 /** A key and a nonce that somebody waits for. */
 class Poller {
-  readonly about: About;
+  readonly about: Label;
   lease: LeaseEntry;
   pauseMs = FIRST_PAUSE_MS;
   due = 0;
@@ -175,7 +175,7 @@ class Poller {
   #since: Moment;
   readonly #waiters = new Set<(woken: Woken) => void>();
 
-  constructor(about: About, lease: LeaseEntry, now: Moment) {
+  constructor(about: Label, lease: LeaseEntry, now: Moment) {
     this.about = about;
     this.lease = lease;
     this.#since = now;

@@ -1,13 +1,13 @@
 import { attended, deadline } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
-import { type About, type Asking, type GuardedStore, isCount, isFound, nonsense, UNANSWERED } from "./guarded_store.ts";
+import { type Asking, type GuardedStore, isCount, isFound, type Label, nonsense, UNANSWERED } from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
 import type { Told } from "../util/told.ts";
 import type { Counter } from "./counters.ts";
 
 /** An entry, and the counters it is judged by. */
 export interface Question {
-  readonly about: About;
+  readonly about: Label;
   readonly counters: readonly Counter[];
 }
 
@@ -142,7 +142,7 @@ class Tick {
     return this.#entries.has(key);
   }
 
-  entry(about: About): AskedEntry {
+  entry(about: Label): AskedEntry {
     let asked = this.#entries.get(about.key);
     if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry(about, this));
     return asked;
@@ -231,7 +231,7 @@ abstract class Asked<T> implements Asking<T> {
   }
 
   /** For those who are told of a failure. */
-  abstract readonly about: About;
+  abstract readonly about: Label;
   protected abstract readonly operation: "get" | "counter";
   /** Is it an answer at all? */
   protected abstract means(answer: T): boolean;
@@ -284,7 +284,7 @@ class AskedCounter extends Asked<bigint> {
     this.counter = counter;
   }
 
-  get about(): About {
+  get about(): Label {
     return { name: this.#name, key: this.counter.key };
   }
 
@@ -298,10 +298,10 @@ class AskedCounter extends Asked<bigint> {
 }
 
 class AskedEntry extends Asked<Found | undefined> {
-  readonly about: About;
+  readonly about: Label;
   #sharers = 0;
 
-  constructor(about: About, tick: Tick) {
+  constructor(about: Label, tick: Tick) {
     super(tick);
     this.about = about;
   }
