@@ -3,7 +3,7 @@
  * npm installs it, whatever they import: `src/key/key.ts` becomes the package's own `src/key/key.js`.
  */
 
-import { specifiersIn } from "./check_floors.ts";
+import { importsIn } from "./check_floors.ts";
 import { ESBUILD, lastLine, run } from "./machine.ts";
 
 /** A test that is about the tree and not about the package. */
@@ -21,7 +21,7 @@ export async function obstacle(path: string, read: (path: string) => Promise<str
     if (seen.has(file)) continue;
     seen.add(file);
     const text = await read(file);
-    const specifiers = specifiersIn(text);
+    const specifiers = importsIn(text);
     if (file === path && !specifiers.includes("node:test")) return "not written for node:test";
     if (/^[ \t]+@\w/m.test(text)) return "Node has no decorators";
     for (const specifier of specifiers) {

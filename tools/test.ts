@@ -16,6 +16,8 @@ export interface Result {
   readonly failed: number;
   readonly skipped: number;
   readonly closing: readonly string[];
+  /** What the runtime called the tests that failed. */
+  readonly failures: readonly string[];
   readonly notRun?: string;
 }
 
@@ -26,6 +28,8 @@ interface Closing {
   /** The first and the last of a runtime's closing lines. */
   readonly from: RegExp;
   readonly to: RegExp;
+  /** A failed test, among all lines. */
+  readonly failure: RegExp;
   /** The counts in them. */
   readonly passed: readonly RegExp[];
   readonly failed: readonly RegExp[];
@@ -36,6 +40,7 @@ const closings: Record<Runtime, Closing> = {
   deno: {
     from: /^(ok|FAILED) \| \d+ passed/,
     to: /^(ok|FAILED) \|/,
+    failure: /^(.+) \.\.\. FAILED/,
     passed: [/ (\d+) passed/],
     failed: [/ (\d+) failed/],
     skipped: [/ (\d+) ignored/],
@@ -43,6 +48,7 @@ const closings: Record<Runtime, Closing> = {
   bun: {
     from: /^ *\d+ pass$/,
     to: /^Ran \d/,
+    failure: /^\(fail\) (.+?)(?: \[[\d.]+m?s\])?$/,
     passed: [/ (\d+) pass$/m],
     failed: [/ (\d+) fail$/m],
     skipped: [/ (\d+) skip$/m],
@@ -50,6 +56,7 @@ const closings: Record<Runtime, Closing> = {
   node: {
     from: /^[ℹ#] tests \d/,
     to: /^[ℹ#] duration_ms/,
+    failure: /^✖ (.+) \([\d.]+ms\)$/,
     passed: [/ pass (\d+)$/m],
     failed: [/ fail (\d+)$/m, / cancelled (\d+)$/m],
     skipped: [/ skipped (\d+)$/m, / todo (\d+)$/m],
@@ -74,6 +81,7 @@ export function read(runtime: Runtime, { code, output }: Ended): Result {
     failed: code !== 0 && failed === 0 ? 1 : failed,
     skipped: count(closing.skipped),
     closing: length > 0 ? last : [`${runtime} ended with code ${code} before its closing line`],
+    failures: [...new Set(lines.flatMap((line) => closing.failure.exec(line)?.[1] ?? []))],
   };
 }
 
@@ -85,6 +93,7 @@ export function sum(results: readonly Result[]): Result {
     failed: one.failed + other.failed,
     skipped: one.skipped + other.skipped,
     closing: [...one.closing, ...other.closing],
+    failures: [...one.failures, ...other.failures],
   }));
 }
 
@@ -109,7 +118,7 @@ export function closingLines(results: readonly Result[], missing: readonly strin
 }
 
 function notRun(runtime: string, why: string): Result {
-  return { runtime, passed: 0, failed: 0, skipped: 0, closing: [], notRun: why };
+  return { runtime, passed: 0, failed: 0, skipped: 0, closing: [], failures: [], notRun: why };
 }
 
 function heading(words: string): void {
@@ -135,8 +144,8 @@ async function onDeno(env: Record<string, string>, server: Program, missing: str
 async function onBun(env: Record<string, string>, program: Program): Promise<Result> {
   if ("missing" in program) return notRun("bun", program.missing);
   heading("Bun: tests");
-  // As anybody runs it: tests that need longer than Bun's 5 s say so themselves.
-  return read("bun", await run(program.path, ["test"], { env, show: true, minutes: 10 }));
+  // Tests that need longer than Bun's 5 s say so themselves, for a bare `bun test`; a busy machine may be slower still.
+  return read("bun", await run(program.path, ["test", "--timeout", "60000"], { env, show: true, minutes: 10 }));
 }
 
 async function onNode(env: Record<string, string>): Promise<Result> {
@@ -183,7 +192,10 @@ if (import.meta.main) {
   if (wanted.includes("node")) results.push(await onNode(env));
 
   heading("Together");
-  for (const result of results) console.log(result.closing.join("\n"));
+  for (const { runtime, closing, failures } of results) {
+    console.log(closing.join("\n"));
+    if (failures.length > 0) console.log([`failed on ${runtime}:`, ...failures].join("\n  "));
+  }
   const ci = !["", "0", "false"].includes(Deno.env.get("CI") ?? "");
   const [runtimes, counts] = closingLines(results, missing, ci);
   console.log(`\n${runtimes}\n${counts}`);

@@ -4,7 +4,7 @@ import { obstacle, redirected } from "../../tools/node_suite.ts";
 import { closingLines, read, type Result, sum } from "../../tools/test.ts";
 
 function result(runtime: string, passed: number, failed = 0, skipped = 0): Result {
-  return { runtime, passed, failed, skipped, closing: [] };
+  return { runtime, passed, failed, skipped, closing: [], failures: [] };
 }
 
 test("read() finds Deno's counts, colours or not", () => {
@@ -38,6 +38,17 @@ test("read() takes a run that ended badly for a failure, whatever it counted", (
     closing: ["deno ended with code 1 before its closing line"],
   });
   assertEquals(read("deno", { code: 1, output: "ok | 9 passed | 0 failed (1ms)\nerror: Uncaught\n" }).failed, 1);
+});
+
+test("read() names the tests that failed, each once", () => {
+  const deno =
+    "it holds ... \x1b[31mFAILED\x1b[0m (5ms)\n\nit holds => ./tests/a_test.ts:1:1\n\nFAILED | 1 passed | 1 failed (1s)\n";
+  assertEquals(read("deno", { code: 1, output: deno }).failures, ["it holds"]);
+  const bun =
+    "(pass) a [1.00ms]\n(fail) it holds [5000.52ms]\n  ^ this test timed out after 5000ms\n 1 pass\n 1 fail\nRan 2 tests.\n";
+  assertEquals(read("bun", { code: 1, output: bun }).failures, ["it holds"]);
+  const node = "✖ it holds (5.5ms)\nℹ tests 1\nℹ fail 1\nℹ duration_ms 9.5\n\n✖ failing tests:\n\n✖ it holds (5.5ms)\n";
+  assertEquals(read("node", { code: 1, output: node }).failures, ["it holds"]);
 });
 
 test("sum() adds up the runs of one runtime", () => {
