@@ -21,7 +21,7 @@ export async function obstacle(path: string, read: (path: string) => Promise<str
     if (seen.has(file)) continue;
     seen.add(file);
     const text = await read(file);
-    const specifiers = importsIn(text);
+    const specifiers = importsIn(text).map(({ specifier }) => specifier);
     if (file === path && !specifiers.includes("node:test")) return "not written for node:test";
     if (/^[ \t]+@\w/m.test(text)) return "Node has no decorators";
     for (const specifier of specifiers) {
