@@ -1,7 +1,7 @@
 import type { Groups } from "../backend/backend.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Duration } from "../util/duration.ts";
-import { kindOf } from "../util/checks.ts";
+import { describeType } from "../util/checks.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
 import { type Terms, termsOf } from "./options.ts";
 import { sourceOf } from "./source.ts";
@@ -121,7 +121,7 @@ export function cached(...given: unknown[]): unknown {
     }
     return curried(termsOf({ ttl: first, group: second }));
   }
-  if (typeof first !== "object" || first === null) throw new TypeError(`Cannot cache ${kindOf(first)}: ${FORMS}`);
+  if (typeof first !== "object" || first === null) throw new TypeError(`Cannot cache ${describeType(first)}: ${FORMS}`);
   if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
   if (second === undefined) return curried(termsOf(first));
   throw new TypeError('Cannot cache an object: the function comes first, as in cached(fn, { ttl: "5m" })');
@@ -139,7 +139,7 @@ const curried = (terms: Terms) => (...given: unknown[]): unknown => {
   if (isMember(given)) return decorateLegacy(...given, terms);
   if (isContext(second)) return decorate(first as AnyFunction, second, terms);
   if (typeof first === "function") return wrap(first as AnyFunction, terms);
-  throw new TypeError(`Cannot cache ${kindOf(first)}: after cached(ttl) or cached(options) comes the function`);
+  throw new TypeError(`Cannot cache ${describeType(first)}: after cached(ttl) or cached(options) comes the function`);
 };
 
 function wrap(fn: AnyFunction, terms: Terms): unknown {

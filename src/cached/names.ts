@@ -4,7 +4,7 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
-import { type Kind, warn } from "../util/warnings.ts";
+import { warn, type WarningTopic } from "../util/warnings.ts";
 import { shared } from "./shared.ts";
 import { sourceHash } from "./source.ts";
 
@@ -132,7 +132,7 @@ export class Holder {
     );
   }
 
-  #warn(kind: Kind, what: string): void {
+  #warn(kind: WarningTopic, what: string): void {
     if (!this.#warned) warn(kind, what);
     this.#warned = true;
   }
