@@ -1,6 +1,6 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { keepsByDefault } from "../backend/entry_options.ts";
-import { copiedArguments, copiedWhereData } from "../key/arguments.ts";
+import { copiedArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import { quoted } from "../util/checks.ts";
 import { warn } from "../util/warnings.ts";
@@ -95,13 +95,8 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Once, before the caller runs on. */
   take(): void {
     if (this.#taken) return;
-    this.#args = this.#copies();
+    this.#args = copiedArguments(this.#args);
     this.#taken = true;
-  }
-
-  /** What the option `key` reads need not be data; what is none of it stays what it is. */
-  #copies(): Arguments {
-    return this.#from === "the option key" ? copiedWhereData(this.#args) : copiedArguments(this.#args);
   }
 
   /** Was the result computed from what the key was cut from? */
@@ -114,7 +109,7 @@ export class ObjectCall implements Inputs {
     this.take();
     this.#compare();
     // The function may change what it is given: what is keyed again, and what `when` is told, are other copies.
-    const own = this.#from === "data" ? this.#args : this.#copies();
+    const own = this.#from === "data" ? this.#args : copiedArguments(this.#args);
     const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
     const { fn } = this.#called;
     return this.#from === "data"
