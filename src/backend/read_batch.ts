@@ -11,12 +11,14 @@ export interface Question {
   readonly counters: readonly Counter[];
 }
 
-/** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
+/** What one call saw: the entry and its groups' counters, from one round trip. */
 export interface Look {
+  /** Did every answer come? Otherwise it shows nothing. */
+  readonly isWhole: boolean;
   readonly found: Found | undefined;
   readonly generations: readonly bigint[];
-  /** The same object for all whose call began before this look was sent, and who share it. */
-  readonly asked: object;
+  /** The same object for all whose call began before this look was sent, and who share it. Absent: nobody shares it. */
+  readonly asked: object | undefined;
   /** The found value for one caller: a copy for each of those who share the look. */
   hand(value: unknown): unknown;
 }
@@ -45,8 +47,8 @@ export class Looks {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Looks at an entry and at counters. `undefined`: not every answer came, so there is no look. */
-  look({ about, counters }: Question): Promise<Look | undefined> {
+  /** Looks at an entry and at counters. */
+  look({ about, counters }: Question): Promise<Look> {
     const tick = this.#open();
     return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about.name, counters), resolve));
   }
@@ -101,16 +103,14 @@ class Caught<T> implements Told<T> {
 
 /** A look that nobody shares. */
 class OwnLook implements Look {
+  readonly isWhole = true;
+  readonly asked = undefined;
   readonly found: Found | undefined;
   readonly generations: readonly bigint[];
 
   constructor(found: Found | undefined, generations: readonly bigint[]) {
     this.found = found;
     this.generations = generations;
-  }
-
-  get asked(): object {
-    return this;
   }
 
   hand(value: unknown): unknown {
@@ -326,15 +326,16 @@ class AskedEntry extends Asked<Found | undefined> {
   }
 }
 
-/** A call's look while its answers come: whole, or none, since generations that cannot be compared prove nothing. */
+/** A call's look while its answers come. Not whole until all have: generations that cannot be compared prove nothing. */
 class OpenLook implements Look {
+  isWhole = false;
   generations: readonly bigint[] = NO_GENERATIONS;
   readonly asked: AskedEntry;
   readonly #counters: readonly AskedCounter[];
-  readonly #resolve: (look: Look | undefined) => void;
+  readonly #resolve: (look: Look) => void;
   #open: number;
 
-  constructor(entry: AskedEntry, counters: readonly AskedCounter[], resolve: (look: Look | undefined) => void) {
+  constructor(entry: AskedEntry, counters: readonly AskedCounter[], resolve: (look: Look) => void) {
     this.asked = entry;
     this.#counters = counters;
     this.#resolve = resolve;
@@ -352,8 +353,9 @@ class OpenLook implements Look {
   }
 
   answered(really: boolean): void {
-    if (!really) return this.#resolve(undefined);
+    if (!really) return this.#resolve(this);
     if (--this.#open > 0) return;
+    this.isWhole = true;
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }

@@ -1,5 +1,5 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
-import { keepsByDefault } from "../backend/entry_options.ts";
+import { isKeptByDefault } from "../backend/entry_options.ts";
 import { copiedData, takenArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import { quoted } from "../util/checks.ts";
@@ -75,7 +75,7 @@ export class ObjectCall implements Inputs {
       stale,
       group,
       // A backend that knows no inputs is not to keep what has changed either.
-      when: this.#from === "data" ? when : (result) => this.areCurrent() && (when ?? keepsByDefault)(result),
+      when: this.#from === "data" ? when : (result) => this.areCurrent() && (when ?? isKeptByDefault)(result),
       timeout,
       mintDelay,
       force,
