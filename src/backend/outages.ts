@@ -1,4 +1,4 @@
-import { loadChannels } from "../util/channels.ts";
+import { loadChannels } from "../util/listeners.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
 import { type StoreFailure, StoreTimeoutError } from "./guarded_store.ts";
@@ -41,13 +41,13 @@ export class Outages {
     const isUnanswered = error instanceof ConnectionError || error instanceof TimeoutError ||
       error instanceof AuthError || error instanceof ProtocolError || error instanceof StoreTimeoutError;
     // Of what a store of others throws nobody knows what it means, so that each is told.
-    if (!isUnanswered) this.#events.tell("storeError", failure);
+    if (!isUnanswered) this.#events.emit("storeError", failure);
     if (!isUnanswered && error instanceof CacheError) return;
     const place = this.#placeOf(key);
     const outage = this.#open.get(place);
     if (outage !== undefined) return void outage.failures++;
     this.#begin(place, error, isUnanswered ? "does not answer" : "fails");
-    if (isUnanswered) this.#events.tell("storeError", failure);
+    if (isUnanswered) this.#events.emit("storeError", failure);
   }
 
   /** What was asked under this key was answered. */
@@ -61,7 +61,7 @@ export class Outages {
     const { failures, began } = outage;
     const ms = elapsedMs(this.#clock, began);
     const server = place === "" ? {} : { server: place };
-    this.#events.tell("storeBack", { ...server, failures, ms });
+    this.#events.emit("storeBack", { ...server, failures, ms });
     this.#warn(() => {
       const after = `after ${(ms / 1000).toFixed(1)} s, in which ${failures} operations failed`;
       return outage.warned && `${nameOf(place)} answers again ${after}`;
@@ -83,7 +83,7 @@ export class Outages {
   /** Once it is known whether anybody listens. */
   #warn(text: () => string | false): void {
     void loadChannels().then(() => {
-      if (this.#events.heard("storeError")) return;
+      if (this.#events.hasListeners("storeError")) return;
       const line = text();
       if (line !== false) warn("stores that fail", `${line}.`);
     });

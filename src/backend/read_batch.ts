@@ -1,4 +1,4 @@
-import { attended, deadline } from "../util/deadline.ts";
+import { deadline, responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Asking, type GuardedStore, isCount, isFound, type Label, nonsense, UNANSWERED } from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
@@ -133,9 +133,9 @@ class Tick {
     this.store = store;
   }
 
-  /** As `attended` reads time. */
+  /** As `responsiveTime` reads time. */
   get now(): number {
-    return this.#clock === undefined ? 0 : attended(this.#clock);
+    return this.#clock === undefined ? 0 : responsiveTime(this.#clock);
   }
 
   asks(key: string): boolean {
@@ -192,7 +192,7 @@ class Tick {
 
   #bound(clock: Clock, ms: number, timeoutMs: number): void {
     this.#answeredAll = deadline(clock, ms, () => {
-      const more = this.#giveUp(timeoutMs, attended(clock));
+      const more = this.#giveUp(timeoutMs, responsiveTime(clock));
       if (more < Infinity) this.#bound(clock, more, timeoutMs);
     });
   }
@@ -219,7 +219,7 @@ class Tick {
 abstract class Asked<T> implements Asking<T> {
   answer: T | typeof UNANSWERED | undefined = undefined;
   given = false;
-  /** Only of one that had to wait for room: when it was asked after all, as `attended` reads time. */
+  /** Only of one that had to wait for room: when it was asked after all, as `responsiveTime` reads time. */
   sentLate: "not yet" | number | undefined = undefined;
   readonly tick: Tick;
   /** Mostly there is one. */

@@ -1,7 +1,7 @@
 import type { Groups } from "../backend/backend.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Duration } from "../util/duration.ts";
-import { kindOf } from "../util/checks.ts";
+import { describeType } from "../util/checks.ts";
 import { CachedFunction, wrapperOf } from "./cached_function.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
 import { sourceOf } from "./names.ts";
@@ -116,10 +116,10 @@ export function cached(...given: unknown[]): unknown {
     }
     return curried(checkedOptions({ ttl: first, group: second }));
   }
-  if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
   if (typeof first !== "object" || first === null) {
     return applied(given, second === undefined ? NO_OPTIONS : checkedOptions(second), FORMS);
   }
+  if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
   if (second === undefined) return curried(checkedOptions(first));
   throw new TypeError('Cannot cache an object: the function comes first, as in cached(fn, { ttl: "5m" })');
 }
@@ -140,7 +140,7 @@ function applied(given: unknown[], options: CheckedOptions, form: string): unkno
   // A legacy decorator of a static is given a class, hence this order.
   if (isMember(given)) return decorateLegacy(...given, options);
   if (isContext(second)) return decorate(first as AnyFunction, second, options);
-  if (typeof first !== "function") throw new TypeError(`Cannot cache ${kindOf(first)}: ${form}`);
+  if (typeof first !== "function") throw new TypeError(`Cannot cache ${describeType(first)}: ${form}`);
   if (/^class\b/.test(sourceOf(first))) {
     throw new TypeError("Cannot cache a class: give a function, or decorate its methods with @cached");
   }

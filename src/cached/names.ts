@@ -6,7 +6,7 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
-import { type Kind, warn } from "../util/warnings.ts";
+import { warn, type WarningTopic } from "../util/warnings.ts";
 
 /** How many names of functions a backend remembers, and how many more of classes: about 3 MB each. */
 const MAX_NAMES = 5_000;
@@ -131,8 +131,8 @@ export class NameOwner {
     }
   }
 
-  #warnOnce(kind: Kind, text: string): void {
-    if (!this.#hasWarned) warn(kind, text);
+  #warnOnce(topic: WarningTopic, text: string): void {
+    if (!this.#hasWarned) warn(topic, text);
     this.#hasWarned = true;
   }
 }

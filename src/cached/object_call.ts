@@ -1,6 +1,6 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { keepsByDefault } from "../backend/entry_options.ts";
-import { copiedData, takenArguments } from "../key/arguments.ts";
+import { copiedArguments, copiedWhereData } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import type { CachedFunction } from "./cached_function.ts";
 
@@ -74,7 +74,7 @@ export class ObjectCall implements Inputs {
 
   /** What the option `key` reads need not be data; what is none of it stays what it is. */
   #copies(): Arguments {
-    return this.#source === "the option key" ? copiedData(this.#args) : takenArguments(this.#args);
+    return this.#source === "the option key" ? copiedWhereData(this.#args) : copiedArguments(this.#args);
   }
 
   /** Was the result computed from what the key was made from? */

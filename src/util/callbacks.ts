@@ -28,7 +28,7 @@ export const isGenerator = (answer: unknown): boolean =>
  * A source of the user's own (a clock, chance) of which the runtime has one as well: where it throws or gives what is
  * no answer, the runtime's is asked instead, and the first time a warning says so.
  */
-export class Questions {
+export class UserSource {
   readonly #whose: string;
   #warned = false;
 

@@ -25,23 +25,23 @@ export function assertKnown(
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
-    const all = Object.keys(known), meant = Object.hasOwn(elsewhere, name) ? elsewhere[name] : likeliest(name, all);
+    const all = Object.keys(known), meant = Object.hasOwn(elsewhere, name) ? elsewhere[name] : closestName(name, all);
     const hint = meant === undefined ? "the" : `did you mean ${meant}? The`;
     throw new TypeError(`Cannot use option ${quoted(name)}: ${hint} options are ${all.join(", ")}`);
   }
 }
 
 /** Which of these names a misspelt one is most like; `undefined`: it is like none. */
-export function likeliest(name: string, names: readonly string[]): string | undefined {
+export function closestName(name: string, names: readonly string[]): string | undefined {
   const [given, most] = [name.toLowerCase(), name.length < 5 ? 1 : 2];
   if (given.length > 30) return undefined;
-  const [best] = names.map((one) => ({ one, steps: stepsBetween(given, one.toLowerCase()) }))
+  const [best] = names.map((one) => ({ one, steps: editDistance(given, one.toLowerCase()) }))
     .filter(({ steps }) => steps <= most).sort((a, b) => a.steps - b.steps);
   return best?.one;
 }
 
 /** How many letters have to be put in, left out or changed; two that changed places are two. */
-function stepsBetween(one: string, other: string): number {
+function editDistance(one: string, other: string): number {
   let above = Array.from({ length: other.length + 1 }, (_, i) => i);
   for (let i = 1; i <= one.length; i++) {
     const row = [i];
@@ -67,7 +67,7 @@ export const quoted = (key: string): string =>
  * Is this UTF-16 unit one that makes a text look like another where it is shown? C1 controls, U+2028 and U+2029, which
  * end a line for some, and the bidirectional controls.
  */
-export const isMisleading = (unit: number): boolean =>
+export const isSpoofingUnit = (unit: number): boolean =>
   unit >= 0x7f && unit < 0xa0 || unit === 0x61c || unit >= 0x200e && unit <= 0x200f ||
   unit >= 0x2028 && unit <= 0x202e || unit >= 0x2066 && unit <= 0x2069;
 
@@ -76,7 +76,7 @@ export function printable(text: string): string {
   let made = "", from = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    if (unit >= 0x20 && !isMisleading(unit)) continue;
+    if (unit >= 0x20 && !isSpoofingUnit(unit)) continue;
     made += `${text.slice(from, i)}\\u${unit.toString(16).padStart(4, "0")}`;
     from = i + 1;
   }
@@ -84,7 +84,7 @@ export function printable(text: string): string {
 }
 
 /** What a value is, for errors. */
-export function kindOf(value: unknown): string {
+export function describeType(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;
   const name: unknown = value.constructor?.name;

@@ -1,4 +1,4 @@
-import { isPromise, Questions } from "./callbacks.ts";
+import { isPromise, UserSource } from "./callbacks.ts";
 
 /** Time, from outside. Default: the runtime's. */
 export interface Clock {
@@ -44,7 +44,7 @@ export const systemClock: Clock = {
 /** A clock of the user's own. The runtime's takes its place in what it fails at, so that nobody waits for ever. */
 class OwnClock implements Clock {
   readonly #given: Clock;
-  readonly #questions = new Questions("the clock");
+  readonly #questions = new UserSource("the clock");
   /** Those that the runtime's clock has set. */
   readonly #others = new WeakMap<object, unknown>();
 
@@ -101,23 +101,23 @@ export function clockOf(given: Clock | undefined): Clock {
 }
 
 /** A reading in ms that only differences of mean anything: the monotonic clock's, if there is one. */
-export function ticks(clock: Clock): number {
+export function monotonicMs(clock: Clock): number {
   return clock.monotonic === undefined ? clock.now() : clock.monotonic();
 }
 
 /** A moment, to count from. */
 export interface Moment {
   /** Epoch ms. */
-  readonly wall: number;
-  readonly ticks: number;
+  readonly wallMs: number;
+  readonly monotonicMs: number;
 }
 
 /** Now. */
-export const momentOf = (clock: Clock): Moment => ({ wall: clock.now(), ticks: ticks(clock) });
+export const momentOf = (clock: Clock): Moment => ({ wallMs: clock.now(), monotonicMs: monotonicMs(clock) });
 
 /** How long ago that was: the larger of what the clock's two readings say. */
 export const elapsedMs = (clock: Clock, since: Moment): number =>
-  Math.max(clock.now() - since.wall, ticks(clock) - since.ticks);
+  Math.max(clock.now() - since.wallMs, monotonicMs(clock) - since.monotonicMs);
 
 /** A step of the system's wall clock is seen after so long at the latest. */
 const READ_EVERY_MS = 100;
@@ -126,13 +126,13 @@ const READ_EVERY_MS = 100;
  * Both readings of a clock, for those who read it at every hit. The system's monotonic one is read ten times a second, or
  * when the wall clock steps back, and told by the wall clock in between.
  */
-export class Readings {
+export class ClockReader {
   readonly #clock: Clock;
   #readAt = Infinity;
   #readTicks = 0;
   /** What was read last. */
-  wall = 0;
-  ticks = 0;
+  wallMs = 0;
+  monotonicMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -140,12 +140,12 @@ export class Readings {
 
   /** Reads both. */
   read(): void {
-    const wall = this.wall = this.#clock.now();
+    const wall = this.wallMs = this.#clock.now();
     const since = wall - this.#readAt;
     if (this.#clock !== systemClock || !(since >= 0 && since < READ_EVERY_MS)) {
       this.#readAt = wall;
       this.#readTicks = this.#clock.monotonic === undefined ? wall : this.#clock.monotonic();
     }
-    this.ticks = this.#readTicks + wall - this.#readAt;
+    this.monotonicMs = this.#readTicks + wall - this.#readAt;
   }
 }

@@ -7,7 +7,7 @@
  * fires every 100 ms: of what holds it up, however long, a deadline counts no more than that.
  */
 
-import { type Clock, systemClock, ticks } from "./clock.ts";
+import { type Clock, monotonicMs, systemClock } from "./clock.ts";
 
 /** A longer wait is made of such pieces. */
 const PIECE_MS = 100;
@@ -19,19 +19,19 @@ const TURN_MS = 5;
 const MOST_TURNS = 20;
 
 /** What was lost by one clock. */
-class Attention {
+class LoopDelay {
   lostMs = 0;
   /** In ticks: by then a timer of somebody who waits has fired. */
   firesBy = Infinity;
 }
 
-const ofSystem = new Attention();
-const ofOthers = new WeakMap<Clock, Attention>();
+const ofSystem = new LoopDelay();
+const ofOthers = new WeakMap<Clock, LoopDelay>();
 
-function attentionOf(clock: Clock): Attention {
+function delayOf(clock: Clock): LoopDelay {
   if (clock === systemClock) return ofSystem;
   let attention = ofOthers.get(clock);
-  if (attention === undefined) ofOthers.set(clock, attention = new Attention());
+  if (attention === undefined) ofOthers.set(clock, attention = new LoopDelay());
   return attention;
 }
 
@@ -39,9 +39,9 @@ function attentionOf(clock: Clock): Attention {
  * A reading in ms, like `ticks`, that stands still while the event loop is held up and somebody waits. Where nobody waits
  * it may lose time as well, which nobody sees: only differences mean anything, and only to those who wait.
  */
-export function attended(clock: Clock): number {
-  const attention = attentionOf(clock);
-  const now = ticks(clock);
+export function responsiveTime(clock: Clock): number {
+  const attention = delayOf(clock);
+  const now = monotonicMs(clock);
   if (now - attention.firesBy > LATE_MS) {
     attention.lostMs += now - attention.firesBy;
     attention.firesBy = now;
@@ -59,8 +59,8 @@ export function deadline(
   due: () => void,
   keeping: "referenced" | "unreferenced" = "referenced",
 ): () => void {
-  const attention = attentionOf(clock);
-  const end = attended(clock) + ms;
+  const attention = delayOf(clock);
+  const end = responsiveTime(clock) + ms;
   if (end === Infinity) return () => {};
   let timer: unknown;
   let firesAt = 0;
@@ -69,14 +69,14 @@ export function deadline(
   let left = ms;
   const wait = (ms: number): void => {
     left -= ms;
-    firesAt = ticks(clock) + ms;
+    firesAt = monotonicMs(clock) + ms;
     if (attention.firesBy === Infinity || firesAt > attention.firesBy) attention.firesBy = firesAt;
     timer = clock.setTimeout(fired, ms);
     if (keeping === "unreferenced") clock.unref?.(timer);
   };
   const fired = (): void => {
-    const lateMs = ticks(clock) - firesAt;
-    left = Math.min(left, end - attended(clock));
+    const lateMs = monotonicMs(clock) - firesAt;
+    left = Math.min(left, end - responsiveTime(clock));
     if (turns === 0 && left > 0) return wait(Math.min(left, PIECE_MS));
     // A turn's own timer is always a little late.
     if (lateMs > (turns === 0 ? 0 : LATE_MS) && turns < MOST_TURNS) {

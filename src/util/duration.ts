@@ -1,4 +1,4 @@
-import { kindOf, quoted } from "./checks.ts";
+import { describeType, quoted } from "./checks.ts";
 
 /**
  * A number is SECONDS, memcached's own unit: 60 is a minute, and 60_000, a minute elsewhere, is 16 hours. A text has its
@@ -34,4 +34,4 @@ export function toMsFromZero(duration: Duration, argument: string): number {
 }
 
 const show = (value: unknown): string =>
-  typeof value === "string" ? quoted(value) : typeof value === "number" ? String(value) : kindOf(value);
+  typeof value === "string" ? quoted(value) : typeof value === "number" ? String(value) : describeType(value);

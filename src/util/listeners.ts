@@ -1,5 +1,4 @@
 import { isPromise } from "./callbacks.ts";
-import { type Channel, loadChannels, openChannel } from "./channels.ts";
 import { quoted } from "./checks.ts";
 import { warn } from "./warnings.ts";
 
@@ -45,13 +44,13 @@ export class Listeners<Events extends object> {
   }
 
   /** Would anybody hear it? Ask before building an event on a hot path. */
-  heard(event: keyof Events): boolean {
+  hasListeners(event: keyof Events): boolean {
     return (this.#added.get(event)?.size ?? 0) > 0 || this.#channels === undefined ||
       this.#channels[event].hasSubscribers;
   }
 
   /** Tells everybody. A listener that throws or rejects is warned of, once, and harms nobody. */
-  tell<K extends keyof Events>(event: K, told: Events[K]): void {
+  emit<K extends keyof Events>(event: K, told: Events[K]): void {
     const set = this.#added.get(event);
     if (set !== undefined) { for (const listener of [...set] as ((event: Events[K]) => void)[]) listener(told); }
     this.#publish(event, told);
@@ -75,3 +74,26 @@ export class Listeners<Events extends object> {
     this.#waiting = [];
   }
 }
+
+/** The part of a diagnostics channel that we use. */
+interface Channel {
+  readonly hasSubscribers: boolean;
+  publish(message: unknown): void;
+}
+type Open = (name: string) => Channel;
+
+let opened: Open | undefined;
+let loading: Promise<void> | undefined;
+
+/**
+ * Loads the runtime's diagnostics channels, once. Imported at the top they would cost every program 4 ms in Deno, also
+ * the one that only imports us; `builtin()` would cost 14-19.
+ */
+export function loadChannels(): Promise<void> {
+  return loading ??= import("node:diagnostics_channel").then(({ channel }) => void (opened = channel), () => {
+    opened = () => ({ hasSubscribers: false, publish() {} }); // a runtime without them has no subscriber either
+  });
+}
+
+/** How to open a channel; `undefined` until `loadChannels()` has settled. */
+const openChannel = (): Open | undefined => opened;

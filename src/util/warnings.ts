@@ -5,7 +5,7 @@
 import { printable } from "./checks.ts";
 
 /** What a warning is about, in words that end "more warnings about …". */
-export type Kind =
+export type WarningTopic =
   | "results that cannot be kept"
   | "results of another source"
   | "results whose call has changed"
@@ -25,25 +25,27 @@ const LONGEST = 300;
 /** So many lines of an error's stack are shown: what it says, and where it was thrown. */
 const STACK_LINES = 5;
 
-const written = new Map<Kind, number>();
+const written = new Map<WarningTopic, number>();
 
 /** Writes a line, unless there were enough of its kind. `thrown`: what somebody's callback threw, shown below it. */
-export function warn(kind: Kind, text: string, thrown?: { readonly error: unknown }): void {
+export function warn(kind: WarningTopic, text: string, thrown?: { readonly error: unknown }): void {
   const count = (written.get(kind) ?? 0) + 1;
   if (count > MOST_IN_ALL + 1) return;
   written.set(kind, count);
-  write(count > MOST_IN_ALL ? lastLine(kind) : printable(text) + (thrown === undefined ? "" : shown(thrown.error)));
+  write(
+    count > MOST_IN_ALL ? lastLine(kind) : printable(text) + (thrown === undefined ? "" : errorStack(thrown.error)),
+  );
 }
 
 /** As if nothing had been written yet, for tests that share a process. */
-export const forget = (): void => written.clear();
+export const resetWarnings = (): void => written.clear();
 
 /** The warnings of one backend. */
 export class Warnings {
-  readonly #told = new Map<Kind, Set<string>>();
+  readonly #told = new Map<WarningTopic, Set<string>>();
 
   /** Writes a line once for each `about`: a function's name, or a key. */
-  once(kind: Kind, about: string, text: string, thrown?: { readonly error: unknown }): void {
+  once(kind: WarningTopic, about: string, text: string, thrown?: { readonly error: unknown }): void {
     let told = this.#told.get(kind);
     if (told === undefined) this.#told.set(kind, told = new Set());
     const id = short(about);
@@ -56,7 +58,7 @@ export class Warnings {
 
 const short = (text: string): string => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 
-const lastLine = (kind: Kind): string => `more warnings about ${kind} are not shown`;
+const lastLine = (kind: WarningTopic): string => `more warnings about ${kind} are not shown`;
 
 /** A test runner may have put a function there that throws; nothing of ours is to fail by that. */
 function write(text: string): void {
@@ -68,10 +70,10 @@ function write(text: string): void {
 }
 
 /** What somebody threw, in one line for a text of ours. */
-export const said = (error: unknown): string => printable(short(textOf(error, "message")));
+export const errorLine = (error: unknown): string => printable(short(textOf(error, "message")));
 
 /** The same in lines of its own, and where it was thrown: nothing in it is to look like another warning. */
-function shown(error: unknown): string {
+function errorStack(error: unknown): string {
   const lines = textOf(error, "stack").split("\n", STACK_LINES);
   return lines.map((line) => `\n    ${printable(short(line.trim()))}`).join("");
 }

@@ -1,6 +1,6 @@
 /** The user's own verbs: get, getMany, set, add, delete, invalidateGroup, key, close, on. A, B: processes. */
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { loadChannels } from "../../src/util/channels.ts";
+import { loadChannels } from "../../src/util/listeners.ts";
 import { test } from "node:test";
 import { CacheError, CacheValueError } from "../../src/errors.ts";
 import type { LeaseEntry } from "../../src/store/store.ts";

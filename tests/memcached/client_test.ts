@@ -11,7 +11,7 @@ import {
   assertThrows,
   equal,
 } from "@std/assert";
-import { loadChannels } from "../../src/util/channels.ts";
+import { loadChannels } from "../../src/util/listeners.ts";
 import { after, before, test } from "node:test";
 import {
   ConnectionError,
