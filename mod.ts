@@ -83,6 +83,8 @@ export type {
   Item,
   MemcachedEvents,
   MemcachedOptions,
+  MultiResult,
+  OperationOutcome,
   RequestOptions,
   Stored,
   Value,

@@ -1,9 +1,9 @@
-import { type Leaving, offAbort, onAbort } from "../util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../util/abort.ts";
 import type { Clock } from "../util/clock.ts";
 import { CacheTimeoutError } from "../errors.ts";
 
 /** One caller's patience: its `timeout`, counted from the beginning of its call, and its signal. */
-export class Patience implements Leaving {
+export class Patience implements AbortListener {
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
   #timer: unknown;
@@ -23,12 +23,12 @@ export class Patience implements Leaving {
         );
       }, timeoutMs);
     }
-    if (signal?.aborted) this.leave(signal.reason);
+    if (signal?.aborted) this.aborted(signal.reason);
     else if (signal !== undefined) onAbort(signal, this);
   }
 
   /** The signal has fired. */
-  leave(reason: unknown): void {
+  aborted(reason: unknown): void {
     this.#why = "aborted";
     this.#end(reason);
   }

@@ -3,7 +3,7 @@ import { CacheError, type CacheValueError } from "../errors.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Keys } from "../key/key.ts";
 import { quoted } from "../util/checks.ts";
-import { type Kind, Warnings } from "../util/warnings.ts";
+import { Warnings, type WarningTopic } from "../util/warnings.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import type { Entry, LeaseEntry, Owned, Token, ValueEntry } from "../store/store.ts";
 import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.ts";
@@ -418,7 +418,7 @@ export class Fills {
   }
 
   /** Once a function, or a key where nobody knows the function. */
-  #warn(kind: Kind, what: string, { name, key }: Label): void {
+  #warn(kind: WarningTopic, what: string, { name, key }: Label): void {
     this.#warnings.once(kind, name ?? key, `a result of ${name ?? key} ${what}`);
   }
 }

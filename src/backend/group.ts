@@ -214,7 +214,9 @@ export class GroupBackend implements Backend {
       const seen = this.#fills.judge(call, look);
       const value = this.#served(call, look, seen, waits); // 1, 2
       if (value !== NONE) return value;
-      if (this.#events.heard("call")) call.why = whyNot(look.found, call, look.generations, this.#settings.clock.now());
+      if (this.#events.hasListeners("call")) {
+        call.why = whyNot(look.found, call, look.generations, this.#settings.clock.now());
+      }
       switch (seen) {
         case "lease": { // 3
           const lease = look.found!.entry as LeaseEntry, { nonce } = lease;

@@ -1,5 +1,5 @@
 import { CacheError, CacheValueError } from "../errors.ts";
-import { attended, deadline } from "../util/deadline.ts";
+import { deadline, responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import { CodecError } from "../codec/codec.ts";
 import { Room } from "./room.ts";
@@ -50,7 +50,7 @@ const REFUSED: Written = { kind: "refused" };
 export interface ReadSlot {
   readonly operation: "get" | "counter";
   readonly key: string;
-  /** When it was sent, as `attended` reads time; Infinity while it waits for room. */
+  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits for room. */
   sentAt: number;
   /** Takes the store's answer, which may mean nothing. */
   resolve(answer: unknown): void;
@@ -106,7 +106,7 @@ export class GuardedStore {
     if (this.#room.has(slot.key)) return true;
     slot.sentAt = Infinity;
     const send = () => {
-      slot.sentAt = attended(this.clock);
+      slot.sentAt = responsiveTime(this.clock);
       this.#readOne(slot, reads);
     };
     this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`look at ${slot.key}`)));

@@ -1,6 +1,6 @@
 /** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
 
-import { attended, deadline } from "../util/deadline.ts";
+import { deadline, responsiveTime } from "../util/deadline.ts";
 import {
   type GuardedStore,
   isCount,
@@ -189,7 +189,7 @@ class ReadBatch {
 
   #bound(ms: number): void {
     this.#cancelDeadline = deadline(this.store.clock, ms, () => {
-      const leftMs = this.#giveUp(attended(this.store.clock));
+      const leftMs = this.#giveUp(responsiveTime(this.store.clock));
       if (leftMs < Infinity) this.#bound(leftMs);
     });
   }
@@ -221,7 +221,7 @@ class Slot implements ReadSlot {
   readonly counter: Counter | undefined;
   answer: unknown = undefined;
   isAnswered = false;
-  /** When it was sent, as `attended` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
+  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
   sentAt = -Infinity;
   #sharers = 0;
   /** Mostly there is one. */

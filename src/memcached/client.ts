@@ -1,9 +1,9 @@
 /** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
 
-import { attended } from "../util/deadline.ts";
-import { type Clock, ticks } from "../util/clock.ts";
+import { responsiveTime } from "../util/deadline.ts";
+import { type Clock, monotonicMs } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
-import { kindOf } from "../util/checks.ts";
+import { describeType } from "../util/checks.ts";
 import type { Listeners } from "../util/listeners.ts";
 import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
@@ -84,10 +84,10 @@ export class Memcached implements AsyncDisposable {
     this.#clock = settings.clock;
     const listeners = this.#listeners = memcachedListeners();
     const topology = this.#topology = new Topology(places, settings, options as Seams, {
-      connected: (server, ms) => listeners.tell("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => listeners.tell("dead", { server: server.name, error, retryMs }),
+      connected: (server, ms) => listeners.emit("connect", { server: server.name, ms }),
+      died: (server, error, retryMs) => listeners.emit("dead", { server: server.name, error, retryMs }),
       triedInVain: () => {},
-      revived: (server) => listeners.tell("alive", { server: server.name }),
+      revived: (server) => listeners.emit("alive", { server: server.name }),
       rested: () => {},
     });
     this.#cluster = topology.cluster;
@@ -120,7 +120,9 @@ export class Memcached implements AsyncDisposable {
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     try {
-      if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
+      if (!Array.isArray(keys)) {
+        throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
+      }
       if (this.#closing !== undefined) throw clientClosed("get many");
       if (this.#gate.open) return this.#getMulti(keys, options);
       const taken = [...keys];
@@ -367,7 +369,7 @@ export class Memcached implements AsyncDisposable {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = attended(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = responsiveTime(this.#clock) + this.#settings.timeoutMs;
       const call = () => this.#ask(operation, options, token);
       return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
@@ -388,7 +390,7 @@ export class Memcached implements AsyncDisposable {
       operation.heed(signal);
       if (operation.settled) return operation.promise;
     }
-    if (this.#listeners.heard("operation")) operation.observer = this.#observer(operation, server.name);
+    if (this.#listeners.hasListeners("operation")) operation.observer = this.#observer(operation, server.name);
     if (origin === undefined) server.ask(operation);
     else server.askOn(origin, operation);
     return operation.promise;
@@ -419,10 +421,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   #observer({ verb }: Operation, server: string): Observer {
-    const began = ticks(this.#clock);
+    const began = monotonicMs(this.#clock);
     return (outcome, error) => {
-      const told = { name: VERB_NAMES[verb]!, server, ms: ticks(this.#clock) - began, outcome };
-      this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
+      const told = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
+      this.#listeners.emit("operation", outcome === "error" ? { ...told, error } : told);
     };
   }
 }

@@ -8,7 +8,7 @@ import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import { Warnings } from "../util/warnings.ts";
 import { assertCodec, type Codec, copyWith, defaultCodec } from "../codec/codec.ts";
-import { copyOf } from "../codec/copy.ts";
+import { copyOf } from "../data/copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
 

@@ -1,11 +1,11 @@
 /** A request and the promise of its answer. */
 
 import { type Details, Request, VERB, type Verb } from "../protocol/request.ts";
-import { type Leaving, offAbort, onAbort } from "../../util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
-export type Outcome = "ok" | "miss" | "refused" | "error";
+export type OperationOutcome = "ok" | "miss" | "refused" | "error";
 
 /**
  * Takes an operation's answer in place of a promise, within the step that reads it: a backend's read asks for so many keys
@@ -22,7 +22,7 @@ export interface Carrier {
 }
 
 /** Told how an operation ended; only there while somebody listens. */
-export type Observer = (outcome: Outcome, error: unknown) => void;
+export type Observer = (outcome: OperationOutcome, error: unknown) => void;
 
 type Resolve = (value: unknown) => void;
 type Reject = (reason: unknown) => void;
@@ -42,14 +42,14 @@ const NO_PROMISE: Promise<never> = new Promise(() => {});
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
-export class Operation extends Request implements Leaving {
+export class Operation extends Request implements AbortListener {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
   readonly #callback: ReplyCallback<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
-  /** As `attended` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
+  /** As `responsiveTime` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
   /** Where its frame stands in the outgoing buffer, and how long it is. */
   start = 0;
@@ -95,13 +95,13 @@ export class Operation extends Request implements Leaving {
   }
 
   /** Its signal has fired. */
-  leave(reason: unknown): void {
+  aborted(reason: unknown): void {
     this.fail(reason);
     this.carrier?.abandon(this);
   }
 
   /** Answers the caller. */
-  succeed(value: unknown, outcome: Outcome): void {
+  succeed(value: unknown, outcome: OperationOutcome): void {
     if (this.settled) return;
     this.#settle();
     if (this.#callback !== undefined) this.#callback.resolve(value);

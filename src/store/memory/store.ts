@@ -1,10 +1,10 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
-import { type Clock, clockOf, Readings } from "../../util/clock.ts";
+import { type Clock, clockOf, ClockReader } from "../../util/clock.ts";
 import { CacheError, CacheValueError } from "../../errors.ts";
 import { assertKnown, quoted } from "../../util/checks.ts";
 import { type Random, randomOf } from "../../util/random.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
-import { copyOf } from "../../codec/copy.ts";
+import { copyOf } from "../../data/copy.ts";
 import { type Held, hold, holdEncoded } from "./local_entry.ts";
 import { Lru, LruNode } from "./lru.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "../store.ts";
@@ -130,7 +130,7 @@ export class MemoryStore implements Store {
   readonly copy?: (value: unknown) => unknown;
   readonly #kept: Lru<Kept>;
   readonly #maxBytes: number;
-  readonly #readings: Readings;
+  readonly #readings: ClockReader;
   readonly #random: Random;
   /** Absent with `copy: false`. */
   readonly #hold: ((value: unknown) => Held) | undefined;
@@ -148,7 +148,7 @@ export class MemoryStore implements Store {
     this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
     const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
     this.#kept = new Lru(this.#maxBytes, maxEntries);
-    this.#readings = new Readings(clockOf(options.clock));
+    this.#readings = new ClockReader(clockOf(options.clock));
     this.#random = randomOf(options.random);
     if (copy) {
       const layouts = new Layouts(Math.min(this.#maxBytes / LAYOUTS_SHARE, MAX_LAYOUTS_BYTES));
@@ -242,7 +242,7 @@ export class MemoryStore implements Store {
     if (kept === undefined || !kept.isTimed) return kept;
     const readings = this.#readings;
     readings.read();
-    const wallMs = readings.wall - kept.wall, ticksMs = readings.ticks - kept.ticks;
+    const wallMs = readings.wallMs - kept.wall, ticksMs = readings.monotonicMs - kept.ticks;
     // From its future is what was kept before a clock was set back that has nothing else to say how long ago that was.
     if (wallMs < kept.lifeMs && ticksMs < kept.lifeMs && ticksMs >= 0) return kept;
     this.#kept.delete(kept);
@@ -251,8 +251,8 @@ export class MemoryStore implements Store {
 
   /** How much longer ago it was kept than the wall clock says, which its times are of, as that was set back. */
   #behindMs(kept: Kept): number {
-    const { wall, ticks } = this.#readings;
-    const behindMs = ticks - kept.ticks - (wall - kept.wall);
+    const { wallMs, monotonicMs } = this.#readings;
+    const behindMs = monotonicMs - kept.ticks - (wallMs - kept.wall);
     return behindMs > UNEVEN_MS ? behindMs : 0;
   }
 
@@ -267,8 +267,8 @@ export class MemoryStore implements Store {
       );
     }
     this.#readings.read();
-    const { wall, ticks } = this.#readings;
-    return new Kept(ownText(key), bytes, ttlMs, wall, ticks, own(entry, held === undefined), held, undefined);
+    const { wallMs, monotonicMs } = this.#readings;
+    return new Kept(ownText(key), bytes, ttlMs, wallMs, monotonicMs, own(entry, held === undefined), held, undefined);
   }
 
   #assertOpen(action: string, key: string): void {
