@@ -1,9 +1,9 @@
 import { CacheTimeoutError } from "../errors.ts";
-import { type Leaving, offAbort, onAbort } from "../util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../util/abort.ts";
 import type { Clock } from "../util/clock.ts";
 
 /** How long one caller waits: its `timeout`, counted from the beginning of its call, and its signal. */
-export class CallerTimeout implements Leaving {
+export class CallerTimeout implements AbortListener {
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: unknown;
@@ -20,12 +20,12 @@ export class CallerTimeout implements Leaving {
         new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`);
       this.#timer = clock.setTimeout(() => this.#leave(error(), "timed out"), timeoutMs);
     }
-    if (signal?.aborted) this.leave(signal.reason);
+    if (signal?.aborted) this.aborted(signal.reason);
     else if (signal !== undefined) onAbort(signal, this);
   }
 
   /** The signal has fired. */
-  leave(reason: unknown): void {
+  aborted(reason: unknown): void {
     this.#leave(reason, "aborted");
   }
 

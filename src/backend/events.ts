@@ -1,4 +1,4 @@
-import { type Clock, ticks } from "../util/clock.ts";
+import { type Clock, monotonicMs } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
 import type { Call } from "./call.ts";
 import type { Label, StoreFailure } from "./guarded_store.ts";
@@ -97,29 +97,29 @@ export class Events extends Listeners<BackendEvents> {
 
   /** A reading to hand to `called` or `refreshed`; 0 when nobody would hear it. */
   begin(event: "call" | "refresh"): number {
-    return this.heard(event) ? ticks(this.#clock) : 0;
+    return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }
 
   called({ about, counters, outcome, why }: Call, begun: number): void {
     this.stats[outcome]++;
-    if (!this.heard("call")) return;
+    if (!this.hasListeners("call")) return;
     const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
-    this.tell("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
+    this.emit("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
   refreshed(about: Label, begun: number, failed?: { readonly error: unknown }): void {
-    if (this.heard("refresh")) this.tell("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
+    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
   }
 
   /** `failed`: what it rejects with. */
   invalidated(what: Label | { readonly groups: readonly string[] }, failed?: { readonly error: unknown }): void {
-    if (!this.heard("invalidate")) return;
-    this.tell("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
+    if (!this.hasListeners("invalidate")) return;
+    this.emit("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
 
   /** Somebody may have begun to listen in between: then there is no beginning to count from. */
   #since(begun: number): number {
-    return begun === 0 ? 0 : ticks(this.#clock) - begun;
+    return begun === 0 ? 0 : monotonicMs(this.#clock) - begun;
   }
 }
 

@@ -6,7 +6,7 @@
  *   a fresh value                                     returns it
  *   a stale value                                     returns it; one refreshes it in the background
  *   a lease of this process, its computation open     joins that computation
- *   a lease of another process                        waits until it is gone, then looks again
+ *   a lease of another process                        waits until it is gone, then reader again
  *   nothing, an outdated entry, an orphaned lease     takes the lease, computes, keeps over the lease's token
  *   the hit-for-miss marker                           computes uncoordinated, keeps over the marker's token if it can
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
@@ -29,7 +29,7 @@ import { type Classifier, type Freshness, isServable } from "./freshness.ts";
 import type { GuardedStore } from "./guarded_store.ts";
 import { Leased } from "./leased.ts";
 import { Pollers } from "./poller.ts";
-import type { Look } from "./read_batch.ts";
+import type { Snapshot } from "./read_batch.ts";
 import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
 import { Uncoordinated } from "./uncoordinated.ts";
 
@@ -75,7 +75,7 @@ export class Fetcher {
     options: FetchOptions<T>,
     bypass: Why | undefined,
   ): Promise<T> {
-    const { events, looks } = this.#parts;
+    const { events, reader } = this.#parts;
     const begun = events.begin("call");
     const call = new Call(key, compute, options, this.#parts, bypass);
     try {
@@ -85,16 +85,16 @@ export class Fetcher {
       if (bypass !== undefined) return await this.#computeUncoordinated(call, bypass) as T;
       let refusals = 0, waits = 0;
       // A store in memory answers within the call.
-      let atOnce = looks.atOnce(call);
+      let atOnce = reader.readAtOnce(call);
       while (refusals <= MAX_REFUSALS && waits <= MAX_WAITS) {
-        const snapshot = atOnce ?? await call.wait(looks.look(call));
+        const snapshot = atOnce ?? await call.wait(reader.read(call));
         const seen = this.#see(call, snapshot);
         if (atOnce !== undefined && !isServable(seen)) {
           // Nobody shares it, so no miss begins with it.
           atOnce = undefined;
           continue;
         }
-        call.slot = snapshot.asked;
+        call.slot = snapshot.slot;
         call.why = seen.why;
         let result: Result | typeof TIMED_OUT;
         switch (seen.is) {
@@ -142,7 +142,7 @@ export class Fetcher {
     this.#pollers.close();
   }
 
-  #see(call: Call, snapshot: Look): Freshness {
+  #see(call: Call, snapshot: Snapshot): Freshness {
     const seen = this.#parts.classifier.see(call, snapshot);
     return seen.is === "lease" && this.#isOrphaned(call, snapshot.found!.entry as LeaseEntry) ? ORPHANED : seen;
   }
@@ -154,7 +154,7 @@ export class Fetcher {
   }
 
   /** Takes the lease and computes, or joins another call of the same slot that does. */
-  async #computeLeased(call: Call, snapshot: Look): Promise<Result | typeof TIMED_OUT> {
+  async #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
     const shared = this.#leased.shared(call);
     if (shared !== undefined) return await this.#join(call, shared);
     call.outcome = "miss";
@@ -230,12 +230,12 @@ export class Fetcher {
    * stored is deleted, so that no older value stays.
    */
   async #refresh(call: Call): Promise<unknown> {
-    const { looks, classifier, computations, writes, settings } = this.#parts;
+    const { reader, classifier, computations, writes, settings } = this.#parts;
     call.why = call.bypass ?? FORCED;
     call.outcome = "miss";
     for (let refusals = 0; call.bypass === undefined && refusals <= MAX_REFUSALS; refusals++) {
-      const snapshot = await call.wait(looks.look(call));
-      call.slot = snapshot.asked;
+      const snapshot = await call.wait(reader.read(call));
+      call.slot = snapshot.slot;
       if (!snapshot.isWhole) break;
       const owned = ownedBy(call, snapshot.generations), over = writes.over(call, snapshot);
       const result = isServable(classifier.classify(call, snapshot))

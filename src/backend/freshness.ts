@@ -3,7 +3,7 @@ import type { ValueEntry } from "../store/store.ts";
 import type { Target } from "./call.ts";
 import type { Reason, Why } from "./events.ts";
 import type { GuardedStore } from "./guarded_store.ts";
-import type { Look } from "./read_batch.ts";
+import type { Snapshot } from "./read_batch.ts";
 import type { ResultWarnings } from "./warnings.ts";
 
 /**
@@ -51,7 +51,7 @@ export class Classifier {
   }
 
   /** What a snapshot shows to a call now. */
-  classify(target: Target, snapshot: Look): Freshness {
+  classify(target: Target, snapshot: Snapshot): Freshness {
     const freshness = classify(snapshot, target, this.#clock.now());
     if (isServable(freshness) && target.source !== undefined) {
       const { source } = snapshot.found!.entry as ValueEntry;
@@ -61,12 +61,12 @@ export class Classifier {
   }
 
   /** The same, with the value where it is servable: a copy for each of those who share the snapshot. */
-  see(target: Target, snapshot: Look): Freshness {
+  see(target: Target, snapshot: Snapshot): Freshness {
     const freshness = this.classify(target, snapshot);
     if (!isServable(freshness)) return freshness;
     const { is, why } = freshness;
     try {
-      return { is, why, value: snapshot.hand((snapshot.found!.entry as ValueEntry).value) };
+      return { is, why, value: snapshot.takeCopy((snapshot.found!.entry as ValueEntry).value) };
     } catch (error) {
       // Its store cannot copy what it has given.
       this.#store.failed("get", target.about, error);
@@ -77,7 +77,7 @@ export class Classifier {
 
 /** `now`: epoch ms. */
 function classify(
-  { found, generations, isWhole }: Look,
+  { found, generations, isWhole }: Snapshot,
   { fullKey, source, strictSource, counters }: Target,
   now: number,
 ): Freshness {

@@ -27,7 +27,7 @@ import { GuardedStore } from "./guarded_store.ts";
 import { Leases } from "./lease.ts";
 import { assertBoolean, type GroupBackendOptions, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
-import { Looks } from "./read_batch.ts";
+import { SnapshotReader } from "./read_batch.ts";
 import { UserWrites } from "./user_writes.ts";
 import { ResultWarnings } from "./warnings.ts";
 import { Writes } from "./writes.ts";
@@ -82,7 +82,7 @@ export class GroupBackend implements Backend {
       events,
       warnings,
       store,
-      looks: new Looks(store, clock, storeTimeoutMs),
+      reader: new SnapshotReader(store),
       classifier: new Classifier(store, clock, warnings),
       computations: new Computations((value) => store.copy(value), settings.inBackground),
       leases: new Leases(store, settings),
@@ -239,8 +239,8 @@ export class GroupBackend implements Backend {
   }
 
   async #read(target: Target): Promise<unknown> {
-    const { looks, classifier } = this.#parts;
-    return classifier.see(target, looks.atOnce(target) ?? await looks.look(target)).value;
+    const { reader, classifier } = this.#parts;
+    return classifier.see(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
   }
 
   /** Why the store is not to be asked by a call that begins now, if it is not. */

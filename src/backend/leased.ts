@@ -4,7 +4,7 @@ import { type Call, ownedBy } from "./call.ts";
 import { BySlot, type Computation, type Computations, type Result, type Value } from "./computations.ts";
 import type { GuardedStore } from "./guarded_store.ts";
 import type { Lease, Leases } from "./lease.ts";
-import type { Look } from "./read_batch.ts";
+import type { Snapshot } from "./read_batch.ts";
 import type { Writes } from "./writes.ts";
 
 /** Keeps a value by the lease it was computed under, and answers those who wait. `owned`: the lease's own entry. */
@@ -39,24 +39,24 @@ export class Leased {
   }
 
   /** Of a miss, whose computation goes on should its caller leave. Those who share the snapshot's slot share it. */
-  compute(call: Call, snapshot: Look): Promise<Result> {
+  compute(call: Call, snapshot: Snapshot): Promise<Result> {
     const { lease, computation } = this.#open(call, snapshot);
     this.#bySlot.share(call, computation);
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);
   }
 
   /** The same of a forced refresh: it answers last, what it could not store it deletes, and it shares nothing. */
-  refresh(call: Call, snapshot: Look): Promise<Result> {
+  refresh(call: Call, snapshot: Snapshot): Promise<Result> {
     const { lease, computation } = this.#open(call, snapshot);
     return this.#lead(call, snapshot, lease, computation, this.#writeThenAnswer);
   }
 
-  #open(call: Call, snapshot: Look): { readonly lease: LeaseEntry; readonly computation: Computation } {
+  #open(call: Call, snapshot: Snapshot): { readonly lease: LeaseEntry; readonly computation: Computation } {
     const lease = this.#leases.entry(ownedBy(call, snapshot.generations));
     return { lease, computation: this.#computations.open(call.about.key, lease.nonce) };
   }
 
-  #lead(call: Call, snapshot: Look, entry: LeaseEntry, computation: Computation, finish: Finish): Promise<Result> {
+  #lead(call: Call, snapshot: Snapshot, entry: LeaseEntry, computation: Computation, finish: Finish): Promise<Result> {
     const waiter = computation.join();
     this.#inBackground(this.#run(call, snapshot, entry, computation, finish));
     return call.result(waiter);
@@ -64,7 +64,7 @@ export class Leased {
 
   async #run(
     call: Call,
-    snapshot: Look,
+    snapshot: Snapshot,
     entry: LeaseEntry,
     computation: Computation,
     finish: Finish,

@@ -7,7 +7,7 @@ import type { Classifier } from "./freshness.ts";
 import type { Label } from "./guarded_store.ts";
 import { LEASE_MS, type Leases } from "./lease.ts";
 import type { Settings } from "./options.ts";
-import type { Looks } from "./read_batch.ts";
+import type { SnapshotReader } from "./read_batch.ts";
 import type { ResultWarnings } from "./warnings.ts";
 import type { Writes } from "./writes.ts";
 
@@ -16,7 +16,7 @@ export interface RefreshParts {
   readonly settings: Settings;
   readonly keys: Keys;
   readonly events: Events;
-  readonly looks: Looks;
+  readonly reader: SnapshotReader;
   readonly classifier: Classifier;
   readonly computations: Computations;
   readonly leases: Leases;
@@ -56,12 +56,12 @@ export class BackgroundRefreshes {
    *   3. A takes the lock: only a look that is sent now shows it that there is nothing to refresh
    */
   async #refresh(call: Call): Promise<void> {
-    const { keys, settings, leases, looks, classifier, computations, writes, events } = this.#parts;
+    const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
     const { name, key } = call.about;
     const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     const lock = await leases.take(about, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
     if (typeof lock === "string") return;
-    const snapshot = await looks.look(call);
+    const snapshot = await reader.read(call);
     if (classifier.classify(call, snapshot).is !== "stale") return await lock.release();
     const begun = events.begin("refresh");
     const computation = computations.create();

@@ -53,7 +53,7 @@ export class UserWrites {
         }),
         this.#generations(target),
       ]);
-      const snapshot = { found, generations, isWhole: true, asked: undefined, hand: (value: unknown) => value };
+      const snapshot = { found, generations, isWhole: true, slot: undefined, takeCopy: (value: unknown) => value };
       if (isServable(this.#parts.classifier.classify(target, snapshot))) return false;
       const put = await this.#put(target, ownedBy(target, generations), entry, (lease) => {
         return found === undefined

@@ -1,6 +1,6 @@
 import type { CacheValueError } from "../errors.ts";
 import { quoted } from "../util/checks.ts";
-import { type Kind, Warnings } from "../util/warnings.ts";
+import { Warnings, type WarningTopic } from "../util/warnings.ts";
 import type { Label } from "./guarded_store.ts";
 
 /** What one backend says of its results: each once a function, or once a key where nobody knows the function. */
@@ -45,7 +45,7 @@ export class ResultWarnings {
     this.#warnings.once("callbacks", "waitUntil", "the option `waitUntil` threw (told once)", { error });
   }
 
-  #warn(kind: Kind, { name, key }: Label, what: string): void {
-    this.#warnings.once(kind, name ?? key, `a result of ${name ?? key} ${what}`);
+  #warn(topic: WarningTopic, { name, key }: Label, what: string): void {
+    this.#warnings.once(topic, name ?? key, `a result of ${name ?? key} ${what}`);
   }
 }

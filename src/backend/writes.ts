@@ -4,7 +4,7 @@ import type { Value } from "./computations.ts";
 import { isKept, isKeptByDefault, type NewEntry, newEntry, ttlMsOf } from "./entry_options.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import type { Settings } from "./options.ts";
-import type { Look } from "./read_batch.ts";
+import type { Snapshot } from "./read_batch.ts";
 import type { ResultWarnings } from "./warnings.ts";
 
 /** A write over what one has the right to replace: one's lease, or the very entry that a snapshot saw. */
@@ -29,7 +29,7 @@ export class Writes {
   }
 
   /** The right to replace what a snapshot saw. */
-  over({ about }: Target, { found }: Look): Write {
+  over({ about }: Target, { found }: Snapshot): Write {
     return (entry, ttlMs) => this.#store.set(about, entry, ttlMs, found!.token);
   }
 
@@ -39,7 +39,7 @@ export class Writes {
   }
 
   /** Writes a value that can be kept now over the marker that a snapshot saw; one that again cannot leaves it as it is. */
-  overMarker(call: Call, value: unknown, snapshot: Look): void {
+  overMarker(call: Call, value: unknown, snapshot: Snapshot): void {
     const owned = ownedBy(call, snapshot.generations);
     const entry = this.#newEntry(call, value, owned);
     if (entry === undefined) return;

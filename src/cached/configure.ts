@@ -4,12 +4,11 @@ import type { GroupBackendOptions } from "../backend/options.ts";
 import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory/store.ts";
-import { inheritNames } from "./names.ts";
-import { shared } from "./shared.ts";
+import { acrossCopies, inheritNames } from "./names.ts";
 import { configurationOf } from "./url.ts";
 
 /** Of this realm, whichever copy of the library asks. */
-const current = shared("default", () => ({
+const current = acrossCopies("default", () => ({
   backend: undefined as Backend | undefined,
   isConfigured: false,
   /** Of the backends that `configure` made the stores of: shall they keep connections that nobody uses? */

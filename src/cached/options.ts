@@ -5,7 +5,7 @@ import { assertKnown, isStore } from "../util/checks.ts";
 import type { CallOptions } from "./types.ts";
 
 /** The options of a function, checked, and no longer the caller's to change. Times are seconds. */
-export interface Terms {
+export interface CheckedOptions {
   readonly ttl: number | ((result: unknown, ...args: unknown[]) => Duration) | undefined;
   readonly stale: number | undefined;
   readonly group: Groups | ((this: unknown, ...args: unknown[]) => Groups) | undefined;
@@ -57,7 +57,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** Checks the options of a cached function. Throws a TypeError or RangeError that names the option. */
-export function termsOf(given: unknown): Terms {
+export function checkedOptions(given: unknown): CheckedOptions {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     const shown = given === null ? "null" : Array.isArray(given) ? "an array" : `a ${typeof given}`;
     throw new TypeError(`Cannot use ${shown} as options: give an object, as in cached(fn, { ttl: "5m" })`);

@@ -10,7 +10,7 @@
  */
 import type { GroupBackendOptions } from "../backend/options.ts";
 import type { Duration } from "../util/duration.ts";
-import { likeliest, quoted } from "../util/checks.ts";
+import { closestName, quoted } from "../util/checks.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import type { MemoryStoreOptions } from "../store/memory/store.ts";
 
@@ -129,7 +129,7 @@ function parameters(query: string, forStore: Readers): [GroupBackendOptions, obj
     const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
     if (read === undefined) {
       const known = [...Object.keys(BACKEND), ...Object.keys(forStore)];
-      const meant = likeliest(name, known);
+      const meant = closestName(name, known);
       const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
       throw wrong(`it has no parameter ${quoted(name)}${hint}; the parameters are ${known.join(", ")}`);
     }
