@@ -25,7 +25,7 @@ import type { Computation, Result } from "./computations.ts";
 import { closesCircle } from "./context.ts";
 import type { Counters } from "./counters.ts";
 import type { Reason, Why } from "./events.ts";
-import { type Classifier, type Freshness, isServable } from "./freshness.ts";
+import { type Freshness, isServable } from "./freshness.ts";
 import type { GuardedStore } from "./guarded_store.ts";
 import { Leased } from "./leased.ts";
 import { Pollers } from "./poller.ts";
