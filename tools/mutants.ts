@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[
       FILL,
       "await finish.call(this, call, computed.value, owned, lease, flight);",
-      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.look(call))?.generations ?? []), lease, flight);",
+      "await finish.call(this, call, computed.value, ownedBy(call, (await this.#parts.looks.read(call))?.generations ?? []), lease, flight);",
     ]],
   },
   {
@@ -65,8 +65,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "rule 3,",
     patches: [[
       LOOK,
-      "if (!really) return this.#resolve(undefined);",
-      "if (!really && this.asked.answer === UNANSWERED) return this.#resolve(undefined);",
+      "if (answer === UNANSWERED) return this.#resolve(undefined);",
+      "if (answer === UNANSWERED && this.slot.answer === UNANSWERED) return this.#resolve(undefined);",
     ], [
       LOOK,
       "this.#counters.map((counter) => counter.answer as bigint)",
@@ -76,7 +76,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a look shared after it was sent",
     rule: "rule 4,",
-    patches: [[LOOK, "this.#tick = undefined;", "this.#clock.setTimeout(() => this.#tick = undefined, 20);"]],
+    patches: [[LOOK, "this.#batch = undefined;", "this.#store.clock.setTimeout(() => this.#batch = undefined, 20);"]],
   },
   {
     name: "a flight joined without a look",
@@ -225,16 +225,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a lease taken over anything instead of over what the look saw",
     patches: [[
       GUARDED,
-      "this.#store.set(about.key, lease, ttlMs, over)",
-      'this.#store.set(about.key, lease, ttlMs, "anything")',
+      "this.store.set(about.key, lease, ttlMs, over)",
+      'this.store.set(about.key, lease, ttlMs, "anything")',
     ]],
   },
   {
     name: "a lease taken over anything instead of where nothing is",
     patches: [[
       GUARDED,
-      "this.#store.add(about.key, lease, ttlMs)",
-      'this.#store.set(about.key, lease, ttlMs, "anything")',
+      "this.store.add(about.key, lease, ttlMs)",
+      'this.store.set(about.key, lease, ttlMs, "anything")',
     ]],
   },
   {
@@ -314,9 +314,9 @@ export const MUTANTS: readonly Mutant[] = [
       [
         FILL,
         "const taken = await this.#ask(about, entry, undefined);",
-        "const early = looks.look(call);\n    const taken = await this.#ask(about, entry, undefined);",
+        "const early = looks.read(call);\n    const taken = await this.#ask(about, entry, undefined);",
       ],
-      [FILL, "const look = await looks.look(call);", "const look = await early;"],
+      [FILL, "const look = await looks.read(call);", "const look = await early;"],
     ],
   },
   {
@@ -324,7 +324,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [[
       FILL,
       "const owned = ownedBy(call, look.generations);\n      const written",
-      "const owned = ownedBy(call, (await looks.look(call))?.generations ?? []);\n      const written",
+      "const owned = ownedBy(call, (await looks.read(call))?.generations ?? []);\n      const written",
     ]],
   },
   {

@@ -12,8 +12,8 @@ export class Counter {
   readonly group: string;
   /** The same object for every call that names the group. */
   readonly isRemembered: boolean;
-  /** What looks have asked of it in this tick: found here without looking for it. */
-  asked: object | undefined = undefined;
+  /** Where the batch of this tick reads it: found here without a look-up. */
+  slot: object | undefined = undefined;
 
   constructor(key: string, group: string, isRemembered: boolean) {
     this.key = key;

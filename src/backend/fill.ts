@@ -10,7 +10,7 @@ import { type Call, isShared, mark, MARK_MS, seated, type Target } from "./call.
 import type { Events } from "./events.ts";
 import { type End, Flight, type Flights } from "./computation.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
-import type { Look, Looks } from "./read_batch.ts";
+import type { Snapshot, SnapshotReader } from "./read_batch.ts";
 import type { Settings } from "./options.ts";
 import { within } from "./caller_timeout.ts";
 import { keep, type Keeping, keeps, keepsByDefault, ttlMsOf } from "./entry_options.ts";
@@ -28,7 +28,7 @@ export interface Parts {
   readonly keys: Keys;
   readonly store: GuardedStore;
   readonly events: Events;
-  readonly looks: Looks;
+  readonly looks: SnapshotReader;
   readonly flights: Flights;
 }
 
@@ -61,7 +61,7 @@ export class Fills {
   }
 
   /** What a look has found, to this call and now. */
-  judge(target: Target, look: Look): Verdict {
+  judge(target: Target, look: Snapshot): Verdict {
     const seen = verdict(look.found, target, look.generations, this.#parts.settings.clock.now());
     if (seen === "fresh" || seen === "stale") {
       const { source } = look.found!.entry as ValueEntry;
@@ -84,22 +84,22 @@ export class Fills {
    * a look share the attempt, as all of them called before the look was sent, and so before the computation begins:
    * the first is given its end, the others its flight.
    */
-  miss(call: Call, look: Look): { readonly end: Promise<End> } | { readonly flight: Flight } {
-    const begun = this.#attempts.get(look.asked);
+  miss(call: Call, look: Snapshot): { readonly end: Promise<End> } | { readonly flight: Flight } {
+    const begun = this.#attempts.get(look.slot);
     if (begun !== undefined && !begun.flight.answered && isSameTarget(begun.call, call)) {
       return { flight: begun.flight };
     }
     const { flight, end } = this.#fly(call, look, this.#keepAndAnswer);
-    this.#attempts.set(look.asked, { call, flight });
+    this.#attempts.set(look.slot, { call, flight });
     return { end };
   }
 
   /** The same for a refresh: it answers last, what it could not store it deletes, and it shares nothing. */
-  refresh(call: Call, look: Look): Promise<End> {
+  refresh(call: Call, look: Snapshot): Promise<End> {
     return this.#fly(call, look, this.#keepThenAnswer).end;
   }
 
-  #fly(call: Call, look: Look, finish: Finish): { readonly flight: Flight; readonly end: Promise<End> } {
+  #fly(call: Call, look: Snapshot, finish: Finish): { readonly flight: Flight; readonly end: Promise<End> } {
     const nonce = this.#nonce();
     const flight = this.#parts.flights.open(call.about.key, nonce);
     const seat = flight.board();
@@ -107,7 +107,7 @@ export class Fills {
     return { flight, end: seated(call, seat, seat.end) };
   }
 
-  async #under(call: Call, look: Look, nonce: string, flight: Flight, finish: Finish): Promise<void> {
+  async #under(call: Call, look: Snapshot, nonce: string, flight: Flight, finish: Finish): Promise<void> {
     const owned = ownedBy(call, look.generations);
     const entry: LeaseEntry = { kind: "lease", nonce, ...owned };
     const taken = await this.#ask(call.about, entry, look.found?.token);
@@ -177,7 +177,7 @@ export class Fills {
     const taken = await this.#ask(about, entry, undefined);
     if (taken.kind !== "stored") return;
     const lock = this.#hold(about, entry, taken.token, call.mintDelayMs);
-    const look = await looks.look(call);
+    const look = await looks.read(call);
     if (look === undefined || this.judge(call, look) !== "stale") return await this.#finish(lock.release());
     const begun = events.begin("refresh");
     const flight = unshared();
@@ -206,7 +206,7 @@ export class Fills {
   // ──────────────── over what a look saw, without a lease ────────────────
 
   /** A refresh while a value is there: readers keep it until the new one is stored. Joined by nobody. */
-  refreshOver(call: Call, look: Look): Promise<End> {
+  refreshOver(call: Call, look: Snapshot): Promise<End> {
     const owned = ownedBy(call, look.generations);
     return this.#alone(call, (value) => this.#keepOrForget(call, value, owned, this.#over(call, look)));
   }
@@ -232,7 +232,7 @@ export class Fills {
   }
 
   /** A call that saw the mark keeps what can be kept now; what cannot again leaves the mark as it is. */
-  keepOverMark(call: Call, value: unknown, look: Look): void {
+  keepOverMark(call: Call, value: unknown, look: Snapshot): void {
     const owned = ownedBy(call, look.generations);
     const keeping = this.#keeping(call, value, owned);
     if (keeping !== undefined) this.behind(this.#keepOrMark(call, keeping, owned, this.#over(call, look)));
@@ -241,7 +241,7 @@ export class Fills {
   // ──────────────── keeping a result ────────────────
 
   /** A write over what a look saw. */
-  #over(call: Call, look: Look): Write {
+  #over(call: Call, look: Snapshot): Write {
     return (entry, ttlMs) => this.#store.set(call.about, entry, ttlMs, look.found!.token);
   }
 

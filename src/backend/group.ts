@@ -28,7 +28,7 @@ import { notInvalidated } from "./unconfirmed.ts";
 import { type End, type Flight, Flights } from "./computation.ts";
 import { distinct } from "./groups.ts";
 import { LEASE_MS } from "./lease.ts";
-import { type Look, Looks } from "./read_batch.ts";
+import { type Snapshot, SnapshotReader } from "./read_batch.ts";
 import { assertSwitch, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
 import { LATE, within } from "./caller_timeout.ts";
@@ -69,7 +69,7 @@ export class GroupBackend implements Backend {
   readonly #counters: Counters;
   readonly #store: GuardedStore;
   readonly #events: Events;
-  readonly #looks: Looks;
+  readonly #looks: SnapshotReader;
   readonly #pollers: Pollers;
   readonly #flights: Flights;
   readonly #alone: Alone;
@@ -94,7 +94,7 @@ export class GroupBackend implements Backend {
       if (this.#closed === undefined) outages.failed(failure);
     }, outages);
     const copy = (value: unknown) => store.copy(value);
-    const looks = this.#looks = new Looks(store, clock, settings.storeTimeoutMs);
+    const looks = this.#looks = new SnapshotReader(store);
     const flights = this.#flights = new Flights(copy);
     this.#pollers = new Pollers(store, clock, settings.random);
     this.#alone = new Alone(clock, copy, settings.outageConcurrency, () => currentComputation() !== undefined);
@@ -156,14 +156,14 @@ export class GroupBackend implements Backend {
     const call = this.#call(key, compute, options);
     try {
       options.signal?.throwIfAborted();
-      let value: unknown = NONE, look: Look | undefined;
+      let value: unknown = NONE, look: Snapshot | undefined;
       // Most calls are hits: here, so that they wait for one promise and no more.
       if (call.kept && call.away === undefined && options.force !== true) {
-        look = this.#looks.atOnce(call);
+        look = this.#looks.readAtOnce(call);
         if (look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
         if (call.outcome === "hit") options.inputs?.unread();
         // No miss begins with a look that nobody shares.
-        if (value === NONE) look = await wait(call, this.#looks.look(call));
+        if (value === NONE) look = await wait(call, this.#looks.read(call));
         if (value === NONE && look !== undefined) value = this.#served(call, look, this.#fills.judge(call, look), 0);
       }
       if (value === NONE) value = await this.#answer(call, look);
@@ -178,7 +178,7 @@ export class GroupBackend implements Backend {
   }
 
   /** 1 and 2: the value that a look has found, fresh or stale; NONE: none that may be given. */
-  #served(call: Call, look: Look, seen: Verdict, waits: number): unknown {
+  #served(call: Call, look: Snapshot, seen: Verdict, waits: number): unknown {
     if (seen === "fresh") {
       call.outcome = waits === 0 ? "hit" : "wait";
       call.why = undefined;
@@ -191,9 +191,9 @@ export class GroupBackend implements Backend {
   }
 
   /** A value for one caller. NONE where its store cannot copy what it has given. */
-  #handed({ about }: Target, look: Look): unknown {
+  #handed({ about }: Target, look: Snapshot): unknown {
     try {
-      return look.hand(valueIn(look.found!));
+      return look.takeCopy(valueIn(look.found!));
     } catch (error) {
       this.#store.failed("get", about, error);
       return NONE;
@@ -201,7 +201,7 @@ export class GroupBackend implements Backend {
   }
 
   /** What a call does that its first look has not served. */
-  async #answer(call: Call, first: Look | undefined): Promise<unknown> {
+  async #answer(call: Call, first: Snapshot | undefined): Promise<unknown> {
     call.why = UNCACHEABLE;
     if (!call.kept) return await this.#computeApart(call);
     const { away } = call, forced = call.options.force === true;
@@ -248,9 +248,9 @@ export class GroupBackend implements Backend {
   }
 
   /** `undefined`: not every answer came, or it was refused, or has waited, often enough. Then it is alone. */
-  async #lookAgain(call: Call, refusals: number, waits: number): Promise<Look | undefined> {
+  async #lookAgain(call: Call, refusals: number, waits: number): Promise<Snapshot | undefined> {
     if (refusals > MAX_REFUSALS || waits > MAX_WAITS) return undefined;
-    return await wait(call, this.#looks.look(call));
+    return await wait(call, this.#looks.read(call));
   }
 
   /** Waits for a flight of this process; LATE when the call has waited long enough. */
@@ -319,7 +319,7 @@ export class GroupBackend implements Backend {
   /** Computes whatever is kept. Waits for nobody; what it could not store it deletes, so that no older value stays. */
   async #refresh(call: Call): Promise<unknown> {
     for (let refusals = 0; call.away === undefined && refusals <= MAX_REFUSALS; refusals++) {
-      const look = await wait(call, this.#looks.look(call));
+      const look = await wait(call, this.#looks.read(call));
       if (look === undefined) break;
       const seen = this.#fills.judge(call, look);
       const hasValue = seen === "fresh" || seen === "stale";
@@ -479,7 +479,7 @@ export class GroupBackend implements Backend {
   }
 
   /** A look for a write of the user's own, which the driver's timeout bounds, not `storeTimeout`. */
-  async #ownLook(target: Target): Promise<Look> {
+  async #ownLook(target: Target): Promise<Snapshot> {
     const unknown = (error: unknown) => {
       throw notConfirmed("keep", target.about.key, error);
     };
@@ -487,7 +487,7 @@ export class GroupBackend implements Backend {
       this.#store.getOrThrow(target.about).catch(unknown),
       this.#generations(target),
     ]);
-    return { found, generations, asked: target, hand: (value) => value };
+    return { found, generations, slot: target, takeCopy: (value) => value };
   }
 
   #generations({ about, counters }: Target): Promise<bigint[]> {
@@ -506,7 +506,7 @@ export class GroupBackend implements Backend {
   }
 
   async #peek(target: Target): Promise<unknown> {
-    const look = this.#looks.atOnce(target) ?? await this.#looks.look(target);
+    const look = this.#looks.readAtOnce(target) ?? await this.#looks.read(target);
     const seen = look && this.#fills.judge(target, look);
     if (seen !== "fresh" && seen !== "stale") return undefined;
     const value = this.#handed(target, look!);
