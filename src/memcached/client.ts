@@ -5,7 +5,6 @@ import { type Clock, monotonicMs } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
 import { describeType } from "../util/checks.ts";
 import type { Listeners } from "../util/listeners.ts";
-import type { Told } from "../util/told.ts";
 import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
@@ -24,7 +23,7 @@ import {
   type Value,
 } from "./protocol/limits.ts";
 import { Gathering, type Places, runsOf } from "./multi_get.ts";
-import { type Observer, Operation } from "./connection/operation.ts";
+import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
   checkOptions,
@@ -43,8 +42,9 @@ import { Topology } from "./topology.ts";
 /** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
 export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
-/** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
-export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
+/** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
+export const callbackGets: WeakMap<Memcached, CallbackGet> = new WeakMap();
+type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => void;
 
 /**
  * A memcached client.
@@ -92,6 +92,7 @@ export class Memcached implements AsyncDisposable {
     });
     this.#cluster = topology.cluster;
     this.#gate = topology.gate;
+    callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -110,13 +111,6 @@ export class Memcached implements AsyncDisposable {
 
   static {
     keepIdle = (client, keeps) => client.#topology.keepsIdle = keeps;
-    getFor = (client, key, to) => {
-      if (!client.#gate.open) {
-        return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
-      }
-      const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
-      client.#askServer(client.#cluster.serverOf(key), operation, undefined);
-    };
   }
 
   /**
@@ -136,6 +130,13 @@ export class Memcached implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
+    if (this.#gate.open) {
+      const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
+      this.#askServer(this.#cluster.serverOf(key), operation, undefined);
+    } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
   }
 
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {

@@ -3,7 +3,6 @@ import { type Clock, clockOf, ClockReader } from "../../util/clock.ts";
 import { CacheError, CacheValueError } from "../../errors.ts";
 import { assertKnown, quoted } from "../../util/checks.ts";
 import { type Random, randomOf } from "../../util/random.ts";
-import type { Told } from "../../util/told.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
 import { copyOf } from "../../data/copy.ts";
 import { type Held, hold, holdEncoded } from "./local_entry.ts";
@@ -110,8 +109,9 @@ class Kept extends LruNode {
 
 /**
  * Entries in this process: least recently used out first, expiry on read, bounded by bytes or by count. It starts no
- * timer and needs no permission. Every verb is done before its promise is returned. A value larger than `maxBytes` is
- * refused with CacheValueError, and what was kept, under its key too, stays.
+ * timer and needs no permission. Every verb is done when it returns; `get` and `counter` return their answer itself, and
+ * throw where others reject. A value larger than `maxBytes` is refused with CacheValueError, and what was kept, under its
+ * key too, stays.
  *
  * @example
  * ```ts
@@ -164,21 +164,8 @@ export class MemoryStore implements Store {
   }
 
   /** The entry under a key, with a copy of its value. A counter's key, or a value its codec cannot read: unreadable. */
-  async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
+  get(key: string, signal?: AbortSignal): Found | undefined | Promise<Found | undefined> {
     signal?.throwIfAborted();
-    return this.#get(key);
-  }
-
-  /** `get` for a look, told before it returns. Absent where a subclass has another `get`. */
-  get tellEntry(): ((key: string, to: Told<Found | undefined>) => void) | undefined {
-    return this.get === ownGet ? this.#tellEntry : undefined;
-  }
-
-  #tellEntry(key: string, to: Told<Found | undefined>): void {
-    to.answered(this.#get(key));
-  }
-
-  #get(key: string): Found | undefined {
     this.#assertOpen("get", key);
     const kept = this.#live(key, "use");
     if (kept === undefined) return undefined;
@@ -218,21 +205,8 @@ export class MemoryStore implements Store {
   }
 
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
-  async counter(name: string, signal?: AbortSignal): Promise<bigint> {
+  counter(name: string, signal?: AbortSignal): bigint | Promise<bigint> {
     signal?.throwIfAborted();
-    return this.#counter(name);
-  }
-
-  /** `counter` for a look, likewise. */
-  get tellCounter(): ((name: string, to: Told<bigint>) => void) | undefined {
-    return this.counter === ownCounter ? this.#tellCounter : undefined;
-  }
-
-  #tellCounter(name: string, to: Told<bigint>): void {
-    to.answered(this.#counter(name));
-  }
-
-  #counter(name: string): bigint {
     this.#assertOpen("read the counter", name);
     const counter = this.#live(name, "use")?.counter;
     return counter ?? this.#count(ownText(name), this.#random.uint64() & START_MASK);
@@ -301,9 +275,6 @@ export class MemoryStore implements Store {
     if (this.#closed) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
   }
 }
-
-/** Whoever replaced them, in a subclass, is to be asked. */
-const { get: ownGet, counter: ownCounter } = MemoryStore.prototype;
 
 /** A text of the store's own: one that was cut from a larger one would keep all of that in memory. */
 const ownText = (text: string): string => text.length < SHORT ? text : JSON.parse(JSON.stringify(text));
