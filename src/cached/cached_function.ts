@@ -222,34 +222,29 @@ export class CachedFunction {
   }
 
   #optionText(self: unknown, args: Arguments): string {
-    const identity = this.#ask(this.options.key!, self, args);
-    if (isPromise(identity)) throw new CacheKeyError(this.#mustAnswerAtOnce("key", "what identifies a call"));
-    return argumentText(identity, "what `key` returns");
+    return argumentText(this.#ask("key", "what identifies a call", self, args), "what `key` returns");
   }
 
   #group(self: unknown, args: Arguments): Groups | undefined {
     const { group } = this.options;
-    if (typeof group !== "function") return group;
-    const groups = this.#ask(group, self, args);
-    if (isPromise(groups)) throw new TypeError(this.#mustAnswerAtOnce("group", "names of groups"));
-    return groups;
+    return typeof group === "function" ? this.#ask("group", "names of groups", self, args) as Groups : group;
   }
 
-  #mustAnswerAtOnce(option: string, wanted: string): string {
-    const name = quoted(this.name!);
-    return `Cannot call ${name}: its option \`${option}\` gave a promise, and must return ${wanted} at once`;
-  }
-
-  /** Calls a function of the options. Where it reads `this` and there is none, the error says what to do. */
-  #ask<T>(question: (this: unknown, ...args: unknown[]) => T, self: unknown, args: Arguments): T {
+  /** Calls a function of the options, which has to answer at once. Where it reads `this` and there is none, the error says what to do. */
+  #ask(option: "key" | "group", wanted: string, self: unknown, args: Arguments): unknown {
+    const question = this.options[option] as AnyFunction;
     // A prototype is not the one whose state is meant.
     const it = this.member !== undefined && isPrototype(self) ? undefined : self;
+    let answer: unknown;
     try {
-      return question.apply(it, args as unknown[]);
+      answer = question.apply(it, args as unknown[]);
     } catch (error) {
       const lacksThis = it === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
       throw lacksThis ? this.noReceiver(error) : error;
     }
+    if (!isPromise(answer)) return answer;
+    const text = `its option \`${option}\` gave a promise, and must return ${wanted} at once`;
+    throw new (option === "key" ? CacheKeyError : TypeError)(`Cannot call ${quoted(this.name!)}: ${text}`);
   }
 
   noReceiver(cause?: unknown): TypeError {

@@ -76,8 +76,13 @@ export class NameOwner {
     }
     const isOther = source !== this.#source;
     if (redefine && (isOther || kind !== "method" && !shares)) {
-      if (order > this.#order) this.#replace(identity, source, order);
-      else this.newest = Math.max(this.newest, order + 1);
+      if (order < this.#order) {
+        this.newest = Math.max(this.newest, order + 1);
+      } else {
+        [this.#identity, this.#source] = [identity, source];
+        this.newest = this.#order = order;
+        this.replacement = ++state.replacements;
+      }
       return true;
     }
     const name = quoted(candidate.name);
@@ -105,13 +110,6 @@ export class NameOwner {
       );
     }
     return true;
-  }
-
-  #replace(identity: Identity, source: string, order: number): void {
-    this.#identity = identity;
-    this.#source = source;
-    this.newest = this.#order = order;
-    this.replacement = ++state.replacements;
   }
 
   /** Warns, once, when a second receiver without an identity uses a key: the two share its result. */

@@ -1,5 +1,5 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
-import { keepsByDefault } from "../backend/entry_options.ts";
+import { isKeptByDefault } from "../backend/entry_options.ts";
 import { copiedArguments, copiedWhereData } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import type { CachedFunction } from "./cached_function.ts";
@@ -57,7 +57,7 @@ export class ObjectCall implements Inputs {
 
   /** `when` that refuses a result whose key has changed, for a backend that never asks `areCurrent`. */
   onlyUnchanged(when: FetchOptions["when"]): FetchOptions["when"] {
-    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? keepsByDefault)(result);
+    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? isKeptByDefault)(result);
   }
 
   /** The answer is at hand: nothing will be computed, so nothing has to be copied. */
