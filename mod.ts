@@ -83,6 +83,8 @@ export type {
   Item,
   MemcachedEvents,
   MemcachedOptions,
+  MultiResult,
+  OperationOutcome,
   RequestOptions,
   Stored,
   Value,
@@ -93,5 +95,4 @@ export type {
 export type { Clock } from "./src/util/clock.ts";
 export type { Duration } from "./src/util/duration.ts";
 export type { Random } from "./src/util/random.ts";
-export type { Told } from "./src/util/told.ts";
 export * from "./src/errors.ts";

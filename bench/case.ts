@@ -1,4 +1,10 @@
-import type { Contender, Missing, Pace, Table } from "./measure.ts";
+import type { Contender, Missing, Pace } from "./measure.ts";
+
+/** A tree of this library: the files to import for all of it, and for the driver alone. */
+export interface Tree {
+  readonly name: "old" | "new";
+  readonly faces: readonly [all: string, driver: string];
+}
 
 /** What a case is given. */
 export interface Setting {
@@ -11,6 +17,8 @@ export interface Setting {
   readonly quick: boolean;
   /** Only the tables that have this in their title. */
   readonly only?: string;
+  /** What `--against` compares, in the order in which it is loaded. */
+  readonly trees?: readonly Tree[];
 }
 
 /** The setting, and where a case puts its tables. */
@@ -27,7 +35,7 @@ export interface Bench extends Setting {
     void
   >;
   /** Keeps a table that was measured in another way. */
-  tell(table: Table): void;
+  tell(table: object): void;
 }
 
 export type Case = (bench: Bench) => Promise<void>;

@@ -3,6 +3,8 @@
  * on all of them. Only the ratios travel to other machines.
  */
 
+import process from "node:process";
+
 /**
  * What a row stands for. `floor`: what the runtime allows; `ours`: the one that the others are compared with; `variant`:
  * ours in another way; `peer`: another library; `bare`: one that does less than ours, and shows a limit.
@@ -24,6 +26,8 @@ export interface Pace {
   /** How long each contender works before anything counts: runtimes optimize what has run for a while. */
   readonly warmMs: number;
   readonly rounds: number;
+  /** Rounds before those, in turn as well, since what contenders share is compiled anew once both have used it. Default 0. */
+  readonly dropped?: number;
   /** How long one contender's turn is to last. */
   readonly roundMs: number;
 }
@@ -71,19 +75,7 @@ export async function race(
   contenders: readonly Contender[],
   pace: Pace,
 ): Promise<Table> {
-  const counts: number[] = [];
-  for (const contender of contenders) counts.push(await countFor(contender, pace));
-  const perSecond: number[][] = contenders.map(() => []);
-  for (let round = 0; round < pace.rounds; round++) {
-    for (let turn = 0; turn < contenders.length; turn++) {
-      // Another one begins each round: nobody always runs after the same neighbour.
-      const at = (turn + round) % contenders.length;
-      const count = counts[at]!;
-      const start = performance.now();
-      await contenders[at]!.run(count);
-      perSecond[at]!.push(count / (performance.now() - start) * 1000);
-    }
-  }
+  const perSecond = (await times(contenders, pace)).map((rounds) => rounds.map((ms) => 1000 / ms));
   const ours = contenders.findIndex(({ kind }) => kind === "ours");
   const rows = contenders.map(({ name, kind, gives }, at): Row => {
     const own = perSecond[at]!;
@@ -103,6 +95,39 @@ export async function race(
     return { ...row, ours: median(times), oursSpread: spreadOf(times) };
   });
   return { title, unit, base: rows[0]!.name, rows };
+}
+
+/** What each contender took for one run of its work, in ms, round by round. All of them work in each round, in turn. */
+export async function times(
+  contenders: readonly Contender[],
+  pace: Pace,
+  clock: "wall" | "processor" = "wall",
+): Promise<number[][]> {
+  const now = clock === "wall" ? () => performance.now() : processorMs;
+  const counts: number[] = [];
+  for (const contender of contenders) counts.push(await countFor(contender, pace));
+  const took: number[][] = contenders.map(() => []);
+  const dropped = pace.dropped ?? 0;
+  for (let round = 0; round < dropped + pace.rounds; round++) {
+    for (const at of turns(contenders.length, round)) {
+      const start = now();
+      await contenders[at]!.run(counts[at]!);
+      if (round >= dropped) took[at]!.push((now() - start) / counts[at]!);
+    }
+  }
+  return took;
+}
+
+/** In which order they work in a round: another one begins, and each second round is backwards, so that neighbours change. */
+export function turns(count: number, round: number): number[] {
+  const order = Array.from({ length: count }, (_, turn) => (turn + (round >> 1)) % count);
+  return round % 2 === 0 ? order : order.reverse();
+}
+
+/** The processor's time that this process has used, in all its threads. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /**

@@ -8,15 +8,19 @@
  *     deno task bench --only herd         what one expiry costs a database; and fleet, both left out of the other runs
  *     deno task bench --only "by wire"    the tables that have this in their title
  *     deno task bench --runtime=bun       on one runtime: deno, bun or node
+ *     deno task bench --against PATH      this tree and another checkout in turn, with ratios new/old; --quick, --only
+ *                                         and --runtime= as above
  */
 
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { bun, memcached, type Program, run, startServer } from "../tools/machine.ts";
+import { against } from "./against.ts";
 import type { Setting } from "./case.ts";
 import { importBytes } from "./bytes.ts";
 import { fleet } from "./fleet/fleet.ts";
+import type { Grid } from "./grid.ts";
 import { herd } from "./herd/herd.ts";
 import { IMPORT_TIME, importTime } from "./imports.ts";
 import type { Missing, Table } from "./measure.ts";
@@ -34,7 +38,12 @@ const apart = ["herd", "fleet"];
 const long = ["heap", "kept", "grouped-meta"];
 
 /** Runs a case in a process of its own, so that the runtime has optimized nothing for another. */
-async function measure(runtime: Runtime, name: string, setting: Setting, keep: (table: Table) => void): Promise<void> {
+async function measure<T = Table>(
+  runtime: Runtime,
+  name: string,
+  setting: Setting,
+  keep: (table: T) => void,
+): Promise<void> {
   const args = [...runtime.beforeWorker, runtime.worker, name, JSON.stringify(setting)];
   const child = new Deno.Command(runtime.command, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
   // One that hangs must not take the others with it.
@@ -43,7 +52,7 @@ async function measure(runtime: Runtime, name: string, setting: Setting, keep: (
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) if (line.startsWith("{")) keep(JSON.parse(line) as Table);
+    for (const line of lines) if (line.startsWith("{")) keep(JSON.parse(line) as T);
   }
   clearTimeout(overdue);
   const { code } = await child.status;
@@ -112,6 +121,50 @@ async function measureApart(name: string, runtime: string | undefined, program: 
   await save(what, { ...await circumstances(program.path), tables });
 }
 
+/** This tree and another, on each of the runtimes. */
+async function compare(
+  other: string,
+  runtimes: readonly Runtime["name"][],
+  program: Found,
+  quick: boolean,
+  only: string | undefined,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
+  try {
+    if (runtimes.includes("node")) await pack(folder);
+    const tables: Grid[] = [];
+    for (const name of runtimes) {
+      const runtime = await runtimeOf(name, folder);
+      if ("missing" in runtime) {
+        console.log(`not measured on ${name}: ${runtime.missing}\n`);
+        continue;
+      }
+      const server = await startServer(program);
+      if ("missing" in server) throw new Error(server.missing);
+      await using _running = server;
+      const pace = quick
+        ? { warmMs: 200, dropped: 10, rounds: 20, roundMs: 20 }
+        : { warmMs: 300, dropped: 10, rounds: 20, roundMs: 50 };
+      const setting: Setting = {
+        hostname: "127.0.0.1",
+        port: server.port,
+        peers: "",
+        pace,
+        quick,
+        ...(only === undefined ? {} : { only }),
+      };
+      tables.push(
+        await against(other, runtime, setting, folder, (setting, keep) => measure(runtime, "pair", setting, keep)),
+      );
+    }
+    const of = await run("git", ["describe", "--always", "--dirty"], { cwd: other });
+    const found = { ...await circumstances(program.path), against: of.output.trim(), tables };
+    await save(["against", ...(quick ? ["quick"] : [])], found);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** When, of what and on what it was measured. */
 async function circumstances(program: string) {
   const machine = {
@@ -141,12 +194,13 @@ async function firstLine(command: string, ...args: string[]): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  const { values: { quick, only, runtime: wanted } } = parseArgs({
+  const { values: { quick, only, runtime: wanted, against: other } } = parseArgs({
     args: Deno.args,
     options: {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
       runtime: { type: "string" },
+      against: { type: "string" },
     },
   });
   const runtimes = names.filter((name) => wanted === undefined || wanted === name);
@@ -158,6 +212,7 @@ async function main(): Promise<void> {
   const program = await memcached();
   if ("missing" in program) throw new Error(program.missing);
   if (only !== undefined && apart.includes(only)) return await measureApart(only, wanted, program, quick);
+  if (other !== undefined) return await compare(await Deno.realPath(other), runtimes, program, quick, only);
   const peers = await fetchPackages("bench", packages);
   if ("missing" in peers) throw new Error(peers.missing);
   const began = performance.now();

@@ -48,9 +48,9 @@ export async function runtimeOf(
   };
 }
 
-/** Packs the library and installs it in `folder`. */
-export async function pack(folder: string): Promise<void> {
-  await installPacked(folder);
+/** Packs the library, this tree's or another's, and installs it in `folder`. */
+export async function pack(folder: string, tree: string = root): Promise<void> {
+  await installPacked(folder, tree);
 }
 
 /** The files behind the entry points of the packed library. */

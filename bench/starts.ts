@@ -1,6 +1,6 @@
 /** What an import costs: programs started in turn, each a whole process, against an empty program. */
 
-import { type Kind, median, type Missing, type Row, spreadOf, type Table } from "./measure.ts";
+import { type Kind, median, type Missing, type Row, spreadOf, type Table, turns } from "./measure.ts";
 
 /** A program that imports one thing. */
 export interface Program {
@@ -31,10 +31,7 @@ export async function starts(
   }
   const took: number[][] = programs.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < programs.length; turn++) {
-      const at = (turn + round) % programs.length;
-      took[at]!.push(await start(programs[at]!));
-    }
+    for (const at of turns(programs.length, round)) took[at]!.push(await start(programs[at]!));
   }
   const over = took.map((own) => own.map((ms, round) => ms - took[0]![round]!));
   const ours = over[programs.findIndex(({ kind }) => kind === "ours")]!;

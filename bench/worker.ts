@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import type { Case, Setting } from "./case.ts";
-import { race, type Table } from "./measure.ts";
+import { race } from "./measure.ts";
 
 const cases: Record<string, () => Promise<Case>> = {
   driver: async () => (await import("./cases/driver.ts")).driver,
@@ -11,6 +11,7 @@ const cases: Record<string, () => Promise<Case>> = {
   "grouped-meta": async () => (await import("./cases/grouped.ts")).groupedMeta,
   heap: async () => (await import("./cases/heap.ts")).heap,
   kept: async () => (await import("./cases/kept.ts")).kept,
+  pair: async () => (await import("./cases/pair.ts")).pair,
   scale: async () => (await import("./cases/scale.ts")).scale,
 };
 
@@ -18,7 +19,7 @@ const [name, text] = process.argv.slice(2);
 const setting = JSON.parse(text!) as Setting;
 const run = await cases[name!]!();
 const wants = (title: string) => setting.only === undefined || title.includes(setting.only);
-const tell = (table: Table) => console.log(JSON.stringify(table));
+const tell = (table: object) => console.log(JSON.stringify(table));
 await run({
   ...setting,
   wants,

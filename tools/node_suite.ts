@@ -95,11 +95,11 @@ export async function filesUnder(folder: string): Promise<string[]> {
   return found.sort();
 }
 
-/** Packs the library and installs it in `folder`, as npm would. */
-export async function installPacked(folder: string): Promise<void> {
+/** Packs the library of a checkout, by default of this one, and installs it in `folder`, as npm would. */
+export async function installPacked(folder: string, tree = "."): Promise<void> {
   // Maps within the files would be read by every import.
   const args = ["pack", "--no-source-maps", "--allow-dirty", "-o", `${folder}/packed.tgz`];
-  await must("deno pack", run(Deno.execPath(), args));
+  await must("deno pack", run(Deno.execPath(), args, { cwd: tree }));
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
   const npm = await run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "packed.tgz"], { cwd: folder });
   if (npm.code !== 127) return await must("npm install of the packed build", Promise.resolve(npm));

@@ -1,6 +1,6 @@
 /** What falls on each server of a ring: its part of the circle, and its part of a Zipf load. */
 
-import { md5 } from "../../src/util/hash.ts";
+import { md5 } from "../../src/util/builtin.ts";
 import { Ring } from "../../src/memcached/cluster/ring.ts";
 import type { Zipf } from "./zipf.ts";
 

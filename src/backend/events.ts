@@ -1,7 +1,7 @@
-import { type Clock, ticks } from "../util/clock.ts";
+import { type Clock, monotonicMs } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
+import type { Call } from "./call.ts";
 import type { Label, StoreFailure } from "./guarded_store.ts";
-import type { Counter } from "./counters.ts";
 
 /**
  * What became of a call. hit: fresh. stale: within its window. miss: this call computed (a store that was down
@@ -79,13 +79,6 @@ export interface BackendEvents {
   storeBack: { server?: string; failures: number; ms: number };
 }
 
-/** What is told of a call besides how it ended. */
-interface Told {
-  readonly about: Label;
-  readonly counters: readonly Counter[];
-  readonly why: Why | undefined;
-}
-
 /** Listeners, diagnostics channels and counts of one backend. */
 export class Events extends Listeners<BackendEvents> {
   readonly stats: Record<Outcome, number> = { hit: 0, stale: 0, miss: 0, wait: 0, error: 0 };
@@ -104,30 +97,29 @@ export class Events extends Listeners<BackendEvents> {
 
   /** A reading to hand to `called` or `refreshed`; 0 when nobody would hear it. */
   begin(event: "call" | "refresh"): number {
-    return this.heard(event) ? ticks(this.#clock) : 0;
+    return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }
 
-  called(outcome: Outcome, call: Told, begun: number): void {
+  called({ about, counters, outcome, why }: Call, begun: number): void {
     this.stats[outcome]++;
-    if (!this.heard("call")) return;
-    const { about, counters, why } = call;
+    if (!this.hasListeners("call")) return;
     const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
-    this.tell("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
+    this.emit("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
   refreshed(about: Label, begun: number, failed?: { readonly error: unknown }): void {
-    if (this.heard("refresh")) this.tell("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
+    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
   }
 
   /** `failed`: what it rejects with. */
   invalidated(what: Label | { readonly groups: readonly string[] }, failed?: { readonly error: unknown }): void {
-    if (!this.heard("invalidate")) return;
-    this.tell("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
+    if (!this.hasListeners("invalidate")) return;
+    this.emit("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
 
   /** Somebody may have begun to listen in between: then there is no beginning to count from. */
   #since(begun: number): number {
-    return begun === 0 ? 0 : ticks(this.#clock) - begun;
+    return begun === 0 ? 0 : monotonicMs(this.#clock) - begun;
   }
 }
 

@@ -202,7 +202,7 @@ class Poller {
   }
 
   unrenewedMs(at: Moment): number {
-    return Math.max(at.wall - this.#since.wall, at.ticks - this.#since.ticks);
+    return Math.max(at.wallMs - this.#since.wallMs, at.monotonicMs - this.#since.monotonicMs);
   }
 
   wake(woken: Woken): void {

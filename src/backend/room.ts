@@ -4,7 +4,7 @@
  * release, an invalidation) is not refused.
  */
 
-import { attended } from "../util/deadline.ts";
+import { responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Store } from "../store/store.ts";
 
@@ -91,7 +91,7 @@ export class Room {
   wait(key: string, send: () => void, lack: () => void): void {
     const name = this.#laneOf(key);
     const lane = this.#lanes.get(name);
-    const waiting = { key, since: attended(this.#clock), send, lack };
+    const waiting = { key, since: responsiveTime(this.#clock), send, lack };
     if (lane === undefined) this.#lanes.set(name, { waiting: [waiting], first: 0 });
     else lane.waiting.push(waiting);
     this.#timer ??= this.#clock.setTimeout(this.#look, PAUSE_MS);
@@ -121,7 +121,7 @@ export class Room {
   }
 
   #pass(): void {
-    const tooOld = attended(this.#clock) - this.#timeoutMs;
+    const tooOld = responsiveTime(this.#clock) - this.#timeoutMs;
     for (const [name, lane] of this.#lanes) {
       const { waiting } = lane;
       while (lane.first < waiting.length) {

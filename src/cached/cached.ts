@@ -1,10 +1,11 @@
 import type { Groups } from "../backend/backend.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Duration } from "../util/duration.ts";
-import { kindOf } from "../util/checks.ts";
+import { describeType } from "../util/checks.ts";
+import { CachedFunction, wrapperOf } from "./cached_function.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
-import { type Terms, termsOf } from "./options.ts";
-import { sourceOf } from "./source.ts";
+import { sourceOf } from "./names.ts";
+import { type CheckedOptions, checkedOptions } from "./options.ts";
 import type {
   AnyFunction,
   AsyncFunction,
@@ -18,7 +19,6 @@ import type {
   Second,
   WriteCachedWithoutParentheses,
 } from "./types.ts";
-import { CachedFunction, wrapperOf } from "./wrap.ts";
 
 /** Decorates a method: `@cached`. */
 export function cached<F extends AsyncFunction>(method: F, context: ClassMethodDecoratorContext): Cached<F>;
@@ -103,14 +103,9 @@ export function cached(options: FirstOptions<any[], any>): never;
 export function cached<X>(first: X, second: Second<X>): never;
 export function cached(...given: unknown[]): unknown {
   const [first, second] = given;
-  // A legacy decorator of a static is given a class, hence this order.
-  if (isMember(given)) return decorateLegacy(...given, NO_TERMS);
+  if (isMember(given) || isContext(second)) return applied(given, NO_OPTIONS, FORMS);
   if (given.length > 2) {
     throw new TypeError('Cannot use a third argument: several groups stand in an array, as in cached(60, ["a", "b"])');
-  }
-  if (typeof first === "function") {
-    if (isContext(second)) return decorate(first as AnyFunction, second, NO_TERMS);
-    return wrap(first as AnyFunction, second === undefined ? NO_TERMS : termsOf(second));
   }
   if (typeof first === "number" || typeof first === "string") {
     if (typeof second === "object" && !Array.isArray(second)) {
@@ -119,11 +114,13 @@ export function cached(...given: unknown[]): unknown {
           'cached({ ttl: 60, group: "cities" })',
       );
     }
-    return curried(termsOf({ ttl: first, group: second }));
+    return curried(checkedOptions({ ttl: first, group: second }));
   }
-  if (typeof first !== "object" || first === null) throw new TypeError(`Cannot cache ${kindOf(first)}: ${FORMS}`);
+  if (typeof first !== "object" || first === null) {
+    return applied(given, second === undefined ? NO_OPTIONS : checkedOptions(second), FORMS);
+  }
   if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
-  if (second === undefined) return curried(termsOf(first));
+  if (second === undefined) return curried(checkedOptions(first));
   throw new TypeError('Cannot cache an object: the function comes first, as in cached(fn, { ttl: "5m" })');
 }
 
@@ -131,30 +128,34 @@ const FORMS =
   'give a function, as in cached(fn, { ttl: "5m" }); above a method write @cached, @cached(60, "cities") or ' +
   '@cached({ ttl: "5m" })';
 
-const NO_TERMS: Terms = termsOf({});
+const NO_OPTIONS: CheckedOptions = checkedOptions({});
 
 /** What `cached(60)` and `cached({ … })` return. */
-const curried = (terms: Terms) => (...given: unknown[]): unknown => {
-  const [first, second] = given;
-  if (isMember(given)) return decorateLegacy(...given, terms);
-  if (isContext(second)) return decorate(first as AnyFunction, second, terms);
-  if (typeof first === "function") return wrap(first as AnyFunction, terms);
-  throw new TypeError(`Cannot cache ${kindOf(first)}: after cached(ttl) or cached(options) comes the function`);
-};
+const curried = (options: CheckedOptions) => (...given: unknown[]): unknown =>
+  applied(given, options, "after cached(ttl) or cached(options) comes the function");
 
-function wrap(fn: AnyFunction, terms: Terms): unknown {
-  if (/^class\b/.test(sourceOf(fn))) {
+/** A decorated method, or a wrapped function. `form`: what to give instead of what is neither. */
+function applied(given: unknown[], options: CheckedOptions, form: string): unknown {
+  const [first, second] = given;
+  // A legacy decorator of a static is given a class, hence this order.
+  if (isMember(given)) return decorateLegacy(...given, options);
+  if (isContext(second)) return decorate(first as AnyFunction, second, options);
+  if (typeof first !== "function") throw new TypeError(`Cannot cache ${describeType(first)}: ${form}`);
+  if (/^class\b/.test(sourceOf(first))) {
     throw new TypeError("Cannot cache a class: give a function, or decorate its methods with @cached");
   }
-  return wrapperOf(new CachedFunction(fn, terms));
+  return wrapperOf(new CachedFunction(first as AnyFunction, options));
 }
 
-/** What a legacy decorator is given: a prototype or a class, a member's name, and its descriptor, which a field lacks. */
+/** Is it what a legacy decorator is given: a class object, a member's name, and its descriptor, which a field lacks? */
 function isMember(given: unknown[]): given is [object, string | symbol, PropertyDescriptor | undefined] {
-  const [home, property, descriptor] = given;
+  const [classObject, property, descriptor] = given;
   return (typeof property === "string" || typeof property === "symbol") &&
-    (typeof home === "object" ? home !== null : typeof home === "function" && typeof descriptor === "object");
+    (typeof classObject === "object"
+      ? classObject !== null
+      : typeof classObject === "function" && typeof descriptor === "object");
 }
 
+/** Is it what a standard decorator is given besides the method? */
 const isContext = (second: unknown): second is ClassMethodDecoratorContext =>
   typeof second === "object" && second !== null && "kind" in second && "addInitializer" in second;

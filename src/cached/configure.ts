@@ -4,12 +4,11 @@ import type { GroupBackendOptions } from "../backend/options.ts";
 import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory/store.ts";
-import { inheritNames } from "./names.ts";
-import { shared } from "./shared.ts";
-import { configurationOf } from "./url.ts";
+import { acrossCopies, inheritNames } from "./names.ts";
+import { optionsOfUrl } from "./url.ts";
 
 /** Of this realm, whichever copy of the library asks. */
-const current = shared("default", () => ({
+const current = acrossCopies("default", () => ({
   backend: undefined as Backend | undefined,
   isConfigured: false,
   /** Of the backends that `configure` made the stores of: shall they keep connections that nobody uses? */
@@ -24,19 +23,13 @@ export function defaultBackend(): Backend {
 /** The same, once there is one: to wrap a function makes none. */
 export const knownDefault = (): Backend | undefined => current.backend;
 
-function become<B extends Backend>(backend: B): B {
-  // Modules wrap functions before `main` configures: those hold their names on what is configured first.
+function become(backend: Backend): Backend {
+  // Modules wrap functions before `main` configures: their names are registered on what is configured first.
   if (!current.isConfigured) inheritNames(current.backend, backend);
   const former = current.backend;
   current.backend = backend;
   if (former !== undefined && former !== backend) current.keepIdle.get(former)?.(false);
   current.keepIdle.get(backend)?.(true);
-  return backend;
-}
-
-function configured<B extends Backend>(backend: B): B {
-  become(backend);
-  current.isConfigured = true;
   return backend;
 }
 
@@ -64,21 +57,23 @@ export function configure(options: string | GroupBackendOptions): GroupBackend;
 /** Sets a backend of your own, and returns it. */
 export function configure<B extends Backend>(backend: B): B;
 export function configure(given: string | GroupBackendOptions | Backend): Backend {
-  if (typeof given === "string") return configured(configuredBy(given));
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (typeof given !== "string" && (typeof given !== "object" || given === null || Array.isArray(given))) {
     throw new TypeError("Cannot configure: give a URL, the options of a GroupBackend, or a backend");
   }
-  return configured(isBackend(given) ? given : new GroupBackend(given));
+  const backend = typeof given === "string" ? backendAt(given) : isBackend(given) ? given : new GroupBackend(given);
+  become(backend);
+  current.isConfigured = true;
+  return backend;
 }
 
-/** Makes the store, too, which opens no connection. */
-function configuredBy(url: string): GroupBackend {
-  const { backend, ...rest } = configurationOf(url);
-  if (rest.servers === undefined) return new GroupBackend({ ...backend, store: new MemoryStore(rest.store) });
-  const store = new MemcachedStore(rest.servers, rest.store);
-  const made = new GroupBackend({ ...backend, store });
-  current.keepIdle.set(made, (keeps) => keepIdle(store.client, keeps));
-  return made;
+/** Makes a backend and its store, which opens no connection yet. */
+function backendAt(url: string): GroupBackend {
+  const { backend: options, servers, store: storeOptions } = optionsOfUrl(url);
+  if (servers === undefined) return new GroupBackend({ ...options, store: new MemoryStore(storeOptions) });
+  const store = new MemcachedStore(servers, storeOptions);
+  const backend = new GroupBackend({ ...options, store });
+  current.keepIdle.set(backend, (keeps) => keepIdle(store.client, keeps));
+  return backend;
 }
 
 const isBackend = (given: GroupBackendOptions | Backend): given is Backend =>

@@ -1,12 +1,11 @@
 import { CacheValueError } from "../errors.ts";
 import { isPromise } from "../util/callbacks.ts";
 import { assertKnown } from "../util/checks.ts";
-import { said, warn } from "../util/warnings.ts";
+import { errorLine, warn } from "../util/warnings.ts";
 import { compress, decompress } from "./compress.ts";
-import { join } from "./concat.ts";
-import { hasTooManyParts } from "./effort.ts";
-import { assertReadable, fromTree, jsonOf, toTree } from "./tagged_json.ts";
-import { assertDepth, MAX_DEPTH } from "../data/walk.ts";
+import { hasTooManyParts } from "./read_cost.ts";
+import { assertReadable, fromTaggedJson, jsonOf, toTaggedJson } from "./tagged_json.ts";
+import { assertDepth, MAX_DEPTH } from "../data/validate.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
 export interface Codec {
@@ -113,7 +112,7 @@ export function encodeWith(codec: Codec, value: unknown): Uint8Array {
     bytes = codec.encode(value);
   } catch (error) {
     if (error instanceof CacheValueError) throw error;
-    throw new CodecError(`Cannot keep a value: encode() of its codec threw: ${said(error)}`, { cause: error });
+    throw new CodecError(`Cannot keep a value: encode() of its codec threw: ${errorLine(error)}`, { cause: error });
   }
   if (bytes instanceof Uint8Array) return bytes;
   const given = isPromise(bytes) ? "a promise, and a codec answers at once" : "no Uint8Array";
@@ -151,9 +150,9 @@ const UNREADABLE = "Cannot read a kept value: its bytes are not what the codec w
 
 function encode(value: unknown): Uint8Array {
   if (typeof value === "string" && value.isWellFormed()) return textFrame(TEXT, value);
-  const tree = toTree(value);
-  if (isBytes(value)) return join([Uint8Array.of(BYTES), tree.bytes[0]!]);
-  const json = jsonOf(tree.node);
+  const tree = toTaggedJson(value);
+  if (isBytes(value)) return concat([Uint8Array.of(BYTES), tree.bytes[0]!]);
+  const json = jsonOf(tree.json);
   if (!tree.tagged) {
     const framed = textFrame(JSON_DATA, json);
     assertFewParts(framed, "keep a value");
@@ -162,7 +161,7 @@ function encode(value: unknown): Uint8Array {
   assertReadable(tree);
   const text = encoder.encode(json);
   assertFewParts(text, "keep a value");
-  return join([Uint8Array.of(TREE), uint32(text.length), text, ...tree.bytes]);
+  return concat([Uint8Array.of(TREE), uint32(text.length), text, ...tree.bytes]);
 }
 
 function assertFewParts(json: Uint8Array, action: string): void {
@@ -176,7 +175,7 @@ const isBytes = (value: unknown): boolean =>
 /** JSON escapes what is not well formed, so no text here loses anything in UTF-8. */
 function textFrame(form: number, text: string): Uint8Array {
   // A UTF-16 unit becomes three bytes at most.
-  if (3 * text.length > scratchBody.length) return join([Uint8Array.of(form), encoder.encode(text)]);
+  if (3 * text.length > scratchBody.length) return concat([Uint8Array.of(form), encoder.encode(text)]);
   scratch[0] = form;
   const { written } = encoder.encodeInto(text, scratchBody);
   return scratch.slice(0, 1 + written);
@@ -199,7 +198,7 @@ function decode(bytes: Uint8Array): unknown {
       const end = 5 + readUint32(bytes, 1);
       if (end > bytes.length) throw new RangeError("truncated");
       assertFewParts(bytes.subarray(5, end), "read a kept value");
-      return fromTree(JSON.parse(textOf(bytes.subarray(5, end))), bytes.subarray(end));
+      return fromTaggedJson(JSON.parse(textOf(bytes.subarray(5, end))), bytes.subarray(end));
     }
     default:
       throw new RangeError("an unknown form");
@@ -214,7 +213,7 @@ function textOf(bytes: Uint8Array): string {
 
 function pack(plain: Uint8Array): Uint8Array {
   const packed = compress(plain);
-  return packed === undefined ? plain : join([Uint8Array.of(COMPRESSED), uint32(plain.length), packed]);
+  return packed === undefined ? plain : concat([Uint8Array.of(COMPRESSED), uint32(plain.length), packed]);
 }
 
 function unpack(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -243,4 +242,15 @@ export function assertCodec(codec: Codec | undefined): void {
   if (codec === undefined) return;
   if (typeof codec?.encode === "function" && typeof codec.decode === "function") return;
   throw new TypeError("Cannot use codec: it must have the functions encode and decode, as defaultCodec() has");
+}
+
+/** One array of all these bytes, in a buffer of its own. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }

@@ -1,18 +1,9 @@
-import { twins } from "../data/copy.ts";
-import { type BytesKind, isTextKind, type TextKind } from "../data/kinds.ts";
-import { fromExactText, fromText } from "../data/texts.ts";
-import { type Maker, MAX_DEPTH, walk } from "../data/walk.ts";
+import { rebuild, refuseValue } from "../data/copy.ts";
+import { type BytesTag, isTextTag, type TextTag } from "../data/type_tags.ts";
+import { fromExactText, fromText } from "../data/contents.ts";
+import { type Builder, MAX_DEPTH, validate } from "../data/validate.ts";
 import { CacheValueError } from "../errors.ts";
-import {
-  bigintEffort,
-  headersEffort,
-  MAX_EFFORT,
-  regexpEffort,
-  sparseEffort,
-  TAG_EFFORT,
-  textualEffort,
-} from "./effort.ts";
-import { refuseValue } from "./copy.ts";
+import { bigintCost, headersCost, MAX_READ_COST, regexpCost, sparseCost, TAG_COST, textualCost } from "./read_cost.ts";
 
 /**
  * A value as JSON data. What JSON has no word for is a tag, an object whose only property is "$":
@@ -28,16 +19,16 @@ import { refuseValue } from "./copy.ts";
  *   {"$":["plain",{…}]}               a plain object that itself has a property "$"
  *   {"$":["Int8Array",length]}        so many bytes of those beside the tree, taken in turn
  */
-export interface Tree {
-  readonly node: unknown;
+export interface TaggedJson {
+  readonly json: unknown;
   /** false: the value is JSON data as it stands, without a tag. */
   readonly tagged: boolean;
   /** How many regular expressions are in it. */
-  readonly compiled: number;
+  readonly regexps: number;
   /** The contents of its byte arrays, in the order of their tags. They are the value's own memory. */
   readonly bytes: readonly Uint8Array[];
-  /** What reading its tags takes (effort.ts). */
-  readonly effort: number;
+  /** What reading its tags takes (read_cost.ts). */
+  readonly readCost: number;
 }
 
 const TAG = "$";
@@ -50,10 +41,16 @@ const ODD = new Map<unknown, number | undefined>([
 ]);
 
 /** A value as a tree. Throws CacheValueError for what cannot be kept. */
-export function toTree(value: unknown): Tree {
-  const maker = new Tags();
-  const node = walk(value, maker);
-  return { node, tagged: maker.tagged, compiled: maker.compiled, bytes: maker.contents, effort: maker.effort };
+export function toTaggedJson(value: unknown): TaggedJson {
+  const builder = new Tags();
+  const json = validate(value, builder);
+  return {
+    json,
+    tagged: builder.tagged,
+    regexps: builder.regexps,
+    bytes: builder.contents,
+    readCost: builder.readCost,
+  };
 }
 
 /** The JSON of a tree's node, or of what has one in it. Throws CacheValueError where it would be longer than a string can be. */
@@ -65,25 +62,25 @@ export function jsonOf(node: unknown): string {
   }
 }
 
-class Tags implements Maker {
-  readonly refusal: Maker["refusal"] = refuseValue;
+class Tags implements Builder {
+  readonly refuse: Builder["refuse"] = refuseValue;
   tagged = false;
-  compiled = 0;
-  effort = 0;
+  regexps = 0;
+  readCost = 0;
   readonly contents: Uint8Array[] = [];
 
   text(value: string): unknown {
     return value;
   }
-  simple(value: boolean | number | null): unknown {
+  primitive(value: boolean | number | null): unknown {
     return value;
   }
-  odd(value: number | undefined): unknown {
+  nonJson(value: number | undefined): unknown {
     return this.#tag(Object.is(value, -0) ? "-0" : String(value));
   }
   bigint(value: bigint): unknown {
     const hex = value.toString(16);
-    return this.#tag(["bigint", hex], bigintEffort(hex.length));
+    return this.#tag(["bigint", hex], bigintCost(hex.length));
   }
   plain(made: Record<string, unknown>): unknown {
     return Object.hasOwn(made, TAG) ? this.#tag(["plain", made]) : made;
@@ -95,7 +92,7 @@ class Tags implements Maker {
     return made;
   }
   sparse(length: number, elements: [number, unknown][]): unknown {
-    return this.#tag(["sparse", length, elements.flat(1)], sparseEffort(length, elements.length));
+    return this.#tag(["sparse", length, elements.flat(1)], sparseCost(length, elements.length));
   }
   date(ms: number): unknown {
     return this.#tag(["Date", ms]);
@@ -107,24 +104,24 @@ class Tags implements Maker {
     return this.#tag(["Set", items]);
   }
   headers(flat: unknown[]): unknown {
-    return this.#tag(["Headers", flat], headersEffort(flat.length / 2));
+    return this.#tag(["Headers", flat], headersCost(flat.length / 2));
   }
-  textual(text: string, kind: TextKind): unknown {
+  textual(text: string, kind: TextTag): unknown {
     fromExactText(text, kind);
-    return this.#tag([kind, text], textualEffort(kind, text));
+    return this.#tag([kind, text], textualCost(kind, text));
   }
   regexp(source: string, flags: string, lastIndex: unknown): unknown {
-    this.compiled++;
-    return this.#tag(["RegExp", source, flags, lastIndex], regexpEffort(source, flags));
+    this.regexps++;
+    return this.#tag(["RegExp", source, flags, lastIndex], regexpCost(source, flags));
   }
-  bytes(bytes: Uint8Array, kind: BytesKind): unknown {
+  bytes(bytes: Uint8Array, kind: BytesTag): unknown {
     this.contents.push(bytes);
     return this.#tag([kind, bytes.length]);
   }
 
-  #tag(tag: unknown, effort: number = TAG_EFFORT): unknown {
+  #tag(tag: unknown, cost: number = TAG_COST): unknown {
     this.tagged = true;
-    this.effort += effort;
+    this.readCost += cost;
     return { [TAG]: tag };
   }
 }
@@ -134,7 +131,7 @@ class Tags implements Maker {
  * what it says is believed only as far as it cannot harm. `bytes`: what stands beside it. `maxEffort`: what its tags may
  * take to read; Infinity for a tree of our own. Throws anything for a tree that is none.
  */
-export function fromTree(node: unknown, bytes: Uint8Array, maxEffort: number = MAX_EFFORT): unknown {
+export function fromTaggedJson(node: unknown, bytes: Uint8Array, maxEffort: number = MAX_READ_COST): unknown {
   const reader = new Reader(bytes, maxEffort);
   const value = reader.part(node, 0);
   reader.assertEmpty();
@@ -185,47 +182,47 @@ class Reader {
   }
 
   #untagged(tag: unknown, depth: number): unknown {
-    this.#spend(TAG_EFFORT);
+    this.#spend(TAG_COST);
     if (!Array.isArray(tag)) return ODD.has(tag) ? ODD.get(tag) : unreadable("a tag is unknown");
     const [name, body, flags, lastIndex] = tag as unknown[];
     switch (name) {
       case "bigint":
-        this.#spend(bigintEffort(text(body).length));
+        this.#spend(bigintCost(text(body).length));
         return bigint(text(body));
       case "Date":
-        return twins.date(body === null ? NaN : number(body));
+        return rebuild.date(body === null ? NaN : number(body));
       case "sparse":
         return this.#sparse(number(body), array(flags), depth);
       case "Headers":
-        this.#spend(headersEffort(array(body).length / 2));
-        return twins.headers(array(body).map(text));
+        this.#spend(headersCost(array(body).length / 2));
+        return rebuild.headers(array(body).map(text));
       case "RegExp":
-        this.#spend(regexpEffort(text(body), text(flags)));
-        return twins.regexp(text(body), text(flags), number(this.part(lastIndex, depth)));
+        this.#spend(regexpCost(text(body), text(flags)));
+        return rebuild.regexp(text(body), text(flags), number(this.part(lastIndex, depth)));
       case "Map":
-        return twins.map(this.#items(array(body), depth));
+        return rebuild.map(this.#items(array(body), depth));
       case "Set":
-        return twins.set(this.#items(array(body), depth));
+        return rebuild.set(this.#items(array(body), depth));
       case "bare":
-        return twins.bare(this.#properties(object(body), depth));
+        return rebuild.bare(this.#properties(object(body), depth));
       case "plain":
         return this.#properties(object(body), depth);
       default:
-        if (typeof body !== "string") return twins.bytes(this.#take(number(body)), name as BytesKind, this);
-        this.#spend(textualEffort(textKind(name), body));
+        if (typeof body !== "string") return rebuild.bytes(this.#take(number(body)), name as BytesTag, this);
+        this.#spend(textualCost(textKind(name), body));
         return fromText(body, textKind(name));
     }
   }
 
   #sparse(length: number, flat: unknown[], depth: number): unknown[] {
-    this.#spend(sparseEffort(length, flat.length / 2));
+    this.#spend(sparseCost(length, flat.length / 2));
     const elements: [number, unknown][] = [];
     for (let i = 0; i < flat.length; i += 2) {
       const index = number(flat[i]);
       if (!(Number.isInteger(index) && index >= 0 && index < length)) malformed();
       elements.push([index, this.part(flat[i + 1], depth + 1)]);
     }
-    return twins.sparse(length, elements) as unknown[];
+    return rebuild.sparse(length, elements) as unknown[];
   }
 
   #take(length: number): Uint8Array {
@@ -242,14 +239,14 @@ function bigint(hex: string): bigint {
 }
 
 /** Throws CacheValueError for a tree that would not be read back. */
-export function assertReadable({ effort }: Tree): void {
-  if (effort <= MAX_EFFORT) return;
+export function assertReadable({ readCost }: TaggedJson): void {
+  if (readCost <= MAX_READ_COST) return;
   throw new CacheValueError(
     "Cannot keep a value: reading its dates, URLs, regular expressions and the like would take too long; keep fewer of them",
   );
 }
 
-const textKind = (name: unknown): TextKind => isTextKind(name) ? name : unreadable("a tag is unknown");
+const textKind = (name: unknown): TextTag => isTextTag(name) ? name : unreadable("a tag is unknown");
 const text = (node: unknown): string => typeof node === "string" ? node : malformed();
 const number = (node: unknown): number => typeof node === "number" ? node : malformed();
 const array = (node: unknown): unknown[] => Array.isArray(node) ? node : malformed();

@@ -1,5 +1,5 @@
-import { kindOf, namesOf, ownValue, prototypesOf } from "./kinds.ts";
-import type { Fault } from "./walk.ts";
+import { namesOf, ownValue, prototypesOf, typeTagOf } from "./type_tags.ts";
+import type { Fault } from "./validate.ts";
 
 /** What to keep, or pass, in the place of what is no data. By class, or by the tag of what has no class. */
 const INSTEAD: Readonly<Record<string, string>> = {
@@ -75,7 +75,7 @@ function ofInstance(object: object, give: string): string | undefined {
 const ITERATED: readonly PropertyKey[] = [Symbol.asyncIterator, Symbol.iterator, "next"];
 
 function ofAdded(object: object, give: string): string {
-  const kind = kindOf(object);
+  const kind = typeTagOf(object);
   if (kind === "Array") return `${give} \`${Object.hasOwn(object, "input") ? "[...match]" : "[...it]"}\` instead`;
   if (kind === "plain" && Object.hasOwn(object, "callee")) return `${give} \`[...arguments]\` instead`;
   if (kind === "plain" || kind === "bare") return "leave it out, or give it a name that is text";

@@ -1,12 +1,15 @@
-import { type BuiltinKind, bytesOf, fromBytes, isTextKind, kindOf } from "./kinds.ts";
-import { fromExactText, fromText, textOf } from "./texts.ts";
-import type { Maker } from "./walk.ts";
+import { advice } from "./advice.ts";
+import { CacheValueError } from "../errors.ts";
+import { printable } from "../util/checks.ts";
+import { type BuiltinTag, isTextTag, typeTagOf } from "./type_tags.ts";
+import { bytesOf, fromBytes, fromExactText, fromText, textOf } from "./contents.ts";
+import { type Builder, validate } from "./validate.ts";
 
 /** Makes the very things: what a walk with it gives is a copy. */
-export const twins: Omit<Maker, "refusal" | "special"> = {
+export const rebuild: Omit<Builder, "refuse" | "replace"> = {
   text: (value) => value,
-  simple: (value) => value,
-  odd: (value) => value,
+  primitive: (value) => value,
+  nonJson: (value) => value,
   bigint: (value) => value,
   plain: (made) => made,
   bare: (made) => ({ __proto__: null, ...made }),
@@ -75,7 +78,7 @@ function jsonObject(value: object): unknown {
 /** A copy of a value that has passed a walk before. */
 export function clone(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const kind = kindOf(value)!;
+  const kind = typeTagOf(value)!;
   switch (kind) {
     case "plain":
       return cloneParts({ ...value });
@@ -93,7 +96,7 @@ function cloneArray(array: readonly unknown[]): unknown[] {
   for (let i = 0; i < array.length; i++) {
     const part = array[i];
     if (part === undefined && !Object.hasOwn(array, i)) {
-      return twins.sparse(array.length, elementsOf(array)) as unknown[];
+      return rebuild.sparse(array.length, elementsOf(array)) as unknown[];
     }
     twin.push(clone(part));
   }
@@ -109,7 +112,7 @@ function cloneParts(twin: Record<string, unknown>): unknown {
   return twin;
 }
 
-function cloneBuiltin(value: object, kind: BuiltinKind): unknown {
+function cloneBuiltin(value: object, kind: BuiltinTag): unknown {
   switch (kind) {
     case "Date":
       return new Date((value as Date).getTime());
@@ -127,10 +130,24 @@ function cloneBuiltin(value: object, kind: BuiltinKind): unknown {
       return new Headers(value as Headers);
     case "RegExp": {
       const { source, flags, lastIndex } = value as RegExp;
-      return twins.regexp(source, flags, lastIndex);
+      return rebuild.regexp(source, flags, lastIndex);
     }
     default:
-      if (isTextKind(kind)) return fromText(textOf(value, kind), kind);
+      if (isTextTag(kind)) return fromText(textOf(value, kind), kind);
       return fromBytes(bytesOf(value as ArrayBuffer | ArrayBufferView, kind)!, kind);
   }
 }
+
+/** Says of a result which part of it cannot be kept, why, and what to keep instead. */
+export const refuseValue: Builder["refuse"] = (path, fault, words, part, cause) => {
+  const remedy = advice(fault, part, "keep") ?? "map it to plain data first, as `{ ...it }` does";
+  return new CacheValueError(
+    printable(`Cannot keep value${path}: ${words}; ${remedy}`),
+    cause === undefined ? undefined : { cause },
+  );
+};
+
+const copying: Builder = { ...rebuild, refuse: refuseValue };
+
+/** A copy of a result, the same as encoding and decoding it gives. Throws CacheValueError for what cannot be kept. */
+export const copyOf = (value: unknown): unknown => validate(value, copying);

@@ -4,17 +4,17 @@
  *   "oslo"  1  1n  -0  NaN  true  null  undefined       as in source; strings are quoted as in JSON
  *   [1,empty*2,3]                                       an array; holes are counted, and are not `undefined`
  *   {limit:10,"a b":1}                                  a plain object; keys are sorted, `undefined` is absent
- *   Date<"2020-01-01T00:00:00.000Z">  Map<[1,2]>        what the language and the platform bring (data/kinds.ts)
+ *   Date<"2020-01-01T00:00:00.000Z">  Map<[1,2]>        what the language and the platform bring (data/type_tags.ts)
  *   City(7)                                             what has a `[cacheKey]`: its class, and what it returns
  *
  * Built-ins stand in <>, classes in (), so that a class of a user may be called Map. Nothing else has a text: whatever
  * is not listed is a CacheKeyError, and never an empty object.
  */
 import { advice } from "../data/advice.ts";
-import { type BytesKind, isBuiltIn, type TextKind } from "../data/kinds.ts";
-import { twins } from "../data/copy.ts";
-import { type Fault, type Maker, Passing, Walk } from "../data/walk.ts";
-import { fromExactText } from "../data/texts.ts";
+import { type BytesTag, isBuiltIn, type TextTag } from "../data/type_tags.ts";
+import { rebuild } from "../data/copy.ts";
+import { type Builder, type Fault, PassThrough, Validator } from "../data/validate.ts";
+import { fromExactText } from "../data/contents.ts";
 import { CacheKeyError } from "../errors.ts";
 import { printable } from "../util/checks.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
@@ -87,42 +87,42 @@ export function identityText(object: Identified, subject: string): { className: 
  * Arguments that nobody else can change: copies of what is data; what has a `[cacheKey]`, signals and template strings
  * stay what they are. The arguments have a text.
  */
-export function takenArguments(args: readonly unknown[]): unknown[] {
-  return args.map((arg) => typeof arg === "object" && arg !== null ? new Walk(taking).whole(arg) : arg);
+export function copiedArguments(args: readonly unknown[]): unknown[] {
+  return args.map((arg) => typeof arg === "object" && arg !== null ? new Validator(taking).validate(arg) : arg);
 }
 
 /** The same of those that are data as a whole; the others stay what they are. */
-export function copiedData(args: readonly unknown[]): unknown[] {
+export function copiedWhereData(args: readonly unknown[]): unknown[] {
   return args.map((arg) => {
     if (typeof arg !== "object" || arg === null) return arg;
     try {
-      return new Walk(copying).whole(arg);
+      return new Validator(copying).validate(arg);
     } catch {
       return arg;
     }
   });
 }
 
-const taking: Maker = {
-  ...twins,
-  refusal: (...fault) => refused("the arguments", ...fault),
-  special: (object) => hasIdentity(object) || isSignal(object) || isTemplate(object) ? object : undefined,
+const taking: Builder = {
+  ...rebuild,
+  refuse: (...fault) => refused("the arguments", ...fault),
+  replace: (object) => hasIdentity(object) || isSignal(object) || isTemplate(object) ? object : undefined,
 };
 
-const copying: Maker = {
-  ...twins,
-  special: (object) => isTemplate(object) ? object : undefined,
-  refusal: taking.refusal,
+const copying: Builder = {
+  ...rebuild,
+  replace: (object) => isTemplate(object) ? object : undefined,
+  refuse: taking.refuse,
 };
 
 /** Writes values as texts, as long as there is room. */
-class KeyText implements Maker {
+class KeyText implements Builder {
   identified = false;
-  readonly listed = LONGEST;
-  readonly most = MOST_OBJECTS;
+  readonly maxListedElements = LONGEST;
+  readonly maxObjects = MOST_OBJECTS;
   #signals: readonly AbortSignal[] = NO_SIGNALS;
   #left = LONGEST;
-  readonly #walk = new Walk(this);
+  readonly #walk = new Validator(this);
   #subject: number | string = "";
   readonly #receiver: object | undefined;
 
@@ -139,14 +139,14 @@ class KeyText implements Maker {
   /** `subject` names the value in errors: an argument's position (from 1), or words. */
   write(value: unknown, subject: number | string): string {
     this.#subject = subject;
-    return this.#walk.whole(value) as string;
+    return this.#walk.validate(value) as string;
   }
 
-  refusal(...fault: Parameters<Maker["refusal"]>): CacheKeyError {
+  refuse(...fault: Parameters<Builder["refuse"]>): CacheKeyError {
     return refused(this.#subjectText(), ...fault);
   }
 
-  special(object: object, inner: (value: unknown) => unknown): unknown {
+  replace(object: object, inner: (value: unknown) => unknown): unknown {
     if (hasIdentity(object)) {
       this.identified = true;
       return this.#spent(`${this.#classNameOf(object)}(${inner(this.#identityOf(object))})`, 2);
@@ -160,10 +160,10 @@ class KeyText implements Maker {
     this.#spend(value.length);
     return quoted(value);
   }
-  simple(value: boolean | number | null): string {
+  primitive(value: boolean | number | null): string {
     return this.#spent(String(value), 1);
   }
-  odd(value: number | undefined): string {
+  nonJson(value: number | undefined): string {
     return this.#spent(numberText(value), 1);
   }
   bigint(value: bigint): string {
@@ -215,14 +215,14 @@ class KeyText implements Maker {
     return this.map(flat).replace("Map", "Headers");
   }
   /** Refuses what could not be copied, but for what always can: to read a URL again is most of a hit's cost. */
-  textual(text: string, kind: TextKind): string {
+  textual(text: string, kind: TextTag): string {
     if (kind !== "URLSearchParams" && !(kind === "URL" && text.startsWith("http"))) fromExactText(text, kind);
     return `${kind}<${this.text(text)}>`;
   }
   regexp(source: string, flags: string, lastIndex: unknown): string {
     return `RegExp<${this.text(source)},"${flags}"${lastIndex === "0" ? "" : `,${lastIndex}`}>`;
   }
-  bytes(bytes: Uint8Array, kind: BytesKind, object: object): string {
+  bytes(bytes: Uint8Array, kind: BytesTag, object: object): string {
     this.#spend(2 * bytes.length);
     const elements = kind === "ArrayBuffer" || kind === "DataView" ? bytes : object as Float64Array;
     // `join` would write -0 as 0.
@@ -235,7 +235,7 @@ class KeyText implements Maker {
     try {
       return identityOf(object, this.#subjectText());
     } catch (error) {
-      throw new Passing(error);
+      throw new PassThrough(error);
     }
   }
 
@@ -243,7 +243,7 @@ class KeyText implements Maker {
     try {
       return classNameOf(object, this.#subjectText(), object === this.#receiver ? "receiver" : "argument");
     } catch (error) {
-      throw new Passing(error);
+      throw new PassThrough(error);
     }
   }
 
@@ -259,7 +259,7 @@ class KeyText implements Maker {
   /** Parts are paid for one by one, so an object that stands in many places is paid for in each. */
   #spend(length: number): void {
     this.#left -= length;
-    if (this.#left < 0) throw new Passing(tooLong(this.#subjectText()));
+    if (this.#left < 0) throw new PassThrough(tooLong(this.#subjectText()));
   }
 }
 
@@ -323,7 +323,7 @@ const isFrozenTexts = (array: unknown, others: number): boolean =>
   array.every((text) => typeof text === "string" || text === undefined && others === 2);
 
 /** Says of an argument which part of it has no text, and what to do. */
-function refused(subject: string, ...[path, fault, words, part, cause]: Parameters<Maker["refusal"]>): CacheKeyError {
+function refused(subject: string, ...[path, fault, words, part, cause]: Parameters<Builder["refuse"]>): CacheKeyError {
   const remedy = fault === "unreadable" ? "pass a plain copy of it" : remedyOf(fault, part);
   return new CacheKeyError(
     printable(`Cannot make a key of ${subject}${path}: ${words}; ${remedy}, or pass the option \`key\``),

@@ -10,8 +10,8 @@
  * controls); in project and version `:` as well. No escape begins with `%g` or `%m`, so no user's key reaches a counter
  * or a lock.
  */
-import { md5Hex, sha256Hex } from "../util/hash.ts";
-import { isMisleading } from "../util/checks.ts";
+import { md5Hex, sha256Hex } from "../util/builtin.ts";
+import { isSpoofingUnit } from "../util/checks.ts";
 
 /** Where an entry is kept. */
 export interface StoreKey {
@@ -85,7 +85,7 @@ function escaped(text: string): string {
       continue;
     }
     const digits = unit <= 0x20 || unit === 0x25 || unit === 0x7f ? 2 : unit >= 0xd800 && unit < 0xe000 ? 4 : 0;
-    if (digits === 0 && !isMisleading(unit)) continue;
+    if (digits === 0 && !isSpoofingUnit(unit)) continue;
     if (from < i) made += text.slice(from, i);
     made += digits === 2 ? BYTES[unit]! : `%u${unit.toString(16).toUpperCase().padStart(4, "0")}`;
     from = i + 1;

@@ -3,7 +3,7 @@
  * `f(7, { signal })` and `f(7)` are one call. It counts as one where it is an argument of its own, or the property
  * `signal` of a plain object that comes last.
  */
-import { kindOf } from "../data/kinds.ts";
+import { typeTagOf } from "../data/type_tags.ts";
 
 /** A real AbortSignal: what only says that it is one cannot be listened to. A proxy that throws is none. */
 export function isSignal(value: unknown): value is AbortSignal {
@@ -71,7 +71,7 @@ function signalProperty(value: unknown): PropertyDescriptor | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   try {
     if (!Object.hasOwn(value, "signal")) return undefined;
-    const kind = kindOf(value);
+    const kind = typeTagOf(value);
     return kind === "plain" || kind === "bare" ? Object.getOwnPropertyDescriptor(value, "signal") : undefined;
   } catch {
     return undefined;

@@ -1,11 +1,10 @@
 /** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
 
-import { attended } from "../util/deadline.ts";
-import { type Clock, ticks } from "../util/clock.ts";
+import { responsiveTime } from "../util/deadline.ts";
+import { type Clock, monotonicMs } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
-import { kindOf } from "../util/checks.ts";
+import { describeType } from "../util/checks.ts";
 import type { Listeners } from "../util/listeners.ts";
-import type { Told } from "../util/told.ts";
 import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
@@ -24,7 +23,7 @@ import {
   type Value,
 } from "./protocol/limits.ts";
 import { Gathering, type Places, runsOf } from "./multi_get.ts";
-import { type Observer, Operation } from "./connection/operation.ts";
+import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
   checkOptions,
@@ -43,8 +42,9 @@ import { Topology } from "./topology.ts";
 /** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
 export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
-/** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
-export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
+/** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
+export const callbackGets: WeakMap<Memcached, CallbackGet> = new WeakMap();
+type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => void;
 
 /**
  * A memcached client.
@@ -84,14 +84,15 @@ export class Memcached implements AsyncDisposable {
     this.#clock = settings.clock;
     const listeners = this.#listeners = memcachedListeners();
     const topology = this.#topology = new Topology(places, settings, options as Seams, {
-      connected: (server, ms) => listeners.tell("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => listeners.tell("dead", { server: server.name, error, retryMs }),
+      connected: (server, ms) => listeners.emit("connect", { server: server.name, ms }),
+      died: (server, error, retryMs) => listeners.emit("dead", { server: server.name, error, retryMs }),
       triedInVain: () => {},
-      revived: (server) => listeners.tell("alive", { server: server.name }),
+      revived: (server) => listeners.emit("alive", { server: server.name }),
       rested: () => {},
     });
     this.#cluster = topology.cluster;
     this.#gate = topology.gate;
+    callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -110,13 +111,6 @@ export class Memcached implements AsyncDisposable {
 
   static {
     keepIdle = (client, keeps) => client.#topology.keepsIdle = keeps;
-    getFor = (client, key, to) => {
-      if (!client.#gate.open) {
-        return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
-      }
-      const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
-      client.#askServer(client.#cluster.serverOf(key), operation, undefined);
-    };
   }
 
   /**
@@ -126,7 +120,9 @@ export class Memcached implements AsyncDisposable {
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     try {
-      if (!Array.isArray(keys)) throw new TypeError(`Cannot use ${kindOf(keys)} as \`keys\`: it must be an array`);
+      if (!Array.isArray(keys)) {
+        throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
+      }
       if (this.#closing !== undefined) throw clientClosed("get many");
       if (this.#gate.open) return this.#getMulti(keys, options);
       const taken = [...keys];
@@ -134,6 +130,13 @@ export class Memcached implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
+    if (this.#gate.open) {
+      const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
+      this.#askServer(this.#cluster.serverOf(key), operation, undefined);
+    } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
   }
 
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
@@ -366,7 +369,7 @@ export class Memcached implements AsyncDisposable {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = attended(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = responsiveTime(this.#clock) + this.#settings.timeoutMs;
       const call = () => this.#ask(operation, options, token);
       return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
@@ -387,7 +390,7 @@ export class Memcached implements AsyncDisposable {
       operation.heed(signal);
       if (operation.settled) return operation.promise;
     }
-    if (this.#listeners.heard("operation")) operation.observer = this.#observer(operation, server.name);
+    if (this.#listeners.hasListeners("operation")) operation.observer = this.#observer(operation, server.name);
     if (origin === undefined) server.ask(operation);
     else server.askOn(origin, operation);
     return operation.promise;
@@ -418,10 +421,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   #observer({ verb }: Operation, server: string): Observer {
-    const began = ticks(this.#clock);
+    const began = monotonicMs(this.#clock);
     return (outcome, error) => {
-      const told = { name: VERB_NAMES[verb]!, server, ms: ticks(this.#clock) - began, outcome };
-      this.#listeners.tell("operation", outcome === "error" ? { ...told, error } : told);
+      const told = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
+      this.#listeners.emit("operation", outcome === "error" ? { ...told, error } : told);
     };
   }
 }

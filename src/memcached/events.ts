@@ -1,7 +1,7 @@
 /** What a client tells those who listen. */
 
 import { Listeners } from "../util/listeners.ts";
-import type { Outcome } from "./connection/operation.ts";
+import type { OperationOutcome } from "./connection/operation.ts";
 
 /** Events of a client, and what each one says. `server` is the server's name, `ms` a time in milliseconds. */
 export interface MemcachedEvents {
@@ -15,7 +15,7 @@ export interface MemcachedEvents {
    * An operation has settled. `name`: the method's. "miss": nothing was there. "refused": something was there, or another
    * thing, so it was not written. "error": it was rejected with `error`.
    */
-  operation: { name: string; server: string; ms: number; outcome: Outcome; error?: unknown };
+  operation: { name: string; server: string; ms: number; outcome: OperationOutcome; error?: unknown };
 }
 
 /** Listeners, and the diagnostics channels of the same events. */

@@ -27,4 +27,4 @@ export type { MemcachedEvents } from "./events.ts";
 export type { Item, MultiResult, Stored } from "./connection/item.ts";
 export type { Value } from "./protocol/limits.ts";
 export type { CasOptions, CounterOptions, MemcachedOptions, RequestOptions, WriteOptions } from "./options.ts";
-export type { Outcome as OperationOutcome } from "./connection/operation.ts";
+export type { OperationOutcome } from "./connection/operation.ts";

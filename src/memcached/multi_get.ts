@@ -1,7 +1,7 @@
 /** A multi-get: its keys by the server they live on, and what the servers answer, until all of them have. */
 
-import type { Told } from "../util/told.ts";
 import type { Item, MultiResult } from "./connection/item.ts";
+import type { ReplyCallback } from "./connection/operation.ts";
 import { checkKey, KeyList } from "./protocol/keys.ts";
 
 /** A place for each key, in the order in which they were asked for; `undefined`: no item has come. */
@@ -39,7 +39,7 @@ export function runsOf<Server>(
   return runs.map(([server, keys]) => [server, new KeyList(keys)]);
 }
 
-/** One call's answer. Items go to their places as they come; runs tell here that they ended. */
+/** One call's answer. Items go to their places as they come; runs report here that they ended. */
 export class Gathering {
   readonly #places: Places;
   readonly #failed = new Map<string, Error>();
@@ -64,11 +64,11 @@ export class Gathering {
     if (runs === 0) this.#settle();
   }
 
-  /** Told how a server's run ended. */
-  from(server: string, { keys }: KeyList): Told<unknown> {
+  /** Takes the end of a server's run. */
+  from(server: string, { keys }: KeyList): ReplyCallback<unknown> {
     return {
-      answered: (failure) => this.#answered(server, failure as Error | undefined),
-      failed: (error) => this.#failedAt(server, keys, error as Error),
+      resolve: (failure) => this.#answered(server, failure as Error | undefined),
+      reject: (error) => this.#failedAt(server, keys, error as Error),
     };
   }
 

@@ -1,6 +1,6 @@
 /** What a client may be told, and what that means where nothing is said. */
 
-import { assertKnown, kindOf } from "../util/checks.ts";
+import { assertKnown, describeType } from "../util/checks.ts";
 import { type Clock, clockOf } from "../util/clock.ts";
 import { type Duration, toMs } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
@@ -156,7 +156,7 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
 /** Throws a TypeError or RangeError that names the option. */
 export function checkOptions(options: MemcachedOptions): Settings {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot use ${kindOf(options)} as \`options\`: it must be an object`);
+    throw new TypeError(`Cannot use ${describeType(options)} as \`options\`: it must be an object`);
   }
   assertKnown(options, KNOWN);
   const { deadServers = "fail", protocol = "auto" } = options;
@@ -195,7 +195,7 @@ function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
   if (tls === undefined || tls === false) return undefined;
   if (tls === true) return {};
   if (typeof tls !== "object" || tls === null) {
-    throw new TypeError(`Cannot use ${kindOf(tls)} as \`tls\`: it must be a boolean or an object`);
+    throw new TypeError(`Cannot use ${describeType(tls)} as \`tls\`: it must be a boolean or an object`);
   }
   assertKnown(tls, TLS_TERMS);
   for (const term of Object.keys(TLS_TERMS) as (keyof TlsTerms)[]) {
@@ -231,7 +231,7 @@ function checkLogin({ username, password, protocol }: MemcachedOptions): Login |
 
 function checkSwitch(value: boolean | undefined, option: string): boolean {
   if (value === undefined || typeof value === "boolean") return value === true;
-  throw new TypeError(`Cannot use ${kindOf(value)} as \`${option}\`: it must be a boolean`);
+  throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a boolean`);
 }
 
 /** As often as the makers' own clients. */
@@ -241,7 +241,7 @@ function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | unde
   if (discovery === undefined || discovery === false) return undefined;
   if (discovery === true) return DISCOVERY_MS;
   if (typeof discovery !== "object" || discovery === null) {
-    throw new TypeError(`Cannot use ${kindOf(discovery)} as \`discovery\`: it must be a boolean or an object`);
+    throw new TypeError(`Cannot use ${describeType(discovery)} as \`discovery\`: it must be a boolean or an object`);
   }
   assertKnown(discovery, { interval: true });
   return discovery.interval === undefined ? DISCOVERY_MS : timeoutMs(discovery.interval, "discovery.interval");

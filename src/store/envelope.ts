@@ -1,6 +1,5 @@
 import { CacheValueError } from "../errors.ts";
-import { type Codec, decodeWith, encodeWith } from "../codec/codec.ts";
-import { join } from "../codec/concat.ts";
+import { type Codec, concat, decodeWith, encodeWith } from "../codec/codec.ts";
 import type { Entry, UnreadableEntry, ValueEntry } from "./store.ts";
 
 /*
@@ -52,7 +51,7 @@ export function encodeEntry(entry: Entry, codec: Codec): Uint8Array {
   for (let i = 0; i < generations.length; i++) {
     view.setBigUint64(HEAD_BYTES + GENERATION_BYTES * i, generations[i]!);
   }
-  return join([head, ...fields, rest(entry, codec)]);
+  return concat([head, ...fields, rest(entry, codec)]);
 }
 
 const NO_FIELDS: readonly Uint8Array[] = [];

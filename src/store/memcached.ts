@@ -1,14 +1,14 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
 import { assertKnown, assertOptions, quoted } from "../util/checks.ts";
+import type { ReplyCallback } from "../memcached/connection/operation.ts";
 import type { WriteResult } from "../memcached/connection/reply.ts";
-import { getFor, Memcached } from "../memcached/client.ts";
+import { callbackGets, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/connection/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import { Warnings } from "../util/warnings.ts";
-import type { Told } from "../util/told.ts";
 import { assertCodec, type Codec, copyWith, defaultCodec } from "../codec/codec.ts";
-import { copyOf } from "../codec/copy.ts";
+import { copyOf } from "../data/copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
 import type { Entry, Found, Over, Store, Token } from "./store.ts";
 
@@ -24,10 +24,26 @@ export interface MemcachedStoreOptions {
 const START_MASK = (1n << 63n) - 1n;
 /** How often a counter is looked at again because another process was quicker to create or replace it. */
 const MAX_ATTEMPTS = 8;
-/** Whoever replaced it, in a subclass or a proxy, is to be asked. */
-const ownGet = Memcached.prototype.get;
 /** The protocol's "not a number", on both wires. */
 const NOT_A_NUMBER = 6;
+
+/** `get` and `counter` of a MemcachedStore, answered by a callback instead of a promise. */
+export interface CallbackReads {
+  get(key: string, callback: ReplyCallback<Found | undefined>): void;
+  counter(name: string, callback: ReplyCallback<bigint>): void;
+}
+
+const readsOfStores = new WeakMap<Store, CallbackReads>();
+
+/**
+ * How a backend reads from a MemcachedStore: a promise for each key would cost a hit a third more. `undefined` for every
+ * other store, and for one whose `get` or `counter` was replaced, in a subclass or a proxy, since that is to be called. No
+ * part of the public API.
+ */
+export function callbackReadsOf(store: Store): CallbackReads | undefined {
+  const { get, counter } = MemcachedStore.prototype;
+  return store.get === get && store.counter === counter ? readsOfStores.get(store) : undefined;
+}
 
 /**
  * Entries on memcached. A token is the item or the answer that was seen, and is proof only on the connection that gave
@@ -59,6 +75,7 @@ export class MemcachedStore implements Store {
   /** Servers whose last answer had no cas value. */
   readonly #unfenced = new Set<string>();
   readonly #warnings = new Warnings();
+  readonly #callbackGet: ((key: string, callback: ReplyCallback<Item | undefined>) => void) | undefined;
   #closed: Promise<void> | undefined;
 
   /** Makes a client for these servers, as `new Memcached(servers, options)` does. */
@@ -83,6 +100,17 @@ export class MemcachedStore implements Store {
     this.#ownCodec = codec === undefined;
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
+    this.#callbackGet = callbackGets.get(this.client);
+    readsOfStores.set(this, {
+      get: (key, callback) => {
+        this.#assertOpen("get", key);
+        this.#read(key, new ItemReply(key, callback, this.#found));
+      },
+      counter: (name, callback) => {
+        this.#assertOpen("read the counter", name);
+        this.#read(name, new ItemReply(name, callback, this.#count));
+      },
+    });
   }
 
   /**
@@ -94,16 +122,7 @@ export class MemcachedStore implements Store {
     return this.#found(key, await this.client.get(key, signal && { signal }));
   }
 
-  /** The same, told. */
-  tellEntry(key: string, to: Told<Found | undefined>): void {
-    this.#assertOpen("get", key);
-    if (this.get !== MemcachedStore.prototype.get) {
-      return void this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
-    }
-    this.#tell(key, new Read(key, to, this.#found, undefined));
-  }
-
-  // A field, as those below: handed on without a closure for each answer.
+  // A field, as #count is: no closure has to be made for each key.
   readonly #found = (key: string, item: Item | undefined): Found | undefined => {
     if (item === undefined) return undefined;
     if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
@@ -142,11 +161,15 @@ export class MemcachedStore implements Store {
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen("read the counter", name);
-    return this.#counter(name, await this.client.get(name, signal && { signal }), signal);
+    return this.#count(name, await this.client.get(name, signal && { signal }), signal);
   }
 
-  /** What `counter` makes of what a get has found. */
-  readonly #counter = async (name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> => {
+  readonly #count = (name: string, item: Item | undefined, signal?: AbortSignal): bigint | Promise<bigint> => {
+    const isFenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
+    return (isFenced ? ReceivedItem.countOf(item) : undefined) ?? this.#createCounter(name, item, signal);
+  };
+
+  async #createCounter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
     const options = signal && { signal };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
@@ -163,27 +186,13 @@ export class MemcachedStore implements Store {
       if (written.stored) return start;
     }
     throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
-  };
-
-  /** The same, told. A counter that is missing, or none, takes more than a look. */
-  tellCounter(name: string, to: Told<bigint>): void {
-    this.#assertOpen("read the counter", name);
-    if (this.counter !== MemcachedStore.prototype.counter) {
-      return void this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
-    }
-    this.#tell(name, new Read<bigint>(name, to, this.#countIn, this.#counter));
   }
 
-  /** `undefined`: it takes more than this item. */
-  readonly #countIn = (_name: string, item: Item | undefined): bigint | undefined => {
-    const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
-    return fenced ? ReceivedItem.countOf(item) : undefined;
-  };
-
-  #tell(key: string, to: Told<Item | undefined>): void {
+  /** By the client's `get` where that was replaced, in a subclass or a proxy. */
+  #read(key: string, reply: ItemReply<unknown>): void {
     const { client } = this;
-    if (client.get === ownGet) getFor(client, key, to);
-    else client.get(key).then((item) => to.answered(item ?? undefined), (error) => to.failed(error));
+    if (this.#callbackGet !== undefined && client.get === Memcached.prototype.get) return this.#callbackGet(key, reply);
+    client.get(key).then((item) => reply.resolve(item ?? undefined), (error) => reply.reject(error));
   }
 
   /** How full the key's connection, or the fullest one, is. */
@@ -286,38 +295,35 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** An answer that is made of an item, which may fail, or take more requests. */
-class Read<T> implements Told<Item | undefined> {
+/** Takes an item from the driver, and hands on what it is to the store: an entry, or a counter's value. */
+class ItemReply<T> implements ReplyCallback<Item | undefined> {
   readonly #key: string;
-  readonly #to: Told<T>;
-  readonly #made: (key: string, item: Item | undefined) => T | undefined;
-  readonly #slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined;
+  readonly #callback: ReplyCallback<T>;
+  readonly #answerOf: (key: string, item: Item | undefined) => T | Promise<T>;
 
-  /** `slowly`: asked where `made` gives `undefined`. */
   constructor(
     key: string,
-    to: Told<T>,
-    made: (key: string, item: Item | undefined) => T | undefined,
-    slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined,
+    callback: ReplyCallback<T>,
+    answerOf: (key: string, item: Item | undefined) => T | Promise<T>,
   ) {
     this.#key = key;
-    this.#to = to;
-    this.#made = made;
-    this.#slowly = slowly;
+    this.#callback = callback;
+    this.#answerOf = answerOf;
   }
 
-  answered(item: Item | undefined): void {
-    let made: T | undefined;
+  resolve(item: Item | undefined): void {
+    const callback = this.#callback;
+    let answer: T | Promise<T>;
     try {
-      made = this.#made(this.#key, item);
+      answer = this.#answerOf(this.#key, item);
     } catch (error) {
-      return this.#to.failed(error);
+      return callback.reject(error);
     }
-    if (made !== undefined || this.#slowly === undefined) return this.#to.answered(made as T);
-    this.#slowly(this.#key, item).then((slow) => this.#to.answered(slow), (error) => this.#to.failed(error));
+    if (answer instanceof Promise) answer.then((late) => callback.resolve(late), (error) => callback.reject(error));
+    else callback.resolve(answer);
   }
 
-  failed(error: unknown): void {
-    this.#to.failed(error);
+  reject(error: unknown): void {
+    this.#callback.reject(error);
   }
 }

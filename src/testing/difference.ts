@@ -1,5 +1,5 @@
-import { isTextKind, kindOf } from "../data/kinds.ts";
-import { textOf } from "../data/texts.ts";
+import { isTextTag, typeTagOf } from "../data/type_tags.ts";
+import { textOf } from "../data/contents.ts";
 
 /**
  * Where two values differ in anything a program could notice, as a sentence; `undefined`: nowhere. Unlike the usual deep
@@ -27,8 +27,8 @@ function insides(object: object): unknown[] {
   if (object instanceof Date) return [object.getTime()];
   if (object instanceof Map) return [...object].flat();
   if (object instanceof Set) return [...object];
-  const kind = kindOf(object);
-  if (isTextKind(kind)) return [textOf(object, kind)];
+  const kind = typeTagOf(object);
+  if (isTextTag(kind)) return [textOf(object, kind)];
   if (object instanceof Headers) return [...object].flat();
   if (object instanceof RegExp) return [object.source, object.flags, object.lastIndex];
   if (object instanceof ArrayBuffer) return [...new Uint8Array(object)];

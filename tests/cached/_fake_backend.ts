@@ -1,5 +1,5 @@
 import type { Backend, EntryOptions, FetchOptions, Groups } from "../../src/backend/backend.ts";
-import { forget } from "../../src/util/warnings.ts";
+import { resetWarnings } from "../../src/util/warnings.ts";
 
 /** A verb as the backend was asked for it. */
 export interface Asked {
@@ -101,7 +101,7 @@ const namesOf = (group: Groups | undefined): readonly string[] =>
 /** What `console.warn` is told while `work` runs. */
 export async function warnings(work: () => unknown): Promise<string[]> {
   const told: string[] = [];
-  forget();
+  resetWarnings();
   const warn = console.warn;
   console.warn = (...words: unknown[]) => void told.push(words.join(" "));
   try {

@@ -11,12 +11,6 @@ const memory = (options: object = {}) => new GroupBackend({ ttl: "1h", stale: 0,
 /** A store that answers later, as one on a network does. */
 class LaterStore extends MemoryStore {
   override readonly immediate: true = undefined as never;
-  override get tellEntry(): undefined {
-    return undefined;
-  }
-  override get tellCounter(): undefined {
-    return undefined;
-  }
 }
 const later = (options: object = {}) => memory({ store: new LaterStore(), ...options });
 

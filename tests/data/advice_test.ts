@@ -3,7 +3,7 @@ import stream from "node:stream";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { advice } from "../../src/data/advice.ts";
 import { CacheValueError } from "../../src/errors.ts";
-import { copyOf } from "../../src/codec/copy.ts";
+import { copyOf } from "../../src/data/copy.ts";
 
 class Money {
   amount = 1;

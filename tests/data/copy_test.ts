@@ -1,8 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { clone, cloneJson } from "../../src/data/copy.ts";
-import { copyOf } from "../../src/codec/copy.ts";
+import { clone, cloneJson, copyOf } from "../../src/data/copy.ts";
 import { hold } from "../../src/store/memory/local_entry.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { KEPT, REFUSED } from "../../src/testing/samples.ts";

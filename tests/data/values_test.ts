@@ -1,13 +1,12 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { clone } from "../../src/data/copy.ts";
+import { clone, copyOf } from "../../src/data/copy.ts";
 import { CacheValueError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/codec/codec.ts";
 import { hold } from "../../src/store/memory/local_entry.ts";
 import { readText, writeText } from "../../src/store/key_value/text.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
 import { argumentText } from "../../src/key/arguments.ts";
-import { copyOf } from "../../src/codec/copy.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { Values } from "./_values.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Keys } from "../../src/key/key.ts";
-import { md5Hex, sha256Hex } from "../../src/util/hash.ts";
+import { md5Hex, sha256Hex } from "../../src/util/builtin.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 

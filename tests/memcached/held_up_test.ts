@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test } from "node:test";
-import { attended, deadline } from "../../src/util/deadline.ts";
+import { deadline, responsiveTime } from "../../src/util/deadline.ts";
 import { type Clock, ConnectionError, Memcached, TimeoutError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
 import { type Fakes, fakes, fateOf, hit } from "./_fakes.ts";
@@ -118,16 +118,16 @@ test("deadline() that never comes needs no timer", () => {
   assertEquals(clock.pending, 0);
 });
 
-test("attended() counts a time in which several deadlines wait once, and goes on with the clock otherwise", async () => {
+test("responsiveTime() counts a time in which several deadlines wait once, and goes on with the clock otherwise", async () => {
   const clock = new HeldUpClock();
-  const began = attended(clock);
+  const began = responsiveTime(clock);
   const cancels = [30, 100, 1000].map((ms) => deadline(clock, ms, () => {}));
   await clock.goOn(300);
-  assertEquals(attended(clock) - began, 300);
+  assertEquals(responsiveTime(clock) - began, 300);
   await clock.heldUp(2000);
-  assertEquals(attended(clock) - began, 400);
+  assertEquals(responsiveTime(clock) - began, 400);
   await clock.goOn(200);
-  assertEquals(attended(clock) - began, 600);
+  assertEquals(responsiveTime(clock) - began, 600);
   for (const cancel of cancels) cancel();
 });
 

@@ -48,13 +48,13 @@ test("Gathering gives what came, in the order of the keys, once all runs have en
     gathered.from("second", new KeyList(["c"])),
   ];
   places.set("c", item("c"));
-  second.answered(undefined);
+  second.resolve(undefined);
   places.set("a", item("a"));
   let settled = false;
   result.then(() => settled = true);
   await Promise.resolve();
   assertEquals(settled, false);
-  first.answered(undefined);
+  first.resolve(undefined);
   assertEquals([...(await result).keys()], ["a", "c"]);
   assertEquals((await result).failed.size, 0);
 });
@@ -62,8 +62,8 @@ test("Gathering gives what came, in the order of the keys, once all runs have en
 test("Gathering names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
   const places: Places = new Map([["a", item("a")], ["b", item("b")], ["c", undefined]]);
   const [gathered, result] = gathering(places, 2);
-  gathered.from("one", new KeyList(["a"])).answered(undefined);
-  gathered.from("two", new KeyList(["b", "c"])).failed(new Error("gone"));
+  gathered.from("one", new KeyList(["a"])).resolve(undefined);
+  gathered.from("two", new KeyList(["b", "c"])).reject(new Error("gone"));
   const found = await result;
   assertEquals([[...found.keys()], [...found.failed]], [["a"], [["two", new Error("gone")]]]);
   assertEquals((await gathering(new Map(), 0)[1]).size, 0);
@@ -74,7 +74,7 @@ test("Gathering rejects all of it when the signal has fired", async () => {
   const [gathered, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
   const [one, two] = [gathered.from("one", new KeyList(["a"])), gathered.from("two", new KeyList(["b"]))];
   controller.abort(new Error("enough"));
-  one.failed(controller.signal.reason);
-  two.failed(controller.signal.reason);
+  one.reject(controller.signal.reason);
+  two.reject(controller.signal.reason);
   await assertRejects(() => result, Error, "enough");
 });

@@ -7,7 +7,7 @@ import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
 import { PlainStore } from "../../src/store/key_value/store.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
-import { copyOf } from "../../src/codec/copy.ts";
+import { copyOf } from "../../src/data/copy.ts";
 import { difference } from "../../src/testing/difference.ts";
 
 /** The same data, made by the code of whoever evaluates it. */

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { copyOf } from "../../src/codec/copy.ts";
+import { copyOf } from "../../src/data/copy.ts";
 import { Layouts, weigh, weighText } from "../../src/store/memory/size.ts";
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));

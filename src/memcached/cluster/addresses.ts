@@ -1,7 +1,7 @@
 /** The servers that a client is given, as text, and what they are called. */
 
 import type { RingServer } from "./ring.ts";
-import { kindOf, printable } from "../../util/checks.ts";
+import { describeType, printable } from "../../util/checks.ts";
 import { quote } from "../protocol/keys.ts";
 import type { Address } from "../../socket/socket.ts";
 
@@ -24,10 +24,12 @@ const PATTERN = /^(?:\[([0-9a-fA-F.]*:[0-9a-fA-F:.]+(?:%[\w.]+)?)\]|([^\s:[\]/,]
 export function parseServers(servers: string | readonly string[] | undefined): readonly ServerPlace[] {
   const given = servers === undefined ? [DEFAULT_SERVER] : servers;
   if (typeof given !== "string" && !Array.isArray(given)) {
-    throw new TypeError(`Cannot use ${kindOf(given)} as \`servers\`: it must be a string or an array of strings`);
+    throw new TypeError(`Cannot use ${describeType(given)} as \`servers\`: it must be a string or an array of strings`);
   }
   const texts = (typeof given === "string" ? [given] : given as readonly string[]).flatMap((text) => {
-    if (typeof text !== "string") throw new TypeError(`Cannot use ${kindOf(text)} in \`servers\`: it must be a string`);
+    if (typeof text !== "string") {
+      throw new TypeError(`Cannot use ${describeType(text)} in \`servers\`: it must be a string`);
+    }
     return text.split(",");
   });
   const places = texts.map(parseServer);

@@ -1,6 +1,6 @@
 /** Keeps a list of servers as configuration endpoints tell it. */
 
-import { ticks } from "../../util/clock.ts";
+import { monotonicMs } from "../../util/clock.ts";
 import { asError } from "../../socket/socket.ts";
 import type { AskSettings } from "./endpoint.ts";
 import type { ServerPlace } from "./addresses.ts";
@@ -50,7 +50,7 @@ export class Discovery {
   /** Resolves once there is a list, which is kept up from then on. */
   async list(): Promise<void> {
     if (this.#listed) return;
-    if (this.#failed !== undefined && ticks(this.#settings.clock) < this.#failed.until) throw this.#failed.error;
+    if (this.#failed !== undefined && monotonicMs(this.#settings.clock) < this.#failed.until) throw this.#failed.error;
     await (this.#asking ??= this.#ask());
     if (!this.#listed) throw this.#failed!.error;
   }
@@ -84,7 +84,7 @@ export class Discovery {
   async #ask(): Promise<void> {
     const { clock } = this.#settings;
     this.#hurries = false;
-    this.#askedAt = ticks(clock);
+    this.#askedAt = monotonicMs(clock);
     for (const endpoint of this.#endpoints) {
       try {
         const { askForServers } = await import("./endpoint.ts");
@@ -98,7 +98,7 @@ export class Discovery {
         this.#failed = undefined;
         break;
       } catch (error) {
-        this.#failed = { error: asError(error), until: ticks(clock) + PAUSE_MS };
+        this.#failed = { error: asError(error), until: monotonicMs(clock) + PAUSE_MS };
       }
     }
     this.#asking = undefined;
@@ -111,7 +111,7 @@ export class Discovery {
     const { clock, intervalMs } = this.#settings;
     const pauseMs = this.#hurries ? Math.min(PAUSE_MS, intervalMs) : intervalMs;
     clock.clearTimeout(this.#timer);
-    const ms = Math.max(0, this.#askedAt + pauseMs - ticks(clock));
+    const ms = Math.max(0, this.#askedAt + pauseMs - monotonicMs(clock));
     this.#timer = clock.setTimeout(() => void (this.#asking ??= this.#ask()), ms);
     clock.unref?.(this.#timer);
   }

@@ -4,7 +4,7 @@ import { deadline } from "../../util/deadline.ts";
 import type { Clock } from "../../util/clock.ts";
 import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../../errors.ts";
 import { clientClosed } from "../connection/failure.ts";
-import { type Leaving, offAbort, onAbort } from "../../util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
 import { checkSignal } from "../protocol/request.ts";
 
 /** For how long, and how many of them. */
@@ -24,7 +24,7 @@ export interface GateSettings {
 /** So many calls are made in one step, so that a hundred thousand do not hold up the event loop. */
 const CALLS_A_STEP = 10_000;
 
-interface Waiting extends Leaving {
+interface Waiting extends AbortListener {
   made(): void;
 }
 
@@ -89,13 +89,13 @@ export class Gate {
             reject(error);
           }
         },
-        leave: (reason) => {
+        aborted: (reason) => {
           end();
           reject(reason);
         },
       };
       const message = `Cannot ${action}: ${lack} within ${timeoutMs} ms; nothing was sent`;
-      const cancelTimer = deadline(clock, timeoutMs, () => waiting.leave(new TimeoutError(message, server)));
+      const cancelTimer = deadline(clock, timeoutMs, () => waiting.aborted(new TimeoutError(message, server)));
       if (signal !== undefined) onAbort(signal, waiting);
       this.#waiting.add(waiting);
     });
@@ -119,7 +119,7 @@ export class Gate {
       const told = error instanceof MemcachedError
         ? error
         : new ConnectionError(`Cannot load the driver: ${String(error)}; nothing was sent`, server, { cause: error });
-      for (const waiting of [...this.#waiting]) waiting.leave(told);
+      for (const waiting of [...this.#waiting]) waiting.aborted(told);
     });
   }
 

@@ -10,7 +10,7 @@
  * servers. Every step is rounded here as it is there; a shorter formula puts keys on other servers.
  */
 
-import { md5 } from "../../util/hash.ts";
+import { md5 } from "../../util/builtin.ts";
 
 /** A server as the ring sees it. */
 export interface RingServer {

@@ -1,6 +1,6 @@
 /** One server: its connections, and whether it is dead or alive. */
 
-import { attended } from "../../util/deadline.ts";
+import { responsiveTime } from "../../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import { AuthError, type MemcachedError } from "../../errors.ts";
 import type { Random } from "../../util/random.ts";
@@ -231,7 +231,7 @@ export class Server implements ConnectionListener {
 
   /** Closes its connections if nobody uses them. Nobody tries a dead server then, before somebody asks it. */
   #rest(): void {
-    const silentSince = attended(this.#clock) - IDLE_MS;
+    const silentSince = responsiveTime(this.#clock) - IDLE_MS;
     const isUsed = this.#slots.some((one) => one !== undefined && !(one.rests && one.heardAt <= silentSince));
     if (isUsed || this.#down?.trial !== undefined) return this.#watchIdle();
     for (const connection of [...this.#slots]) connection?.drain();

@@ -3,8 +3,8 @@
  * connection is ever taken for a reply of the next.
  */
 
-import { attended, deadline } from "../../util/deadline.ts";
-import { ticks } from "../../util/clock.ts";
+import { deadline, responsiveTime } from "../../util/deadline.ts";
+import { monotonicMs } from "../../util/clock.ts";
 import { AuthError, ConnectionError, type MemcachedError, ProtocolError } from "../../errors.ts";
 import { printable } from "../../util/checks.ts";
 import { loadConnect } from "../../socket/open.ts";
@@ -38,7 +38,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   readonly #cancelled = new Set<Operation>();
   readonly #began: number;
   #state: State = "connecting";
-  /** As `attended` reads time. */
+  /** As `responsiveTime` reads time. */
   #readyAt: number | undefined = undefined;
   #socket: Socket | undefined;
   readonly #cancelConnectTimer: () => void;
@@ -49,7 +49,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
   #batch = 1;
   /** A write is due at the end of this tick. */
   #ticking = false;
-  /** The tick's time, as `attended` reads it, read once. */
+  /** The tick's time, as `responsiveTime` reads it, read once. */
   #now = 0;
   /** Operations whose callers still wait. */
   #awaited = 0;
@@ -68,7 +68,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#frames = new Frames(server, this.#wire, settings.maxBytesInFlight, finds);
     this.#handshake = new Handshake(server, login, this.#wire.speaks, finds);
     this.#inFlight = new InFlight(clock, timeoutMs, this);
-    this.#began = ticks(clock);
+    this.#began = monotonicMs(clock);
     this.#cancelConnectTimer = deadline(
       clock,
       settings.connectTimeoutMs,
@@ -88,7 +88,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     return this.#state !== "ended";
   }
 
-  /** When the last byte came from the server, as `attended` reads time. */
+  /** When the last byte came from the server, as `responsiveTime` reads time. */
   get heardAt(): number {
     return this.#inFlight.heardAt;
   }
@@ -101,7 +101,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
 
   /** For how long it could send, our own busy event loop not counted; 0: it connects. */
   get sendableMs(): number {
-    return this.#readyAt === undefined ? 0 : attended(this.#settings.clock) - this.#readyAt;
+    return this.#readyAt === undefined ? 0 : responsiveTime(this.#settings.clock) - this.#readyAt;
   }
 
   /** Nothing is in flight, and nothing waits. */
@@ -118,7 +118,7 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     }
     if (!this.#ticking) {
       this.#ticking = true;
-      this.#now = attended(clock);
+      this.#now = responsiveTime(clock);
       queueMicrotask(this.#tick);
     }
     const refused = this.#frames.write(operation, inFlight.count, inFlight.bytes);
@@ -171,13 +171,13 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     if (this.#state === "ended") return;
     this.#writing = false;
     this.#frames.outgoing.written();
-    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(attended(this.#settings.clock));
+    if (!this.#ticking && this.#frames.outgoing.end > 0) this.#flush(responsiveTime(this.#settings.clock));
   }
 
   received(bytes: Uint8Array): void {
     const wire = this.#wire;
     const inFlight = this.#inFlight;
-    inFlight.heard(attended(this.#settings.clock));
+    inFlight.heard(responsiveTime(this.#settings.clock));
     wire.push(bytes);
     let answers = 0;
     try {
@@ -264,8 +264,8 @@ export class Connection implements Answerer, Carrier, SocketListener, Watch {
     this.#state = "ready";
     const { clock } = this.#settings;
     this.#cancelConnectTimer();
-    this.#listener.ready(this, ticks(clock) - this.#began);
-    this.#flush(this.#readyAt = attended(clock));
+    this.#listener.ready(this, monotonicMs(clock) - this.#began);
+    this.#flush(this.#readyAt = responsiveTime(clock));
   }
 
   /** Nobody knows yet what the server speaks: a line of text, or a close without a word, tells: not binary. */

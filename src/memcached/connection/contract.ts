@@ -44,7 +44,7 @@ export interface End {
    * connection.
    */
   readonly how: "broken" | "hung" | "silent" | "stuck" | "drained" | "reopen";
-  /** Since when the server has owed a byte, as `attended` reads time; only of "hung" and "silent". */
+  /** Since when the server has owed a byte, as `responsiveTime` reads time; only of "hung" and "silent". */
   readonly quietSince: number;
   /** What may go out on another connection: never sent, or a read that was sent once. */
   readonly movable: readonly Operation[];

@@ -4,7 +4,7 @@
  * next one matches. One timer watches all of them.
  */
 
-import { attended, deadline } from "../../util/deadline.ts";
+import { deadline, responsiveTime } from "../../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import type { Operation } from "./operation.ts";
 
@@ -158,14 +158,14 @@ export class InFlight {
   #arm(due: number): void {
     this.#cancelTimer?.();
     // A runtime's timer may fire a fraction of a millisecond early: no point in that.
-    const ms = Math.max(1, Math.ceil(due - attended(this.#clock)));
+    const ms = Math.max(1, Math.ceil(due - responsiveTime(this.#clock)));
     // The socket keeps the process alive while anything is in flight.
     this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
   }
 
   readonly #due = (): void => {
     this.#cancelTimer = undefined;
-    this.#watch.due(attended(this.#clock));
+    this.#watch.due(responsiveTime(this.#clock));
   };
 
   #grow(): void {

@@ -3,7 +3,7 @@
 import { countIn } from "../protocol/decimal.ts";
 import { quote } from "../protocol/keys.ts";
 import { checkCas } from "../protocol/limits.ts";
-import { kindOf } from "../../util/checks.ts";
+import { describeType } from "../../util/checks.ts";
 import { type Reply, uint64 } from "../protocol/wire.ts";
 
 /** Something found. */
@@ -163,7 +163,7 @@ export function casOf(token: Item | Stored | bigint): bigint {
   if (typeof token === "bigint") return checkCas(token);
   if (typeof token !== "object" || token === null || originOf(token) === undefined) {
     throw new TypeError(
-      `Cannot use ${kindOf(token)} as \`cas\`: give the very Item or Stored that a Memcached gave, or a bigint`,
+      `Cannot use ${describeType(token)} as \`cas\`: give the very Item or Stored that a Memcached gave, or a bigint`,
     );
   }
   return checkCas(token.cas);

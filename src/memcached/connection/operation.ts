@@ -1,12 +1,20 @@
 /** A request and the promise of its answer. */
 
-import type { Told } from "../../util/told.ts";
 import { type Details, Request, VERB, type Verb } from "../protocol/request.ts";
-import { type Leaving, offAbort, onAbort } from "../../util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
-export type Outcome = "ok" | "miss" | "refused" | "error";
+export type OperationOutcome = "ok" | "miss" | "refused" | "error";
+
+/**
+ * Takes an operation's answer in place of a promise, within the step that reads it: a backend's read asks for so many keys
+ * that a promise for each would cost a hit a third more. One of the two is called, once; neither may throw.
+ */
+export interface ReplyCallback<T> {
+  resolve(answer: T): void;
+  reject(error: unknown): void;
+}
 
 /** Whoever has the operation on its way; told that its caller has left. */
 export interface Carrier {
@@ -14,7 +22,7 @@ export interface Carrier {
 }
 
 /** Told how an operation ended; only there while somebody listens. */
-export type Observer = (outcome: Outcome, error: unknown) => void;
+export type Observer = (outcome: OperationOutcome, error: unknown) => void;
 
 type Resolve = (value: unknown) => void;
 type Reject = (reason: unknown) => void;
@@ -27,21 +35,21 @@ const capture = (resolve: Resolve, reject: Reject): void => {
   rejectLast = reject;
 };
 
-/** Of those that are told instead. */
+/** Of operations with a reply callback. */
 const NO_PROMISE: Promise<never> = new Promise(() => {});
 
 /** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them, nor is stats: "reset" is a topic. */
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.version]);
 
 /** One call. It settles once; a later answer finds a tombstone. */
-export class Operation extends Request implements Leaving {
+export class Operation extends Request implements AbortListener {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
-  readonly #to: Told<unknown> | undefined;
+  readonly #callback: ReplyCallback<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
-  /** As `attended` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
+  /** As `responsiveTime` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
   /** Where its frame stands in the outgoing buffer, and how long it is. */
   start = 0;
@@ -62,11 +70,11 @@ export class Operation extends Request implements Leaving {
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
 
-  /** `to`: told the answer, within the step that reads it; the promise never settles then. */
-  constructor(verb: Verb, key: string, keyBytes: number, details?: Details, to?: Told<unknown>) {
+  /** With a callback the promise never settles. */
+  constructor(verb: Verb, key: string, keyBytes: number, details?: Details, callback?: ReplyCallback<unknown>) {
     super(verb, key, keyBytes, details);
-    this.#to = to;
-    if (to !== undefined) this.promise = NO_PROMISE;
+    this.#callback = callback;
+    if (callback !== undefined) this.promise = NO_PROMISE;
     else {
       this.promise = new Promise(capture);
       this.#resolve = resolveLast;
@@ -87,16 +95,16 @@ export class Operation extends Request implements Leaving {
   }
 
   /** Its signal has fired. */
-  leave(reason: unknown): void {
+  aborted(reason: unknown): void {
     this.fail(reason);
     this.carrier?.abandon(this);
   }
 
   /** Answers the caller. */
-  succeed(value: unknown, outcome: Outcome): void {
+  succeed(value: unknown, outcome: OperationOutcome): void {
     if (this.settled) return;
     this.#settle();
-    if (this.#to !== undefined) this.#to.answered(value);
+    if (this.#callback !== undefined) this.#callback.resolve(value);
     else this.#resolve!(value);
     this.observer?.(outcome, outcome === "error" ? value : undefined);
   }
@@ -105,7 +113,7 @@ export class Operation extends Request implements Leaving {
   fail(error: unknown): void {
     if (this.settled) return;
     this.#settle();
-    if (this.#to !== undefined) this.#to.failed(error);
+    if (this.#callback !== undefined) this.#callback.reject(error);
     else this.#reject!(error);
     this.observer?.("error", error);
   }

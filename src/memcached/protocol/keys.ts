@@ -1,6 +1,6 @@
 /** Keys, checked: one by one, or as a multi-get asks for them. */
 
-import { kindOf, printable } from "../../util/checks.ts";
+import { describeType, printable } from "../../util/checks.ts";
 
 /** memcached's KEY_MAX_LENGTH. */
 const MAX_KEY_BYTES = 250;
@@ -15,7 +15,7 @@ const encoder = new TextEncoder();
 
 /** How long a key is in UTF-8. Throws a TypeError for what is no key on either wire. */
 export function checkKey(key: string): number {
-  if (typeof key !== "string") throw new TypeError(`Cannot use ${kindOf(key)} as \`key\`: it must be a string`);
+  if (typeof key !== "string") throw new TypeError(`Cannot use ${describeType(key)} as \`key\`: it must be a string`);
   const length = key.length;
   let bytes = length;
   for (let at = 0; at < length; at++) {

@@ -4,7 +4,7 @@
  */
 
 import { type Duration, toMsFromZero } from "../../util/duration.ts";
-import { kindOf } from "../../util/checks.ts";
+import { describeType } from "../../util/checks.ts";
 
 /** memcached's REALTIME_MAXDELTA: a larger exptime is read as an epoch second. */
 const LONGEST_RELATIVE = 60 * 60 * 24 * 30;
@@ -48,7 +48,9 @@ export function flushDelay(delay: Duration | undefined, nowMs: number): number {
 /** Flags: 32 bits. Default 0. */
 export function checkFlags(flags: number | undefined): number {
   if (flags === undefined) return 0;
-  if (typeof flags !== "number") throw new TypeError(`Cannot use ${kindOf(flags)} as \`flags\`: it must be a number`);
+  if (typeof flags !== "number") {
+    throw new TypeError(`Cannot use ${describeType(flags)} as \`flags\`: it must be a number`);
+  }
   if (!Number.isInteger(flags) || flags < 0 || flags > UINT32) {
     throw new RangeError(`Cannot use ${flags} as \`flags\`: it must be an integer from 0 to ${UINT32}`);
   }
@@ -58,7 +60,7 @@ export function checkFlags(flags: number | undefined): number {
 /** A counter's 64 bits: `delta` or `initial`. */
 export function checkCounter(value: bigint | number, argument: string): bigint {
   if (typeof value !== "bigint" && typeof value !== "number") {
-    throw new TypeError(`Cannot use ${kindOf(value)} as \`${argument}\`: it must be a bigint or a number`);
+    throw new TypeError(`Cannot use ${describeType(value)} as \`${argument}\`: it must be a bigint or a number`);
   }
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
     throw new RangeError(
@@ -97,7 +99,7 @@ export function checkValue(value: Value, longest: number): Value {
     return value.length > longest ? value : encoder.encode(value);
   }
   if (value instanceof Uint8Array) return value;
-  throw new TypeError(`Cannot use ${kindOf(value)} as \`value\`: it must be a string or a Uint8Array`);
+  throw new TypeError(`Cannot use ${describeType(value)} as \`value\`: it must be a string or a Uint8Array`);
 }
 
 /** The longest value that is sent. */
@@ -115,7 +117,7 @@ export function longestRead(maxValueBytes: number | undefined): number {
 export function checkCount(value: number | undefined, option: string, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number") {
-    throw new TypeError(`Cannot use ${kindOf(value)} as \`${option}\`: it must be a number`);
+    throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a number`);
   }
   if (value !== Infinity && !Number.isInteger(value) || value < 1) {
     throw new RangeError(`Cannot use ${value} as \`${option}\`: it must be an integer >= 1`);

@@ -2,7 +2,7 @@
  * A verb's arguments, checked: what a wire needs to write it and to read its answer.
  */
 
-import { kindOf } from "../../util/checks.ts";
+import { describeType } from "../../util/checks.ts";
 import { checkKey, type KeyList, quote } from "./keys.ts";
 
 /** What a server can be asked. */
@@ -77,7 +77,9 @@ export class Request {
 
 /** How long a topic of `stats` is in UTF-8; it may be empty or hold spaces ("detail on"). Throws a TypeError for what is none. */
 export function checkTopic(topic: string): number {
-  if (typeof topic !== "string") throw new TypeError(`Cannot use ${kindOf(topic)} as \`topic\`: it must be a string`);
+  if (typeof topic !== "string") {
+    throw new TypeError(`Cannot use ${describeType(topic)} as \`topic\`: it must be a string`);
+  }
   if (topic === "") return 0;
   try {
     return checkKey(topic.replaceAll(" ", "_"));
@@ -89,5 +91,5 @@ export function checkTopic(topic: string): number {
 /** Throws a TypeError for what is no signal: an AbortController, say. */
 export function checkSignal(signal: AbortSignal): void {
   if (typeof signal?.addEventListener === "function" && typeof signal.aborted === "boolean") return;
-  throw new TypeError(`Cannot use ${kindOf(signal)} as \`signal\`: it must be an AbortSignal`);
+  throw new TypeError(`Cannot use ${describeType(signal)} as \`signal\`: it must be an AbortSignal`);
 }

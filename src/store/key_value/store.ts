@@ -3,7 +3,7 @@ import { CacheError } from "../../errors.ts";
 import { quoted } from "../../util/checks.ts";
 import { type Random, randomOf } from "../../util/random.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
-import { copyOf } from "../../codec/copy.ts";
+import { copyOf } from "../../data/copy.ts";
 import { Lru, LruNode } from "../memory/lru.ts";
 import { type PlainText, readText, writeText } from "./text.ts";
 import type { Entry, Found, Over, Store, Token, ValueEntry } from "../store.ts";

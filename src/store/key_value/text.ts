@@ -1,10 +1,9 @@
 import { CacheValueError } from "../../errors.ts";
-import { type Codec, decodeWith, encodeWith } from "../../codec/codec.ts";
-import { join } from "../../codec/concat.ts";
+import { type Codec, concat, decodeWith, encodeWith } from "../../codec/codec.ts";
 import type { ValueEntry } from "../store.ts";
-import { assertDepth } from "../../data/walk.ts";
-import { hasTooManyPartsAsText } from "../../codec/effort.ts";
-import { assertReadable, fromTree, jsonOf, toTree } from "../../codec/tagged_json.ts";
+import { assertDepth } from "../../data/validate.ts";
+import { hasTooManyPartsAsText } from "../../codec/read_cost.ts";
+import { assertReadable, fromTaggedJson, jsonOf, toTaggedJson } from "../../codec/tagged_json.ts";
 
 /*
  *   ["cache-utils 2", id, end, freshUntil, staleUntil, full key | null, source | null, form, value, bytes]
@@ -34,9 +33,9 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
   const { freshUntil, staleUntil, fullKey, source } = entry;
   const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null, source ?? null];
   if (codec !== undefined) return jsonOf([...head, "codec", null, toBase64(encodeWith(codec, entry.value))]);
-  const tree = toTree(entry.value), { node, tagged, bytes } = tree;
+  const tree = toTaggedJson(entry.value), { json, tagged, bytes } = tree;
   assertReadable(tree);
-  const text = jsonOf(tagged ? [...head, "tree", node, toBase64(join(bytes))] : [...head, "json", node]);
+  const text = jsonOf(tagged ? [...head, "tree", json, toBase64(concat(bytes))] : [...head, "json", json]);
   if (isQuicklyRead(text)) return text;
   throw new CacheValueError(
     `Cannot keep a value: it has more than ${MAX_LENGTH} characters, or too many objects, arrays, numbers and texts; keep it in parts`,
@@ -71,7 +70,7 @@ export function readText(text: string, codec: Codec | undefined): PlainText | un
 /** One that was written with a codec is not read without it, nor the other way round. */
 function valueOf(form: unknown, value: unknown, bytes: unknown, codec: Codec | undefined): unknown {
   if (form === "codec" && codec !== undefined) return decodeWith(codec, fromBase64(bytes));
-  if (form === "tree" && codec === undefined) return fromTree(value, fromBase64(bytes));
+  if (form === "tree" && codec === undefined) return fromTaggedJson(value, fromBase64(bytes));
   if (form !== "json" || codec !== undefined) {
     throw new CacheValueError("Cannot read a kept value: it has another form");
   }

@@ -1,7 +1,6 @@
-import { type Codec, decodeWith, encodeWith } from "../../codec/codec.ts";
+import { type Codec, concat, decodeWith, encodeWith } from "../../codec/codec.ts";
 import { clone, cloneJson } from "../../data/copy.ts";
-import { join } from "../../codec/concat.ts";
-import { fromTree, jsonOf, toTree } from "../../codec/tagged_json.ts";
+import { fromTaggedJson, jsonOf, toTaggedJson } from "../../codec/tagged_json.ts";
 import { Layouts, weigh, weighText } from "./size.ts";
 
 /** A value kept in this process, safe from whoever gave it and from whoever is given it. */
@@ -18,12 +17,12 @@ export interface Held {
  * cannot be kept. `layouts`: those of objects that are kept beside it.
  */
 export function hold(value: unknown, layouts: Layouts = new Layouts()): Held {
-  const tree = toTree(value);
-  const json = jsonOf(tree.node);
-  if (tree.compiled > 0) return new HeldTree(json, join(tree.bytes), tree.compiled);
+  const tree = toTaggedJson(value);
+  const json = jsonOf(tree.json);
+  if (tree.regexps > 0) return new HeldTree(json, concat(tree.bytes), tree.regexps);
   const node = JSON.parse(json);
   return tree.tagged
-    ? new HeldCopy(fromTree(node, join(tree.bytes), Infinity), clone, layouts)
+    ? new HeldCopy(fromTaggedJson(node, concat(tree.bytes), Infinity), clone, layouts)
     : new HeldCopy(node, cloneJson, layouts);
 }
 
@@ -61,7 +60,7 @@ class HeldTree implements Held {
   }
 
   give(): unknown {
-    return fromTree(JSON.parse(this.#json), this.#contents, Infinity);
+    return fromTaggedJson(JSON.parse(this.#json), this.#contents, Infinity);
   }
 }
 

@@ -1,6 +1,6 @@
 import { isSparse } from "../../data/copy.ts";
-import { type BuiltinKind, bytesOf, isTextKind, kindOf } from "../../data/kinds.ts";
-import { textOf } from "../../data/texts.ts";
+import { type BuiltinTag, isTextTag, typeTagOf } from "../../data/type_tags.ts";
+import { bytesOf, textOf } from "../../data/contents.ts";
 
 /*
  * Bytes of heap, as measured in V8 (Deno and Node 20, without pointer compression) and JavaScriptCore; where they differ,
@@ -116,7 +116,7 @@ export function weigh(value: unknown, layouts: Layouts = new Layouts()): number 
 }
 
 function weighObject(value: object, layouts: Layouts): number {
-  const kind = kindOf(value)!;
+  const kind = typeTagOf(value)!;
   switch (kind) {
     case "plain":
     case "bare":
@@ -178,7 +178,7 @@ const table = (count: number): number => TABLE_ENTRY * 2 ** Math.ceil(Math.log2(
 const collection = (size: number): number =>
   COLLECTION + COLLECTION_ENTRY * 2 ** Math.ceil(Math.log2(Math.max(size, 4)));
 
-function weighBuiltin(value: object, kind: BuiltinKind, layouts: Layouts): number {
+function weighBuiltin(value: object, kind: BuiltinTag, layouts: Layouts): number {
   switch (kind) {
     case "Date":
       return INSTANCE;
@@ -204,7 +204,7 @@ function weighBuiltin(value: object, kind: BuiltinKind, layouts: Layouts): numbe
       return INSTANCE + weighText(text) + PARAMETER * text.split("&").length;
     }
     default:
-      if (isTextKind(kind)) return INSTANCE + TEXTUAL + 2 * weighText(textOf(value, kind));
+      if (isTextTag(kind)) return INSTANCE + TEXTUAL + 2 * weighText(textOf(value, kind));
       return VIEW + bytesOf(value as ArrayBuffer | ArrayBufferView, kind)!.length;
   }
 }

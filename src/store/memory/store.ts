@@ -1,11 +1,10 @@
 // deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
-import { type Clock, clockOf, Readings } from "../../util/clock.ts";
+import { type Clock, clockOf, ClockReader } from "../../util/clock.ts";
 import { CacheError, CacheValueError } from "../../errors.ts";
 import { assertKnown, quoted } from "../../util/checks.ts";
 import { type Random, randomOf } from "../../util/random.ts";
-import type { Told } from "../../util/told.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
-import { copyOf } from "../../codec/copy.ts";
+import { copyOf } from "../../data/copy.ts";
 import { type Held, hold, holdEncoded } from "./local_entry.ts";
 import { Lru, LruNode } from "./lru.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "../store.ts";
@@ -110,8 +109,9 @@ class Kept extends LruNode {
 
 /**
  * Entries in this process: least recently used out first, expiry on read, bounded by bytes or by count. It starts no
- * timer and needs no permission. Every verb is done before its promise is returned. A value larger than `maxBytes` is
- * refused with CacheValueError, and what was kept, under its key too, stays.
+ * timer and needs no permission. Every verb is done when it returns; `get` and `counter` return their answer itself, and
+ * throw where others reject. A value larger than `maxBytes` is refused with CacheValueError, and what was kept, under its
+ * key too, stays.
  *
  * @example
  * ```ts
@@ -130,7 +130,7 @@ export class MemoryStore implements Store {
   readonly copy?: (value: unknown) => unknown;
   readonly #kept: Lru<Kept>;
   readonly #maxBytes: number;
-  readonly #readings: Readings;
+  readonly #readings: ClockReader;
   readonly #random: Random;
   /** Absent with `copy: false`. */
   readonly #hold: ((value: unknown) => Held) | undefined;
@@ -148,7 +148,7 @@ export class MemoryStore implements Store {
     this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
     const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
     this.#kept = new Lru(this.#maxBytes, maxEntries);
-    this.#readings = new Readings(clockOf(options.clock));
+    this.#readings = new ClockReader(clockOf(options.clock));
     this.#random = randomOf(options.random);
     if (copy) {
       const layouts = new Layouts(Math.min(this.#maxBytes / LAYOUTS_SHARE, MAX_LAYOUTS_BYTES));
@@ -164,21 +164,8 @@ export class MemoryStore implements Store {
   }
 
   /** The entry under a key, with a copy of its value. A counter's key, or a value its codec cannot read: unreadable. */
-  async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
+  get(key: string, signal?: AbortSignal): Found | undefined | Promise<Found | undefined> {
     signal?.throwIfAborted();
-    return this.#get(key);
-  }
-
-  /** `get` for a look, told before it returns. Absent where a subclass has another `get`. */
-  get tellEntry(): ((key: string, to: Told<Found | undefined>) => void) | undefined {
-    return this.get === ownGet ? this.#tellEntry : undefined;
-  }
-
-  #tellEntry(key: string, to: Told<Found | undefined>): void {
-    to.answered(this.#get(key));
-  }
-
-  #get(key: string): Found | undefined {
     this.#assertOpen("get", key);
     const kept = this.#live(key, "use");
     if (kept === undefined) return undefined;
@@ -218,21 +205,8 @@ export class MemoryStore implements Store {
   }
 
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
-  async counter(name: string, signal?: AbortSignal): Promise<bigint> {
+  counter(name: string, signal?: AbortSignal): bigint | Promise<bigint> {
     signal?.throwIfAborted();
-    return this.#counter(name);
-  }
-
-  /** `counter` for a look, likewise. */
-  get tellCounter(): ((name: string, to: Told<bigint>) => void) | undefined {
-    return this.counter === ownCounter ? this.#tellCounter : undefined;
-  }
-
-  #tellCounter(name: string, to: Told<bigint>): void {
-    to.answered(this.#counter(name));
-  }
-
-  #counter(name: string): bigint {
     this.#assertOpen("read the counter", name);
     const counter = this.#live(name, "use")?.counter;
     return counter ?? this.#count(ownText(name), this.#random.uint64() & START_MASK);
@@ -268,7 +242,7 @@ export class MemoryStore implements Store {
     if (kept === undefined || !kept.isTimed) return kept;
     const readings = this.#readings;
     readings.read();
-    const wallMs = readings.wall - kept.wall, ticksMs = readings.ticks - kept.ticks;
+    const wallMs = readings.wallMs - kept.wall, ticksMs = readings.monotonicMs - kept.ticks;
     // From its future is what was kept before a clock was set back that has nothing else to say how long ago that was.
     if (wallMs < kept.lifeMs && ticksMs < kept.lifeMs && ticksMs >= 0) return kept;
     this.#kept.delete(kept);
@@ -277,8 +251,8 @@ export class MemoryStore implements Store {
 
   /** How much longer ago it was kept than the wall clock says, which its times are of, as that was set back. */
   #behindMs(kept: Kept): number {
-    const { wall, ticks } = this.#readings;
-    const behindMs = ticks - kept.ticks - (wall - kept.wall);
+    const { wallMs, monotonicMs } = this.#readings;
+    const behindMs = monotonicMs - kept.ticks - (wallMs - kept.wall);
     return behindMs > UNEVEN_MS ? behindMs : 0;
   }
 
@@ -293,17 +267,14 @@ export class MemoryStore implements Store {
       );
     }
     this.#readings.read();
-    const { wall, ticks } = this.#readings;
-    return new Kept(ownText(key), bytes, ttlMs, wall, ticks, own(entry, held === undefined), held, undefined);
+    const { wallMs, monotonicMs } = this.#readings;
+    return new Kept(ownText(key), bytes, ttlMs, wallMs, monotonicMs, own(entry, held === undefined), held, undefined);
   }
 
   #assertOpen(action: string, key: string): void {
     if (this.#closed) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
   }
 }
-
-/** Whoever replaced them, in a subclass, is to be asked. */
-const { get: ownGet, counter: ownCounter } = MemoryStore.prototype;
 
 /** A text of the store's own: one that was cut from a larger one would keep all of that in memory. */
 const ownText = (text: string): string => text.length < SHORT ? text : JSON.parse(JSON.stringify(text));

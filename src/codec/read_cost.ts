@@ -1,4 +1,4 @@
-import type { TextKind } from "../data/kinds.ts";
+import type { TextTag } from "../data/type_tags.ts";
 import { isSparse } from "../data/copy.ts";
 
 /*
@@ -43,26 +43,26 @@ export const hasTooManyPartsAsText = (json: string): boolean =>
   json.length > ALWAYS_QUICK && hasTooManyParts(new TextEncoder().encode(json));
 
 /** What all tags of a tree may take to read, about as many half microseconds. */
-export const MAX_EFFORT = 100_000;
+export const MAX_READ_COST = 100_000;
 
 /** A tag that takes nothing beyond itself. */
-export const TAG_EFFORT = 1;
+export const TAG_COST = 1;
 
 /** Some engines read a bigint's digits in more than linear time. */
-export const bigintEffort = (digits: number): number => 1 + digits / 64 + (digits / 2048) ** 2;
+export const bigintCost = (digits: number): number => 1 + digits / 64 + (digits / 2048) ** 2;
 
 /** An array with holes has all its places in memory, if it is short. */
-export const sparseEffort = (length: number, elements: number): number =>
+export const sparseCost = (length: number, elements: number): number =>
   isSparse(length, elements) ? 2 + elements : 2 + length / 32;
 
 /** Some runtimes compare each name with all before it. */
-export const headersEffort = (count: number): number => 8 + 2 * count + count ** 2 / 50;
+export const headersCost = (count: number): number => 8 + 2 * count + count ** 2 / 50;
 
 /** In calendars of the moon each of these may be looked for through decades. */
 const SLOW = /^Temporal\.Plain(MonthDay|YearMonth)/;
 const QUICK_CALENDAR = /\[!?u-ca=(iso8601|gregory)\]$/;
 
-export function textualEffort(kind: TextKind, text: string): number {
+export function textualCost(kind: TextTag, text: string): number {
   // What is no data has a host, whose labels some engines go through in more than linear time.
   if (kind === "URL") return 4 + text.length / 16 + (text.startsWith("data:") ? 0 : text.length ** 2 / 20_000);
   if (kind === "URLSearchParams") return 4 + text.length / 4;
@@ -74,7 +74,7 @@ const PROPERTY = /\\p/gi;
 const NAMED_GROUP = /\(\?</g;
 
 /** A RegExp's source is parsed at once. Properties of characters are sets of thousands of ranges, those of emoji of strings. */
-export function regexpEffort(source: string, flags: string): number {
+export function regexpCost(source: string, flags: string): number {
   const { length } = source;
   const effort = 16 + length / 4 + length ** 2 / 10_000;
   if (length < 3) return effort;

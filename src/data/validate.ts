@@ -1,14 +1,5 @@
-import {
-  addedTo,
-  type BuiltinKind,
-  type BytesKind,
-  bytesOf,
-  isTextKind,
-  kindOf,
-  namesOf,
-  type TextKind,
-} from "./kinds.ts";
-import { textOf } from "./texts.ts";
+import { addedTo, type BuiltinTag, type BytesTag, isTextTag, namesOf, type TextTag, typeTagOf } from "./type_tags.ts";
+import { bytesOf, textOf } from "./contents.ts";
 import { printable, quoted } from "../util/checks.ts";
 
 /** Objects, arrays, maps and sets inside one another. */
@@ -17,20 +8,20 @@ export const MAX_DEPTH = 500;
 const MAX_OBJECTS = 1_000_000;
 
 /** What a walk makes of a value's parts, from the innermost outward. */
-export interface Maker {
+export interface Builder {
   /** The error of a part that is refused: where it stands (`.list[3]`), what is wrong with it, and in words. */
-  refusal(path: string, fault: Fault, words: string, part: unknown, cause?: unknown): Error;
+  refuse(path: string, fault: Fault, words: string, part: unknown, cause?: unknown): Error;
   /** What an object is made into, whatever it consists of; `undefined`: it is walked through. `inner` walks through something else in its place. */
-  special?(object: object, inner: (value: unknown) => unknown): unknown;
+  replace?(object: object, inner: (value: unknown) => unknown): unknown;
   /** So many objects a value may hold. Default: 1,000,000. */
-  readonly most?: number;
+  readonly maxObjects?: number;
   /** Of so many elements of a typed array the properties are listed, to find what was added. Default: 65,536. */
-  readonly listed?: number;
+  readonly maxListedElements?: number;
   text(value: string): unknown;
   /** A boolean, null, or a number that JSON has a word for. */
-  simple(value: boolean | number | null): unknown;
+  primitive(value: boolean | number | null): unknown;
   /** undefined, NaN, Infinity, -Infinity or -0. */
-  odd(value: number | undefined): unknown;
+  nonJson(value: number | undefined): unknown;
   bigint(value: bigint): unknown;
   /** `made`: a fresh plain object of parts already made. */
   plain(made: Record<string, unknown>): unknown;
@@ -47,11 +38,11 @@ export interface Maker {
   /** Names and values in turn, made as texts. */
   headers(flat: unknown[]): unknown;
   /** What a text says in full. */
-  textual(text: string, kind: TextKind): unknown;
+  textual(text: string, kind: TextTag): unknown;
   /** `lastIndex`: already made. */
   regexp(source: string, flags: string, lastIndex: unknown): unknown;
   /** `bytes` are the object's own, not a copy. */
-  bytes(bytes: Uint8Array, kind: BytesKind, object: object): unknown;
+  bytes(bytes: Uint8Array, kind: BytesTag, object: object): unknown;
 }
 
 /** Why a part is refused. */
@@ -80,10 +71,10 @@ const lookupGetter =
  * part. What passes is data that can be copied exactly: no code of the value runs, every property is read once. One rule
  * for arguments and results.
  */
-export const walk = (value: unknown, maker: Maker): unknown => new Walk(maker).whole(value);
+export const validate = (value: unknown, maker: Builder): unknown => new Validator(maker).validate(value);
 
 /** Carries an error of a user's own method through a walk. */
-export class Passing {
+export class PassThrough {
   readonly error: unknown;
   constructor(error: unknown) {
     this.error = error;
@@ -91,8 +82,8 @@ export class Passing {
 }
 
 /** A walk through one value after another. */
-export class Walk {
-  readonly #maker: Maker;
+export class Validator {
+  readonly #maker: Builder;
   /** The objects that hold the part that is being made, and where each stands in the one before. */
   readonly #above: object[] = [];
   readonly #steps: Step[] = [];
@@ -100,17 +91,17 @@ export class Walk {
   #objects = 0;
   #refused: Error | undefined;
 
-  constructor(maker: Maker) {
+  constructor(maker: Builder) {
     this.#maker = maker;
   }
 
   /** Goes through a value. */
-  whole(value: unknown): unknown {
+  validate(value: unknown): unknown {
     this.#objects = 0;
     try {
       return this.#part(value);
     } catch (error) {
-      if (error instanceof Passing) throw error.error;
+      if (error instanceof PassThrough) throw error.error;
       if (error === this.#refused) throw error;
       // A proxy that throws, or an object with the prototype of a Date, a Map, … but without its insides.
       return this.#refuse("unreadable", "it cannot be read", value, error);
@@ -122,20 +113,20 @@ export class Walk {
       case "string":
         return this.#maker.text(value);
       case "boolean":
-        return this.#maker.simple(value);
+        return this.#maker.primitive(value);
       case "number":
         // NaN and the infinities less themselves are NaN.
         return value - value === 0 && (value !== 0 || 1 / value > 0)
-          ? this.#maker.simple(value)
-          : this.#maker.odd(value);
+          ? this.#maker.primitive(value)
+          : this.#maker.nonJson(value);
       case "undefined":
-        return this.#maker.odd(value);
+        return this.#maker.nonJson(value);
       case "bigint":
         return this.#maker.bigint(value);
       case "object":
-        return value === null ? this.#maker.simple(null) : this.#object(value);
+        return value === null ? this.#maker.primitive(null) : this.#object(value);
       case "function": {
-        if (this.#maker.special === undefined) return this.#refuse("function", "it is a function", value);
+        if (this.#maker.replace === undefined) return this.#refuse("function", "it is a function", value);
         this.#enter(value);
         const made = this.#special(value);
         this.#above.pop();
@@ -155,7 +146,7 @@ export class Walk {
 
   #object(object: object): unknown {
     this.#enter(object);
-    const made = this.#maker.special === undefined ? undefined : this.#special(object);
+    const made = this.#maker.replace === undefined ? undefined : this.#special(object);
     const whole = made === undefined ? this.#walked(object) : made;
     this.#above.pop();
     return whole;
@@ -163,21 +154,21 @@ export class Walk {
 
   #special(object: object): unknown {
     this.#inner ??= (value) => this.#child(INNER, value);
-    return this.#maker.special?.(object, this.#inner);
+    return this.#maker.replace?.(object, this.#inner);
   }
 
   #enter(object: object): void {
     const depth = this.#above.length;
     if (depth > 0 && this.#above.includes(object)) this.#refuse("cycle", "it contains itself (a cycle)", object);
     if (depth === MAX_DEPTH) this.#refuse("depth", `it is nested deeper than ${MAX_DEPTH} levels`, object);
-    const { most = MAX_OBJECTS } = this.#maker;
-    if (++this.#objects > most) this.#refuse("size", `it holds more than ${most} objects`, object);
+    const { maxObjects = MAX_OBJECTS } = this.#maker;
+    if (++this.#objects > maxObjects) this.#refuse("size", `it holds more than ${maxObjects} objects`, object);
     this.#above.push(object);
   }
 
   #walked(object: object): unknown {
     // Most are plain.
-    const kind = Object.getPrototypeOf(object) === Object.prototype ? "plain" : kindOf(object);
+    const kind = Object.getPrototypeOf(object) === Object.prototype ? "plain" : typeTagOf(object);
     switch (kind) {
       case "plain":
         return this.#maker.plain(this.#properties(object));
@@ -246,8 +237,8 @@ export class Walk {
     return made;
   }
 
-  #builtin(object: object, kind: BuiltinKind): unknown {
-    const added = addedTo(object, kind, this.#maker.listed);
+  #builtin(object: object, kind: BuiltinTag): unknown {
+    const added = addedTo(object, kind, this.#maker.maxListedElements);
     if (added !== undefined) this.#refuseAdded(object, added);
     switch (kind) {
       case "Date":
@@ -276,7 +267,7 @@ export class Walk {
         return this.#maker.regexp(source, flags, this.#part(lastIndex));
       }
       default: {
-        if (isTextKind(kind)) return this.#maker.textual(textOf(object, kind), kind);
+        if (isTextTag(kind)) return this.#maker.textual(textOf(object, kind), kind);
         const bytes = bytesOf(object as ArrayBuffer | ArrayBufferView, kind);
         if (bytes !== undefined) return this.#maker.bytes(bytes, kind, object);
         return this.#refuse("unreadable", "its memory is shared, or can change its size", object);
@@ -285,8 +276,8 @@ export class Walk {
   }
 
   #refuseAdded(object: object, key: PropertyKey): never {
-    const name = typeof key === "string" ? quoted(key) : shown(String(key));
-    const kind = kindOf(object);
+    const name = typeof key === "string" ? quoted(key) : redacted(String(key));
+    const kind = typeTagOf(object);
     const what = kind === "Array" ? "an array" : kind === "plain" || kind === "bare" ? "a plain object" : `a ${kind}`;
     return this.#refuse("added", `it has the property ${name}, which is not kept of ${what}`, object);
   }
@@ -299,7 +290,7 @@ export class Walk {
   #refuse(fault: Fault, words: string, part: unknown, cause?: unknown): never {
     const path = this.#steps.map(show).join("");
     const short = path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-100)}`.toWellFormed() : path;
-    throw this.#refused = this.#maker.refusal(short, fault, words, part, cause);
+    throw this.#refused = this.#maker.refuse(short, fault, words, part, cause);
   }
 }
 
@@ -319,11 +310,12 @@ const isIndex = (key: PropertyKey): boolean =>
 /** An object's class, in words. */
 function classOf(object: object): string {
   const [name] = namesOf(object);
-  return name === undefined ? "an instance of a class" : `an instance of ${shown(name)}`;
+  return name === undefined ? "an instance of a class" : `an instance of ${redacted(name)}`;
 }
 
 /** A name that is data, in an error's text. */
-const shown = (name: string): string => printable((name.length > 100 ? `${name.slice(0, 100)}…` : name).toWellFormed());
+const redacted = (name: string): string =>
+  printable((name.length > 100 ? `${name.slice(0, 100)}…` : name).toWellFormed());
 
 function show(step: Step): string {
   if (typeof step === "number") return `[${step}]`;

@@ -2,12 +2,12 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { cached, cacheKey, configure, GroupBackend, handle, MemoryStore, PlainBackend } from "@x/cache-utils";
-import { Memcached } from "../src/memcached/mod.ts";
-import { refused } from "../src/memcached/connection/failure.ts";
-import { Operation } from "../src/memcached/connection/operation.ts";
-import { VERB } from "../src/memcached/protocol/request.ts";
-import { parseServers } from "../src/memcached/cluster/addresses.ts";
-import { warnings } from "./cached/_fake_backend.ts";
+import { Memcached } from "../../src/memcached/mod.ts";
+import { refused } from "../../src/memcached/connection/failure.ts";
+import { Operation } from "../../src/memcached/connection/operation.ts";
+import { VERB } from "../../src/memcached/protocol/request.ts";
+import { parseServers } from "../../src/memcached/cluster/addresses.ts";
+import { warnings } from "../cached/_fake_backend.ts";
 
 const evil = "a\x1b[2J\u0085\u2028\u202e\u2066b\nc";
 // deno-lint-ignore no-control-regex

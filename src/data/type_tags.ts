@@ -5,7 +5,7 @@
  */
 
 /** Typed arrays, and what else is nothing but bytes. */
-export type BytesKind =
+export type BytesTag =
   | "Uint8Array"
   | "Int8Array"
   | "Uint8ClampedArray"
@@ -22,8 +22,8 @@ export type BytesKind =
   | "DataView"
   | "Buffer";
 
-/** What a text says in full (texts.ts). */
-export type TextKind =
+/** What a text says in full (contents.ts). */
+export type TextTag =
   | "URL"
   | "URLSearchParams"
   | "Temporal.Instant"
@@ -36,12 +36,12 @@ export type TextKind =
   | "Temporal.Duration";
 
 /** Built-in objects besides arrays and plain objects. */
-export type BuiltinKind = BytesKind | TextKind | "Date" | "Map" | "Set" | "RegExp" | "Headers";
+export type BuiltinTag = BytesTag | TextTag | "Date" | "Map" | "Set" | "RegExp" | "Headers";
 
 /** "bare": a plain object without a prototype. */
-export type Kind = BuiltinKind | "plain" | "bare" | "Array";
+export type TypeTag = BuiltinTag | "plain" | "bare" | "Array";
 
-interface View extends ArrayBufferView {
+export interface View extends ArrayBufferView {
   readonly buffer: ArrayBuffer;
 }
 type ViewOf = new (buffer: ArrayBuffer) => View;
@@ -51,7 +51,7 @@ interface Sometimes {
   readonly Float16Array?: ViewOf;
   readonly Buffer?: ViewOf & { from(buffer: ArrayBuffer): View };
 }
-const sometimes = globalThis as unknown as Sometimes;
+export const sometimes = globalThis as unknown as Sometimes;
 
 const VIEWS: readonly (ViewOf | undefined)[] = [
   Uint8Array,
@@ -69,9 +69,10 @@ const VIEWS: readonly (ViewOf | undefined)[] = [
   DataView,
 ];
 
-const viewOf = new Map<string, ViewOf>();
+/** Typed arrays and DataView, by name: what may be made of bytes, whoever wrote its name. */
+export const viewOf: Map<string, ViewOf> = new Map();
 /** By prototype. Those of the web platform are found when they are met, since to name them would load them. */
-const kinds = new Map<object, Kind>([
+const tagOfPrototype = new Map<object, TypeTag>([
   [Object.prototype, "plain"],
   [Array.prototype, "Array"],
   [Date.prototype, "Date"],
@@ -83,32 +84,32 @@ const kinds = new Map<object, Kind>([
 for (const view of VIEWS) {
   if (view === undefined) continue;
   viewOf.set(view.name, view);
-  kinds.set(view.prototype, view.name as BytesKind);
+  tagOfPrototype.set(view.prototype, view.name as BytesTag);
 }
 
 /** The kind of an object; `undefined`: it is no data, or of a class of somebody's own. */
-export function kindOf(object: object): Kind | undefined {
+export function typeTagOf(object: object): TypeTag | undefined {
   const prototype = Object.getPrototypeOf(object);
   if (prototype === Object.prototype) return "plain";
   if (prototype === null) return "bare";
   if (prototype === Array.prototype) return Array.isArray(object) ? "Array" : undefined;
-  const kind = kinds.get(prototype) ?? met(prototype);
+  const kind = tagOfPrototype.get(prototype) ?? tagOfOther(prototype);
   // What has the prototype of an array need not be one.
   return kind === "Array" && !Array.isArray(object) ? undefined : kind;
 }
 
 /** Prototypes that were met: of another realm, of the web platform, or of classes. */
-const others = new WeakMap<object, Kind | "none">();
+const others = new WeakMap<object, TypeTag | "none">();
 
-function met(prototype: object): Kind | undefined {
+function tagOfOther(prototype: object): TypeTag | undefined {
   let kind = others.get(prototype);
-  if (kind === undefined) others.set(prototype, kind = builtinOf(prototype) ?? "none");
+  if (kind === undefined) others.set(prototype, kind = builtinTagOf(prototype) ?? "none");
   return kind === "none" ? undefined : kind;
 }
 
 const LANGUAGE: ReadonlySet<string> = new Set([
   "Object",
-  ...[...kinds.values()].filter((kind) => kind !== "plain"),
+  ...[...tagOfPrototype.values()].filter((kind) => kind !== "plain"),
 ]);
 /** Written in JavaScript in some runtimes, so their source does not say that they are built in. */
 const PLATFORM: ReadonlySet<string> = new Set(["URL", "URLSearchParams", "Headers"]);
@@ -125,21 +126,21 @@ const TEMPORAL: readonly string[] = [
 const TEXTS: ReadonlySet<unknown> = new Set([...TEMPORAL, "URL", "URLSearchParams"]);
 
 /** Is it the name of a text kind? */
-export const isTextKind = (name: unknown): name is TextKind => TEXTS.has(name);
+export const isTextTag = (name: unknown): name is TextTag => TEXTS.has(name);
 
-function builtinOf(prototype: object): Kind | undefined {
+function builtinTagOf(prototype: object): TypeTag | undefined {
   if (prototype === sometimes.Buffer?.prototype) return "Buffer";
   const made = ownValue(prototype, "constructor");
   if (typeof made !== "function" || ownValue(made, "prototype") !== prototype) return undefined;
   const tag = ownValue(prototype, Symbol.toStringTag);
   if (typeof tag === "string") {
     const global = (globalThis as unknown as Record<string, unknown>)[tag];
-    if (PLATFORM.has(tag) && (made === global || isNative(made, tag))) return tag as Kind;
-    if (TEMPORAL.includes(tag) && isNative(made, tag.slice("Temporal.".length))) return tag as Kind;
+    if (PLATFORM.has(tag) && (made === global || isNative(made, tag))) return tag as TypeTag;
+    if (TEMPORAL.includes(tag) && isNative(made, tag.slice("Temporal.".length))) return tag as TypeTag;
   }
   const name = ownValue(made, "name");
   if (typeof name !== "string" || !LANGUAGE.has(name) || !isNative(made, name)) return undefined;
-  return name === "Object" ? "plain" : name as Kind;
+  return name === "Object" ? "plain" : name as TypeTag;
 }
 
 /** What an own property holds; an accessor is not asked. */
@@ -178,42 +179,12 @@ export function isBuiltIn(object: unknown): boolean {
     /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(nearest));
 }
 
-/** The bytes of an object of a bytes kind, not copied; `undefined` if they are in memory that others share, or that can change its size. */
-export function bytesOf(object: ArrayBuffer | ArrayBufferView, kind: BytesKind): Uint8Array | undefined {
-  if (kind === "ArrayBuffer") return isFixed(object as ArrayBuffer) ? new Uint8Array(object as ArrayBuffer) : undefined;
-  const { buffer, byteOffset, byteLength } = object as View;
-  if (kindOf(buffer) !== "ArrayBuffer" || !isFixed(buffer)) return undefined;
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-const isFixed = (buffer: ArrayBuffer & { readonly resizable?: boolean }): boolean => buffer.resizable !== true;
-
-/** An object of a bytes kind over a copy of these bytes, in a buffer of its own. Throws if there is no such kind here, or the bytes are no whole number of its elements. */
-export function fromBytes(bytes: Uint8Array, kind: BytesKind): unknown {
-  // Not `slice`, which for a Buffer is a view on the same memory.
-  const copy = new Uint8Array(bytes);
-  switch (kind) {
-    case "Uint8Array":
-      return copy;
-    case "ArrayBuffer":
-      return copy.buffer;
-    case "Buffer":
-      if (sometimes.Buffer === undefined) throw new TypeError("there is no Buffer in this runtime");
-      return sometimes.Buffer.from(copy.buffer);
-    default: {
-      const view = viewOf.get(kind);
-      if (view === undefined) throw new TypeError("there is no such array in this runtime");
-      return new view(copy.buffer);
-    }
-  }
-}
-
 /**
  * A property that somebody gave to a built-in object, and that a copy would lose; `undefined`: there is none. In a
  * typed array of more than `listed` elements only symbols are looked for: to list its elements, which are properties as
  * well, takes half a second a million.
  */
-export function addedTo(object: object, kind: BuiltinKind, listed: number = LISTED_ELEMENTS): PropertyKey | undefined {
+export function addedTo(object: object, kind: BuiltinTag, listed: number = LISTED_ELEMENTS): PropertyKey | undefined {
   switch (kind) {
     case "Date":
     case "Map":

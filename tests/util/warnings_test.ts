@@ -1,11 +1,11 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { quoted } from "../src/util/checks.ts";
-import { type Kind, warn, Warnings } from "../src/util/warnings.ts";
-import { warnings } from "./cached/_fake_backend.ts";
+import { quoted } from "../../src/util/checks.ts";
+import { warn, Warnings, type WarningTopic } from "../../src/util/warnings.ts";
+import { warnings } from "../cached/_fake_backend.ts";
 
 /** Others of this process have warnings to write of the kinds that there are. */
-const kind = (words: string): Kind => words as Kind;
+const kind = (words: string): WarningTopic => words as WarningTopic;
 
 test("a backend warns once of each name, of twenty names of a kind, and then says that more are not shown", async () => {
   const told = await warnings(() => {

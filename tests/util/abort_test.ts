@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { type Leaving, offAbort, onAbort } from "../src/util/abort.ts";
+import { type AbortListener, offAbort, onAbort } from "../../src/util/abort.ts";
 
 /** A signal whose listeners are counted. */
 function counted() {
@@ -16,7 +16,7 @@ function counted() {
 test("a thousand that onAbort one signal are one listener, which goes with the last of them", () => {
   const { controller, signal, counts } = counted();
   const left: unknown[] = [];
-  const all = Array.from({ length: 1000 }, (_, n): Leaving => ({ leave: (reason) => left.push([n, reason]) }));
+  const all = Array.from({ length: 1000 }, (_, n): AbortListener => ({ aborted: (reason) => left.push([n, reason]) }));
   for (const one of all) onAbort(signal, one);
   assertEquals(counts, { added: 1, removed: 0 });
   for (const one of all.slice(1)) offAbort(signal, one);
@@ -31,9 +31,9 @@ test("a thousand that onAbort one signal are one listener, which goes with the l
 test("when the signal fires each one leaves once, with its reason, and the listener goes", () => {
   const { controller, signal, counts } = counted();
   const left: unknown[] = [];
-  const all = Array.from({ length: 3 }, (_, n): Leaving => {
-    const one: Leaving = {
-      leave(reason) {
+  const all = Array.from({ length: 3 }, (_, n): AbortListener => {
+    const one: AbortListener = {
+      aborted(reason) {
         left.push([n, reason]);
         offAbort(signal, one);
       },

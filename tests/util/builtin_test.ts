@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { md5, md5Hex, sha256Hex } from "../src/util/hash.ts";
+import { md5, md5Hex, sha256Hex } from "../../src/util/builtin.ts";
 
 // Source: RFC 1321, A.5.
 const SUITE = [

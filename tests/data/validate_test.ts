@@ -1,13 +1,12 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
-import { twins } from "../../src/data/copy.ts";
-import { Walk } from "../../src/data/walk.ts";
-import { copyOf } from "../../src/codec/copy.ts";
+import { copyOf, rebuild } from "../../src/data/copy.ts";
+import { Validator } from "../../src/data/validate.ts";
 
 const refusal = (value: unknown): string => assertThrows(() => copyOf(value), CacheValueError).message;
 
-test("walk() names the part that cannot be kept", () => {
+test("validate() names the part that cannot be kept", () => {
   const fn = () => 1;
   const all: [unknown, string][] = [
     [fn, "value: it is a function;"],
@@ -28,7 +27,7 @@ test("walk() names the part that cannot be kept", () => {
   for (const [value, text] of all) assert(refusal(value).startsWith(`Cannot keep ${text}`), refusal(value));
 });
 
-test("walk() shortens a long path", () => {
+test("validate() shortens a long path", () => {
   let value: unknown = () => 1;
   for (let i = 0; i < 400; i++) value = { child: value };
   const message = refusal(value);
@@ -49,7 +48,7 @@ test("walk() shortens a long path", () => {
   }
 });
 
-test("walk() lets no control character of the data reach an error", () => {
+test("validate() lets no control character of the data reach an error", () => {
   const evil = "\u001b[31m\n\u0085\u2028\u202e";
   const values: unknown[] = [
     { [evil]: () => 1 },
@@ -68,7 +67,7 @@ test("walk() lets no control character of the data reach an error", () => {
   }
 });
 
-test("walk() runs no code of the value", () => {
+test("validate() runs no code of the value", () => {
   let ran = 0;
   const run = () => {
     ran++;
@@ -92,7 +91,7 @@ test("walk() runs no code of the value", () => {
   assertEquals(ran, 0);
 });
 
-test("walk() turns what a proxy throws into a refusal with a cause", () => {
+test("validate() turns what a proxy throws into a refusal with a cause", () => {
   const thrown = new Error("trap");
   const proxy = new Proxy({}, {
     ownKeys: () => {
@@ -103,17 +102,17 @@ test("walk() turns what a proxy throws into a refusal with a cause", () => {
   assertEquals(error.cause, thrown);
 });
 
-test("walk() takes a proxy of plain data for plain data", () => {
+test("validate() takes a proxy of plain data for plain data", () => {
   assertEquals(copyOf(new Proxy({ a: [1] }, {})), { a: [1] });
 });
 
-test("walk() takes frozen data, and its copy is not frozen", () => {
+test("validate() takes frozen data, and its copy is not frozen", () => {
   const copy = copyOf(Object.freeze({ a: Object.freeze([1]) })) as { a: number[] };
   copy.a.push(2);
   assertEquals(copy, { a: [1, 2] });
 });
 
-test("walk() refuses objects that are not what their prototype says", () => {
+test("validate() refuses objects that are not what their prototype says", () => {
   for (const { prototype } of [Date, Map, Set, URL, RegExp, Uint8Array, ArrayBuffer, DataView]) {
     refusal([Object.create(prototype)]);
     refusal({ the: prototype });
@@ -121,7 +120,7 @@ test("walk() refuses objects that are not what their prototype says", () => {
   refusal([Object.create(Array.prototype)]);
 });
 
-test("walk() refuses what was added to an object", () => {
+test("validate() refuses what was added to an object", () => {
   const added = <T extends object>(object: T): T => Object.assign(object, { note: 1 });
   for (
     const object of [
@@ -143,7 +142,7 @@ test("walk() refuses what was added to an object", () => {
   })(1, 2);
 });
 
-test("walk() refuses subclasses of what it takes, but not Buffers", () => {
+test("validate() refuses subclasses of what it takes, but not Buffers", () => {
   for (
     const make of [
       class A extends Map {},
@@ -158,7 +157,7 @@ test("walk() refuses subclasses of what it takes, but not Buffers", () => {
   copyOf(Buffer.from("a"));
 });
 
-test("walk() takes a huge sparse array for what is in it", () => {
+test("validate() takes a huge sparse array for what is in it", () => {
   const sparse: unknown[] = new Array(4_000_000_000);
   sparse[3_000_000_000] = "a";
   const copy = copyOf(sparse) as unknown[];
@@ -169,26 +168,28 @@ test("walk() takes a huge sparse array for what is in it", () => {
   assertStringIncludes(refusal(lazy), "value[5]: it is an accessor");
 });
 
-test("walk() bounds what one object in many places comes to", () => {
+test("validate() bounds what one object in many places comes to", () => {
   let entangled: unknown = { x: 1 };
   for (let i = 0; i < 40; i++) entangled = { a: entangled, b: entangled };
   assertStringIncludes(refusal(entangled), "more than 1000000 objects");
 });
 
-test("walk() refuses memory that can change its size", () => {
+test("validate() refuses memory that can change its size", () => {
   const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
   const buffer = new Resizable(1, { maxByteLength: 2 });
   assertStringIncludes(refusal({ buffer }), "value.buffer: its memory");
   assertStringIncludes(refusal({ view: new Uint8Array(buffer) }), "value.view: its memory");
 });
 
-test("a walk counts the objects of each value for itself", { timeout: 60_000 }, () => {
-  const refusal = () => new Error("refused");
-  const walk = new Walk({ ...twins, refusal });
+test("a validator counts the objects of each value for itself", { timeout: 60_000 }, () => {
+  const validator = new Validator({ ...rebuild, refuse: () => new Error("refused") });
   const many = Array.from({ length: 600_000 }, () => ({}));
-  assertEquals([walk.whole(many), walk.whole(many)].map((copy) => (copy as unknown[]).length), [600_000, 600_000]);
+  assertEquals([validator.validate(many), validator.validate(many)].map((copy) => (copy as unknown[]).length), [
+    600_000,
+    600_000,
+  ]);
 });
 
-test("walk() takes an equal text or number as often as it stands there", () => {
+test("validate() takes an equal text or number as often as it stands there", () => {
   assertEquals(copyOf(["a", "a", 1, 1, 1n, 1n, null, null]), ["a", "a", 1, 1, 1n, 1n, null, null]);
 });

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Duration, toMs, toMsFromZero } from "../src/util/duration.ts";
+import { type Duration, toMs, toMsFromZero } from "../../src/util/duration.ts";
 
 test("toMs() takes a number for seconds, and text with its unit", () => {
   const all: [Duration, number][] = [
