@@ -138,6 +138,7 @@ export class MemcachedStore implements Store {
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
     this.#assertOpen("add", key);
     const bytes = encodeEntry(entry, this.#codec);
+    // duty d: an add is sent once
     return await this.#token("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
   }
 
@@ -145,14 +146,18 @@ export class MemcachedStore implements Store {
   async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
     this.#assertOpen("set", key);
     const bytes = encodeEntry(entry, this.#codec);
+    // rule 1, duty a: a set over the token that was seen
     const options = over === "anything" ? { ttl: ttlOf(ttlMs) } : { ttl: ttlOf(ttlMs), cas: over as Item | Stored };
+    // duty d: a set is sent once
     return await this.#token("set", key, this.client.set(key, bytes, options));
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
+    // rule 1, duty a: a delete by the token that was seen
     if (over !== "anything") return await this.client.delete(key, { cas: over as Item | Stored });
+    // duty c: a delete that timed out is not called done
     await this.client.delete(key);
     this.#assertNotUnfenced("delete", key);
     return true;
@@ -174,6 +179,7 @@ export class MemcachedStore implements Store {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
       if (item === undefined) {
+        // duty d: each start is sent once
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
         if (typeof created === "bigint") return created;
         continue;
@@ -182,6 +188,7 @@ export class MemcachedStore implements Store {
       const count = ReceivedItem.countOf(item);
       if (count !== undefined) return count;
       const start = this.#start();
+      // rule 12: over what was no counter
       const written = await this.client.set(name, String(start), { ...options, cas: item });
       if (written.stored) return start;
     }
@@ -214,6 +221,7 @@ export class MemcachedStore implements Store {
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
     // Without `initial` a missing counter stays missing: nothing refers to it.
+    // duty c: an increment that timed out is not called done
     const answer = await this.#unlessNoNumber(this.client.incr(name, 1n));
     if (answer === "no number") await this.client.delete(name);
     this.#assertNotUnfenced("increment", name);
@@ -240,6 +248,7 @@ export class MemcachedStore implements Store {
     try {
       written = await write;
     } catch (error) {
+      // duty c: a write that timed out is not called refused
       if (!(error instanceof ValueTooLargeError)) throw error;
       throw new CacheValueError(error.message, { cause: error });
     }
@@ -259,6 +268,7 @@ export class MemcachedStore implements Store {
 
   /** A start is drawn anew for every attempt: no counter is created again where it was. */
   #start(): bigint {
+    // rule 12: drawn anew for every attempt
     return this.#random.uint64() & START_MASK;
   }
 
@@ -267,6 +277,7 @@ export class MemcachedStore implements Store {
   }
 
   #assertFenced(action: string, key: string, { cas }: { readonly cas: bigint }): void {
+    // duty b: no server without tokens
     if (cas !== 0n && this.#unfenced.size === 0) return;
     const server = this.client.serverOf(key);
     if (cas !== 0n) return void this.#unfenced.delete(server);

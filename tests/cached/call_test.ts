@@ -154,7 +154,7 @@ for (const [where, backendOf] of Object.entries(BACKENDS)) {
   });
 }
 
-test("what changes while the function runs keeps nothing either", async () => {
+test("rule 15: what changes while the function runs keeps nothing either", async () => {
   let go!: () => void;
   const gate = new Promise<void>((resolve) => go = resolve);
   let computations = 0;
@@ -174,7 +174,7 @@ test("what changes while the function runs keeps nothing either", async () => {
   });
 });
 
-test("who joined a call whose receiver has changed is given the value of their own", async () => {
+test("rule 15: who joined a call whose receiver has changed is given the value of their own", async () => {
   for (const backend of [memory(), later()]) {
     const fn = cached((shop: Shop) => shop.name(), { name: "f", backend });
     await warnings(async () => {

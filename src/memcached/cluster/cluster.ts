@@ -68,6 +68,7 @@ export class Cluster {
   serverOf(key: string): Server {
     const { servers } = this;
     if (servers.length === 1) return servers[0]!;
+    // duty e: a dead server keeps its keys
     if (this.#eject && servers.some((server) => server.dead)) {
       const living = this.#living ??= this.#findLiving();
       return living.servers[living.ring.serverOf(key)]!;

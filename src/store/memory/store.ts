@@ -209,6 +209,7 @@ export class MemoryStore implements Store {
     signal?.throwIfAborted();
     this.#assertOpen("read the counter", name);
     const counter = this.#live(name, "use")?.counter;
+    // rule 12: drawn anew, in memory
     return counter ?? this.#count(ownText(name), this.#random.uint64() & START_MASK);
   }
 
