@@ -546,7 +546,7 @@ export class Copy {
 
   static async make(root: string): Promise<Copy> {
     const path = await Deno.makeTempDir({ prefix: "cache-utils-mutants-" });
-    const files = ["src", "tests", "tools", "deno.json"].map((name) => `${root}/${name}`);
+    const files = ["mod.ts", "src", "tests", "tools", "deno.json"].map((name) => `${root}/${name}`);
     const { success } = await new Deno.Command("cp", { args: ["-r", ...files, path] }).output();
     if (!success) throw new Error(`Cannot copy the tree to ${path}`);
     return new Copy(path);
