@@ -20,14 +20,16 @@ export interface Question {
   readonly counters: readonly Counter[];
 }
 
-/** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
+/** What one call saw: the entry and its groups' counters, from one round trip. */
 export interface Snapshot {
+  /** Did every answer come in time? If not, it shows nothing: generations that cannot be compared prove nothing. */
+  readonly isWhole: boolean;
   /** The entry; `undefined`: nothing is there. */
   readonly found: Found | undefined;
   /** The counters' values, in the order of the question. */
   readonly generations: readonly bigint[];
-  /** The same object for all calls that share this read of the entry: each of them began before it was sent. */
-  readonly slot: object;
+  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: nobody does. */
+  readonly slot: object | undefined;
   /** The found value for one caller: a copy for each of those who share the read. */
   takeCopy(value: unknown): unknown;
 }
@@ -53,8 +55,8 @@ export class SnapshotReader {
     this.#store = store;
   }
 
-  /** Reads an entry and counters. Resolves with `undefined` where not every answer came in time. */
-  read({ about, counters }: Question): Promise<Snapshot | undefined> {
+  /** Reads an entry and counters. Never rejects. */
+  read({ about, counters }: Question): Promise<Snapshot> {
     const batch = this.#open();
     return new Promise((resolve) => {
       new PendingSnapshot(batch.entry(about), batch.counters(about.name, counters), resolve);
@@ -107,16 +109,14 @@ export class SnapshotReader {
 
 /** A snapshot that nobody shares. */
 class OwnSnapshot implements Snapshot {
+  readonly isWhole = true;
+  readonly slot = undefined;
   readonly found: Found | undefined;
   readonly generations: readonly bigint[];
 
   constructor(found: Found | undefined, generations: readonly bigint[]) {
     this.found = found;
     this.generations = generations;
-  }
-
-  get slot(): object {
-    return this;
   }
 
   takeCopy(value: unknown): unknown {
@@ -282,15 +282,16 @@ class Slot implements ReadSlot {
   }
 }
 
-/** A snapshot while its answers come: whole or none, since generations that cannot be compared prove nothing. */
+/** A snapshot while its answers come. The first one that fails resolves it as it is, not whole. */
 class PendingSnapshot implements Snapshot {
+  isWhole = false;
   generations: readonly bigint[] = NO_GENERATIONS;
   readonly slot: Slot;
   readonly #counters: readonly Slot[];
-  readonly #resolve: (snapshot: Snapshot | undefined) => void;
+  readonly #resolve: (snapshot: Snapshot) => void;
   #unanswered: number;
 
-  constructor(slot: Slot, counters: readonly Slot[], resolve: (snapshot: Snapshot | undefined) => void) {
+  constructor(slot: Slot, counters: readonly Slot[], resolve: (snapshot: Snapshot) => void) {
     this.slot = slot;
     this.#counters = counters;
     this.#resolve = resolve;
@@ -308,8 +309,9 @@ class PendingSnapshot implements Snapshot {
   }
 
   slotAnswered(answer: unknown): void {
-    if (answer === UNANSWERED) return this.#resolve(undefined);
+    if (answer === UNANSWERED) return this.#resolve(this);
     if (--this.#unanswered > 0) return;
+    this.isWhole = true;
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }

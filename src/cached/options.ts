@@ -1,5 +1,5 @@
 import type { Backend, Groups } from "../backend/backend.ts";
-import { distinct } from "../backend/groups.ts";
+import { distinctGroups } from "../backend/entry_options.ts";
 import { type Duration, toMs, toMsFromZero } from "../util/duration.ts";
 import { assertKnown, isStore } from "../util/checks.ts";
 
@@ -95,7 +95,7 @@ function seconds(check: (duration: Duration, option: string) => number): Check<n
 }
 
 function fixedGroup(group: Groups | undefined): Groups | undefined {
-  const groups = distinct(group);
+  const groups = distinctGroups(group);
   return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : groups;
 }
 

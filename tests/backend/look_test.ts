@@ -183,7 +183,7 @@ test("a store with read() is asked once a tick, for all keys and counters togeth
   assertEquals([other!.found, other!.generations], [undefined, [kept.counter("a"), kept.counter("b")]]);
 });
 
-test("where read() rejects, or answers less than it was asked for, no call has a snapshot, and that is reported", async () => {
+test("where read() rejects, or answers less than it was asked for, no snapshot is whole, and that is reported", async () => {
   const answers: NonNullable<Store["read"]>[] = [
     () => Promise.reject(new CacheError("no")),
     () => Promise.resolve({ entries: [undefined], counters: [] }),
@@ -196,7 +196,7 @@ test("where read() rejects, or answers less than it was asked for, no call has a
   ];
   for (const read of answers) {
     const { reader, failures } = readerOn(storeOver(new MemoryStore(), { immediate: undefined, read }));
-    assertEquals(await reader.read(question("key", "a")), undefined);
+    assertEquals((await reader.read(question("key", "a"))).isWhole, false);
     assert(failures.length > 0 && failures.every(({ error }) => error instanceof Error));
   }
 });
