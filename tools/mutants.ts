@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
     test: "rule 12,",
     patches: [
       { at: "rule 12: drawn anew, in memory", from: "this.#random.uint64()", to: "7n" },
-      { at: "rule 12: drawn anew for every attempt", from: "this.#random.uint64()", to: "7n" },
+      { at: "rule 12: a start on memcached is drawn anew for every attempt", from: "this.#random.uint64()", to: "7n" },
     ],
   },
   {
@@ -464,14 +464,14 @@ export const MUTANTS: readonly Mutant[] = [
     test: "duty b:",
     in: STORE,
     survives: "the simulation's servers give tokens; the named test has one that gives none",
-    patches: [{ at: "duty b: no server without tokens", to: "if (cas >= 0n) return;" }],
+    patches: [{ at: "duty b: no cas, no answer", to: "" }],
   },
   {
     name: "a write that timed out is called refused",
     test: "duty c:",
     in: STORE,
     patches: [{
-      at: "duty c: a write that timed out is not called refused",
+      at: "duty c: a write that timed out rejects",
       before: 'if ((error as Error).name === "TimeoutError") return undefined;',
     }],
   },
@@ -480,7 +480,7 @@ export const MUTANTS: readonly Mutant[] = [
     test: "duty c:",
     in: STORE,
     patches: [{
-      at: "duty c: a delete that timed out is not called done",
+      at: "duty c: a delete that timed out rejects",
       to: "await this.client.delete(key).catch(() => true);",
     }],
   },
@@ -489,7 +489,7 @@ export const MUTANTS: readonly Mutant[] = [
     test: "duty c:",
     in: STORE,
     patches: [{
-      at: "duty c: an increment that timed out is not called done",
+      at: "duty c: an increment that timed out rejects",
       from: "this.client.incr(name, 1n)",
       to: "this.client.incr(name, 1n).catch(() => 1n)",
     }],

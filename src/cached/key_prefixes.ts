@@ -1,6 +1,6 @@
 /**
- * What keys of one cached function begin with on one backend, for the receivers of each class: `Repo.find(` for the class
- * that declares it, `Repo.find<Users>(` for one that inherits it, so that the two never share a result.
+ * What keys of one cached function begin with on one backend, for the receivers of each class: `Repo.find(` for the
+ * class that declares it, `Repo.find<Users>(` for one that inherits it, so that the two never share a result.
  */
 import type { Backend, FetchOptions } from "../backend/backend.ts";
 import { identityText } from "../key/arguments.ts";
@@ -85,9 +85,16 @@ export class KeyPrefixes {
     return this.#identified !== undefined;
   }
 
-  /** Warns, once, if another receiver has used the key: the two share its result. */
-  noteReceiver(key: string, receiver: unknown): void {
-    this.#name.owner.noteReceiver(this.#fn.name!, key, receiver);
+  /**
+   * Looks at the receiver of a method's call. Throws a TypeError for a prototype, whose result would be every instance's.
+   * Warns, once, if another receiver has used the key: instances whose identity is not in it share results.
+   */
+  noteReceiver(self: unknown, prefix: KeyPrefix, key: string): void {
+    const { member, options, name } = this.#fn;
+    if (member === undefined) return;
+    if (isPrototype(self)) throw this.#fn.noReceiver();
+    if (self === undefined || self === null || mayShare(options) || hasIdentity(self) || prefix.keepsNothing) return;
+    this.#name.owner.noteReceiver(name!, key, self);
   }
 
   /** The key of a call, given the text of what identifies it besides its receiver. */
@@ -141,8 +148,8 @@ export class KeyPrefixes {
   }
 
   /**
-   * For a receiver with an identity, whose text has its class already: `offers(` for `City.offers` of a City, and in full
-   * what another class declares. The name that the two amount to is registered as well.
+   * For a receiver with an identity, whose text has its class already: `offers(` for `City.offers` of a City, and in
+   * full what another class declares. The name that the two amount to is registered as well.
    */
   #ofIdentified(self: object, className: string): KeyPrefix {
     const { name, member } = this.#fn;
@@ -218,7 +225,7 @@ export function candidateOf({ fn, options, member, order, name: own }: CachedFun
 }
 
 /** Has the user said that all of one source share results? */
-export const mayShare = ({ key, shared }: CheckedOptions): boolean => key !== undefined || shared;
+const mayShare = ({ key, shared }: CheckedOptions): boolean => key !== undefined || shared;
 
 /** The backend escapes `%` once more, and everything else. */
 const escapedName = (name: string): string =>

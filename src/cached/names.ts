@@ -1,8 +1,8 @@
 /**
  * Who owns a name on a backend. Two functions under one name would be given each other's results, and so would two
  * classes of one name whose instances call one method. So names are registered before they stand in keys: a second
- * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes is
- * not kept.
+ * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes
+ * is not kept.
  */
 import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
@@ -42,7 +42,10 @@ export const isSuperseded = ({ owner, order, keeps }: Registration): boolean => 
 
 /** The function or class that owns a name on a backend. */
 export class NameOwner {
-  /** The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it is. */
+  /**
+   * The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it
+   * is.
+   */
   readonly isUnsure: boolean;
   /** Candidates of a lower order were replaced by a newer definition. */
   newest = 0;
