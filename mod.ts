@@ -69,6 +69,7 @@ export type {
   LeaseEntry,
   Over,
   Owned,
+  ReadAnswer,
   Store,
   Token,
   UncacheableEntry,
@@ -95,5 +96,4 @@ export type {
 export type { Clock } from "./src/util/clock.ts";
 export type { Duration } from "./src/util/duration.ts";
 export type { Random } from "./src/util/random.ts";
-export type { Told } from "./src/util/told.ts";
 export * from "./src/errors.ts";

@@ -5,32 +5,16 @@
  */
 
 /** The base of every error of this library that is no wrong argument. */
-export class CacheError extends Error {
-  static {
-    this.prototype.name = "CacheError";
-  }
-}
+export class CacheError extends Error {}
 
 /** An argument that has no identity (function, symbol, promise, class instance without `[cacheKey]`); names its position. */
-export class CacheKeyError extends TypeError {
-  static {
-    this.prototype.name = "CacheKeyError";
-  }
-}
+export class CacheKeyError extends TypeError {}
 
 /** A value that cannot be kept. */
-export class CacheValueError extends CacheError {
-  static {
-    this.prototype.name = "CacheValueError";
-  }
-}
+export class CacheValueError extends CacheError {}
 
 /** A call waited longer than its `timeout`. */
-export class CacheTimeoutError extends CacheError {
-  static {
-    this.prototype.name = "CacheTimeoutError";
-  }
-}
+export class CacheTimeoutError extends CacheError {}
 
 /** The base of what went wrong with one memcached server. */
 export class MemcachedError extends CacheError {
@@ -42,39 +26,19 @@ export class MemcachedError extends CacheError {
     super(message, options);
     this.server = server;
   }
-
-  static {
-    this.prototype.name = "MemcachedError";
-  }
 }
 
 /** Refused, lost, dead or closed. */
-export class ConnectionError extends MemcachedError {
-  static {
-    this.prototype.name = "ConnectionError";
-  }
-}
+export class ConnectionError extends MemcachedError {}
 
 /** No answer in time: the outcome is unknown. */
-export class TimeoutError extends MemcachedError {
-  static {
-    this.prototype.name = "TimeoutError";
-  }
-}
+export class TimeoutError extends MemcachedError {}
 
 /** Bytes we cannot read, or a server that does not speak this protocol. */
-export class ProtocolError extends MemcachedError {
-  static {
-    this.prototype.name = "ProtocolError";
-  }
-}
+export class ProtocolError extends MemcachedError {}
 
 /** The server refused the login, or a password would have left this machine unencrypted. */
-export class AuthError extends MemcachedError {
-  static {
-    this.prototype.name = "AuthError";
-  }
-}
+export class AuthError extends MemcachedError {}
 
 /** The server answered with an error. */
 export class ServerError extends MemcachedError {
@@ -86,22 +50,27 @@ export class ServerError extends MemcachedError {
     super(message, server, options);
     this.status = status;
   }
-
-  static {
-    this.prototype.name = "ServerError";
-  }
 }
 
 /** The value is larger than the server, or `maxValueBytes`, takes. */
-export class ValueTooLargeError extends ServerError {
-  static {
-    this.prototype.name = "ValueTooLargeError";
-  }
-}
+export class ValueTooLargeError extends ServerError {}
 
 /** Our own bound (`maxInFlight`, `maxBytesInFlight`) is reached; nothing was sent. */
-export class QueueFullError extends MemcachedError {
-  static {
-    this.prototype.name = "QueueFullError";
-  }
-}
+export class QueueFullError extends MemcachedError {}
+
+/** Given as text, since a bundler may rename the classes. */
+const byName = {
+  CacheError,
+  CacheKeyError,
+  CacheValueError,
+  CacheTimeoutError,
+  MemcachedError,
+  ConnectionError,
+  TimeoutError,
+  ProtocolError,
+  AuthError,
+  ServerError,
+  ValueTooLargeError,
+  QueueFullError,
+};
+for (const [name, { prototype }] of Object.entries(byName)) prototype.name = name;

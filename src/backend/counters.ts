@@ -2,7 +2,7 @@
 
 import type { Keys } from "../key/key.ts";
 import type { Groups } from "./backend.ts";
-import { distinct } from "./groups.ts";
+import { distinctGroups } from "./entry_options.ts";
 
 /** A group's counter. */
 export class Counter {
@@ -12,8 +12,8 @@ export class Counter {
   readonly group: string;
   /** The same object for every call that names the group. */
   readonly isRemembered: boolean;
-  /** What looks have asked of it in this tick: found here without looking for it. */
-  asked: object | undefined = undefined;
+  /** Where the batch of this tick reads it: found here without a look-up. */
+  slot: object | undefined = undefined;
 
   constructor(key: string, group: string, isRemembered: boolean) {
     this.key = key;
@@ -41,7 +41,7 @@ export class Counters {
 
   /** Those of a call, in the order of its distinct, sorted groups. Throws a TypeError for what is no group's name. */
   of(group: Groups | undefined): readonly Counter[] {
-    const groups = distinct(group, this.#besides);
+    const groups = distinctGroups(group, this.#besides);
     return groups.length === 0 ? NO_COUNTERS : groups.map((group) => this.#of(group));
   }
 

@@ -1,9 +1,10 @@
 import { CacheError, CacheValueError } from "../errors.ts";
-import { deadline } from "../util/deadline.ts";
+import { deadline, responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
-import type { Told } from "../util/told.ts";
 import { CodecError } from "../codec/codec.ts";
 import { Room } from "./room.ts";
+import type { Outages } from "./outages.ts";
+import { type CallbackReads, callbackReadsOf } from "../store/memcached.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "../store/store.ts";
 
 /** Whose store operation it is: a function's name, if it has one, and the key as kept in the store. */
@@ -27,12 +28,6 @@ export interface StoreFailure {
 /** The store did not answer within `storeTimeout`. */
 export class StoreTimeoutError extends CacheError {}
 
-/** Who is told that the store answers, while there is an outage. */
-export interface Health {
-  readonly any: boolean;
-  worked(key: string): void;
-}
-
 /** A store that does not bound its verbs itself is given `storeTimeout` for each, and at least so long. */
 const LEAST_MS = 1000;
 
@@ -51,165 +46,105 @@ export type Written =
 
 const REFUSED: Written = { kind: "refused" };
 
-/** Who is told the answer to a look's question, which may have to wait before it is asked. */
-export interface Asking<T> extends Told<T> {
-  /** It has to wait for room. */
-  waits(): void;
-  /** It was asked after all. */
-  sent(): void;
+/** A key or a counter that a batch reads. */
+export interface ReadSlot {
+  readonly operation: "get" | "counter";
+  readonly key: string;
+  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits for room. */
+  sentAt: number;
+  /** Takes the store's answer, which may mean nothing. */
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
 }
 
-/** The store's verbs as the conductor wants them: answered by values instead of exceptions, each failure told once. */
+/** A store that answers by values instead of exceptions, in bounded time, and reports each failure once. */
 export class GuardedStore {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  /** How long a call waits for a look, and again for its lease. */
+  readonly store: Store;
+  readonly clock: Clock;
+  /** How long a call waits for what it reads, and again for its lease. */
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
+  readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
   readonly #room: Room;
 
-  readonly #health: Health;
-
-  /** `timeoutMs`: how long a call waits for a look, and again for its lease. */
   constructor(
     store: Store,
     clock: Clock,
     timeoutMs: number,
     report: (failure: StoreFailure) => void,
-    health: Health = { any: false, worked: () => {} },
+    outages?: Pick<Outages, "any" | "worked">,
   ) {
-    this.#store = store;
-    this.#clock = clock;
+    this.store = store;
+    this.clock = clock;
     this.timeoutMs = timeoutMs;
     this.#report = report;
-    this.#health = health;
+    this.#outages = outages;
     this.#room = new Room(store, clock, timeoutMs);
   }
 
   /** Does the store answer within the tick, so that no timer needs to bound it? */
   get immediate(): boolean {
-    return this.#store.immediate === true;
+    return this.store.immediate === true;
   }
 
-  /** Does it also tell its answers before it returns? */
-  get tellsAtOnce(): boolean {
-    const store = this.#store;
-    return store.immediate === true && store.tellEntry !== undefined && store.tellCounter !== undefined;
-  }
+  // ──────────────── what calls wait for: reads and leases, which may wait for room ────────────────
 
-  /** Questions of another tick begin. */
-  begin(): void {
+  /** Reads the slots of a batch, each once there is room for it. The batch bounds the wait, and reports failures. */
+  read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
     this.#room.begin();
+    if (this.store.read !== undefined) {
+      const fits = (slot: ReadSlot) => this.#hasRoom(slot, undefined);
+      return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
+    }
+    const reads = callbackReadsOf(this.store);
+    for (const slot of entries) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
+    for (const slot of counters) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
   }
 
-  /** A look's question of an entry, once there is room for it. */
-  askEntry(key: string, asking: Asking<Found | undefined>): void {
-    if (this.#room.has(key)) this.entry(key, asking);
-    else this.#wait(key, asking, () => this.entry(key, asking));
-  }
-
-  /** A look's question of a counter, likewise. */
-  askGeneration(key: string, asking: Asking<bigint>): void {
-    if (this.#room.has(key)) this.generation(key, asking);
-    else this.#wait(key, asking, () => this.generation(key, asking));
-  }
-
-  #wait<T>(key: string, asking: Asking<T>, ask: () => void): void {
-    asking.waits();
+  /** false: it waits for room, and is read once there is some. */
+  #hasRoom(slot: ReadSlot, reads: CallbackReads | undefined): boolean {
+    if (this.#room.has(slot.key)) return true;
+    slot.sentAt = Infinity;
     const send = () => {
-      asking.sent();
-      ask();
+      slot.sentAt = responsiveTime(this.clock);
+      this.#readOne(slot, reads);
     };
-    this.#room.wait(key, send, () => asking.failed(this.#noRoom(`look at ${key}`)));
+    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`look at ${slot.key}`)));
+    return false;
   }
 
-  /** As the store settles, or, if it does not in time, a rejection: what it does is unknown then. It may throw. */
-  #settled<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
-    const { immediate, bounded } = this.#store;
-    if (immediate === true || bounded === true) return answer;
-    const ms = Math.max(this.timeoutMs, LEAST_MS);
-    return new Promise((resolve, reject) => {
-      const late = () =>
-        reject(new StoreTimeoutError(`Cannot ${action} ${key}: the store did not answer within ${ms} ms`));
-      const cancel = deadline(this.#clock, ms, late);
-      Promise.resolve(answer).then((answer) => {
-        cancel();
-        resolve(answer);
-      }, (error) => {
-        cancel();
-        reject(error);
-      });
-    });
-  }
-
-  /** The store's own get, for looks: they bound the wait, and tell of what failed while somebody waited. */
-  entry(key: string, to: Told<Found | undefined>): void {
-    const store = this.#store;
+  #readOne(slot: ReadSlot, reads: CallbackReads | undefined): void {
+    const { operation, key } = slot;
     try {
-      if (store.tellEntry !== undefined) return store.tellEntry(key, to);
-      Promise.resolve(store.get(key)).then((found) => to.answered(found ?? undefined), (error) => to.failed(error));
+      if (reads !== undefined) return reads[operation](key, slot);
+      const answer = this.store[operation](key);
+      if (!isPromise(answer)) return slot.resolve(answer ?? undefined);
+      Promise.resolve(answer).then((late) => slot.resolve(late ?? undefined), (error) => slot.reject(error));
     } catch (error) {
-      to.failed(error);
+      slot.reject(error);
     }
   }
 
-  /** The store's own counter, likewise. */
-  generation(key: string, to: Told<bigint>): void {
-    const store = this.#store;
+  async #readTogether(entries: readonly ReadSlot[], counters: readonly ReadSlot[]): Promise<void> {
+    if (entries.length + counters.length === 0) return;
+    const keyOf = ({ key }: ReadSlot) => key;
     try {
-      if (store.tellCounter !== undefined) return store.tellCounter(key, to);
-      Promise.resolve(store.counter(key)).then((count) => to.answered(count), (error) => to.failed(error));
+      const answer = await this.store.read!(entries.map(keyOf), counters.map(keyOf));
+      if (answer.entries.length !== entries.length || answer.counters.length !== counters.length) {
+        throw new CacheError(
+          "Cannot read: the store's answer has not one entry for each key and one value for each counter",
+        );
+      }
+      entries.forEach((slot, n) => slot.resolve(answer.entries[n] ?? undefined));
+      counters.forEach((slot, n) => slot.resolve(answer.counters[n]));
     } catch (error) {
-      to.failed(error);
+      for (const slot of [...entries, ...counters]) slot.reject(error);
     }
-  }
-
-  async get(about: Label): Promise<Found | undefined | typeof UNANSWERED> {
-    try {
-      return await this.getOrThrow(about);
-    } catch {
-      return UNANSWERED;
-    }
-  }
-
-  /** The same; it rejects with what was told. */
-  async getOrThrow(about: Label): Promise<Found | undefined> {
-    try {
-      const found = await this.#settled("get", about.key, this.#store.get(about.key)) ?? undefined;
-      if (!isFound(found)) throw nonsense("get", about.key);
-      this.worked(about.key);
-      return found;
-    } catch (error) {
-      this.failed("get", about, error);
-      throw error;
-    }
-  }
-
-  /** `about.key`: the counter's. */
-  async counterOrThrow(about: Label): Promise<bigint> {
-    try {
-      const count = await this.#settled("read the counter", about.key, this.#store.counter(about.key));
-      if (!isCount(count)) throw nonsense("read the counter", about.key);
-      this.worked(about.key);
-      return count;
-    } catch (error) {
-      this.failed("counter", about, error);
-      throw error;
-    }
-  }
-
-  add(about: Label, entry: Entry, ttlMs: number): Promise<Written> {
-    return this.#written("add", about, () => this.#settled("add", about.key, this.#store.add(about.key, entry, ttlMs)));
-  }
-
-  set(about: Label, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
-    const { key } = about;
-    return this.#written("set", about, () => this.#settled("set", key, this.#store.set(key, entry, ttlMs, over)));
   }
 
   /**
-   * Asks for a lease: over what the look saw, or where it saw nothing. Without an answer in time it is unknown, and
-   * a late "stored" is given back at once, since nobody computes under it.
+   * Asks for a lease: over what the call saw, or where it saw nothing. Without an answer in time it is unknown, and a late
+   * "stored" is given back at once, since nobody computes under it.
    */
   lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const room = this.#room;
@@ -225,39 +160,77 @@ export class GuardedStore {
   }
 
   #lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+    const operation = over === undefined ? "add" : "set";
     let late = false;
-    const awaited = () => !late;
-    const asked = over === undefined
-      ? this.#written("add", about, () => this.#store.add(about.key, lease, ttlMs), awaited)
-      : this.#written("set", about, () => this.#store.set(about.key, lease, ttlMs, over), awaited);
+    const written = this.#written(
+      operation,
+      about,
+      () =>
+        over === undefined ? this.store.add(about.key, lease, ttlMs) : this.store.set(about.key, lease, ttlMs, over),
+      () => late,
+    );
     return new Promise((resolve) => {
       const bound = (ms: number): () => void =>
-        deadline(this.#clock, ms, () => {
+        deadline(this.clock, ms, () => {
           const left = this.timeoutMs - this.sendableMs(about.key);
-          if (left > 0) return void (answered = bound(left));
+          if (left > 0) return void (cancel = bound(left));
           late = true;
           const error = this.tooLate(`take the lease of ${about.key}`);
-          this.failed(over === undefined ? "add" : "set", about, error);
+          this.failed(operation, about, error);
           resolve({ kind: "unknown", error });
         });
-      let answered = bound(this.timeoutMs);
-      asked.then((written) => {
-        answered();
+      let cancel = bound(this.timeoutMs);
+      written.then((written) => {
+        cancel();
         if (!late) resolve(written);
         else if (written.kind === "stored") void this.delete(about, written.token);
       });
     });
   }
 
+  // ──────────────── the store's verbs ────────────────
+
+  async get(about: Label): Promise<Found | undefined | typeof UNANSWERED> {
+    try {
+      return await this.getOrThrow(about);
+    } catch {
+      return UNANSWERED;
+    }
+  }
+
+  /** The same; it rejects with what was reported. */
+  getOrThrow(about: Label): Promise<Found | undefined> {
+    return this.#call("get", about, async () => {
+      const found = await this.store.get(about.key) ?? undefined;
+      if (!isFound(found)) throw nonsense("get", about.key);
+      return found;
+    });
+  }
+
+  /** Rejects with what was reported. `about.key`: the counter's. */
+  counterOrThrow(about: Label): Promise<bigint> {
+    return this.#call("counter", about, async () => {
+      const count = await this.store.counter(about.key);
+      if (!isCount(count)) throw nonsense("counter", about.key);
+      return count;
+    });
+  }
+
+  add(about: Label, entry: Entry, ttlMs: number): Promise<Written> {
+    return this.#written("add", about, () => this.#inTime("add", about.key, this.store.add(about.key, entry, ttlMs)));
+  }
+
+  set(about: Label, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
+    const { key } = about;
+    return this.#written("set", about, () => this.#inTime("set", key, this.store.set(key, entry, ttlMs, over)));
+  }
+
   /** Over "anything", absence is done as well. */
   async delete(about: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
     try {
-      const done = await this.#settled("delete", about.key, this.#store.delete(about.key, over)) ||
-        over === "anything";
-      this.worked(about.key);
-      return done ? "done" : "refused";
+      const done = await this.#call("delete", about, () => this.store.delete(about.key, over));
+      return done || over === "anything" ? "done" : "refused";
     } catch (error) {
-      this.failed("delete", about, error);
       return { error };
     }
   }
@@ -265,30 +238,76 @@ export class GuardedStore {
   /** `about.key`: the counter's. */
   async increment(about: Label): Promise<"done" | { readonly error: unknown }> {
     try {
-      await this.#settled("increment", about.key, this.#store.increment(about.key));
-      this.worked(about.key);
+      await this.#call("increment", about, () => this.store.increment(about.key));
       return "done";
     } catch (error) {
-      this.failed("increment", about, error);
       return { error };
     }
-  }
-
-  /** A copy as a later get would give it. Throws CacheValueError for what can never be kept. */
-  copy(value: unknown): unknown {
-    return this.#store.copy === undefined ? value : this.#store.copy(value);
   }
 
   /** A store that does not come to an end is left alone. */
   async close(): Promise<void> {
     try {
-      await this.#settled("close", "the store", this.#store.close());
+      await this.#inTime("close", "the store", this.store.close());
     } catch (error) {
       if (!(error instanceof StoreTimeoutError)) throw error;
     }
   }
 
-  /** Tells of a failure. What a codec of the user's own has thrown is none of the store's, and is warned of. */
+  /** Calls a verb, at once. Rejects with what was reported. */
+  async #call<T>(operation: StoreFailure["operation"], about: Label, verb: () => T | Promise<T>): Promise<T> {
+    try {
+      const answer = await this.#inTime(operation === "counter" ? "read the counter" : operation, about.key, verb());
+      this.worked(about.key);
+      return answer;
+    } catch (error) {
+      this.failed(operation, about, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Calls `write` at once, so the store has taken the entry's bytes when this returns. `isReported`: that no answer came in
+   * time was reported, so what becomes of it is not.
+   */
+  async #written(
+    operation: "add" | "set",
+    about: Label,
+    write: () => Token | undefined | Promise<Token | undefined>,
+    isReported: () => boolean = () => false,
+  ): Promise<Written> {
+    try {
+      const token = await write();
+      this.worked(about.key);
+      // A store of others may say no in its own way.
+      return token ? { kind: "stored", token } : REFUSED;
+    } catch (error) {
+      if (!isReported()) this.failed(operation, about, error);
+      return error instanceof CacheValueError ? { kind: "never", error } : { kind: "unknown", error };
+    }
+  }
+
+  /** The store's answer, or, where nobody bounds it and it does not come in time, a rejection: the outcome is unknown. */
+  #inTime<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
+    const { immediate, bounded } = this.store;
+    if (immediate === true || bounded === true) return answer;
+    const ms = Math.max(this.timeoutMs, LEAST_MS);
+    return new Promise((resolve, reject) => {
+      const late = () =>
+        reject(new StoreTimeoutError(`Cannot ${action} ${key}: the store did not answer within ${ms} ms`));
+      const cancel = deadline(this.clock, ms, late);
+      Promise.resolve(answer).then(resolve, reject).finally(cancel);
+    });
+  }
+
+  // ──────────────── besides ────────────────
+
+  /** A copy as a later get would give it. Throws CacheValueError for what can never be kept. */
+  copy(value: unknown): unknown {
+    return this.store.copy === undefined ? value : this.store.copy(value);
+  }
+
+  /** Reports a failure. What a codec of the user's own has thrown is none of the store's, and is warned of elsewhere. */
   failed(operation: StoreFailure["operation"], about: Label, error: unknown): typeof UNANSWERED {
     if (error instanceof CodecError) return UNANSWERED;
     const { name, key } = about;
@@ -299,21 +318,16 @@ export class GuardedStore {
   /** For how long what is asked under a key could be sent, as the store tells; one that does not tell sends at once. */
   sendableMs(key: string): number {
     try {
-      const ms = this.#store.sendableMs?.(key);
+      const ms = this.store.sendableMs?.(key);
       return typeof ms === "number" && ms >= 0 ? ms : Infinity;
     } catch {
       return Infinity;
     }
   }
 
-  /** Is there an outage? */
-  get isDown(): boolean {
-    return this.#health.any;
-  }
-
-  /** It has answered. */
+  /** The store has answered what was asked under this key: an outage, if there was one, is over. */
   worked(key: string): void {
-    if (this.isDown) this.#health.worked(key);
+    if (this.#outages?.any) this.#outages.worked(key);
   }
 
   #noRoom(action: string): CacheError {
@@ -327,26 +341,11 @@ export class GuardedStore {
       `Cannot ${action}: the store did not answer within storeTimeout (${this.timeoutMs} ms)`,
     );
   }
-
-  /** The store has taken the entry's bytes when this returns: `write` is called at once. */
-  async #written(
-    operation: "add" | "set",
-    about: Label,
-    write: () => Token | undefined | Promise<Token | undefined>,
-    awaited: () => boolean = () => true,
-  ): Promise<Written> {
-    try {
-      const token = await write();
-      this.worked(about.key);
-      // A store of others may say no in its own way.
-      return token ? { kind: "stored", token } : REFUSED;
-    } catch (error) {
-      // One who was told that no answer came in time is not told again what came of it.
-      if (awaited()) this.failed(operation, about, error);
-      return error instanceof CacheValueError ? { kind: "never", error } : { kind: "unknown", error };
-    }
-  }
 }
+
+/** Other promises than the runtime's own count as well. */
+export const isPromise = (answer: unknown): answer is PromiseLike<unknown> =>
+  typeof (answer as PromiseLike<unknown> | null | undefined)?.then === "function";
 
 /** An answer that means something: nothing is there, or an entry with a token. */
 export function isFound(answer: unknown): answer is Found | undefined {

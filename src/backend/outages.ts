@@ -1,9 +1,8 @@
-import { loadChannels } from "../util/listeners.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
 import { type StoreFailure, StoreTimeoutError } from "./guarded_store.ts";
 import type { Store } from "../store/store.ts";
-import { warn } from "../util/warnings.ts";
+import { errorLine, warn } from "../util/warnings.ts";
 import type { Events } from "./events.ts";
 
 /** An outage that begins so soon after another one has ended is not warned of: a store that fails now and then. */
@@ -62,10 +61,9 @@ export class Outages {
     const ms = elapsedMs(this.#clock, began);
     const server = place === "" ? {} : { server: place };
     this.#events.emit("storeBack", { ...server, failures, ms });
-    this.#warn(() => {
-      const after = `after ${(ms / 1000).toFixed(1)} s, in which ${failures} operations failed`;
-      return outage.warned && `${nameOf(place)} answers again ${after}`;
-    });
+    if (!outage.warned || this.#events.hasListeners("storeError")) return;
+    const after = `after ${(ms / 1000).toFixed(1)} s, in which ${failures} operations failed`;
+    warn("stores that fail", `${nameOf(place)} answers again ${after}.`);
   }
 
   #begin(place: string, error: unknown, how: string): void {
@@ -73,20 +71,13 @@ export class Outages {
     this.#open.set(place, outage);
     this.any = true;
     if (this.#endedAt !== undefined && elapsedMs(this.#clock, this.#endedAt) < QUIET_MS) return;
-    this.#warn(() => {
-      outage.warned = true;
-      return `${nameOf(place)} ${how} (${reasonOf(error)}). Calls compute and keep nothing, invalidations ` +
-        'reject, until it is back. Listen to "storeError" to be told instead';
-    });
-  }
-
-  /** Once it is known whether anybody listens. */
-  #warn(text: () => string | false): void {
-    void loadChannels().then(() => {
-      if (this.#events.hasListeners("storeError")) return;
-      const line = text();
-      if (line !== false) warn("stores that fail", `${line}.`);
-    });
+    if (this.#events.hasListeners("storeError")) return;
+    outage.warned = true;
+    warn(
+      "stores that fail",
+      `${nameOf(place)} ${how} (${errorLine(error)}). Calls compute and keep nothing, invalidations ` +
+        'reject, until it is back. Listen to "storeError" to be told instead.',
+    );
   }
 
   #placeOf(key: string): string {
@@ -100,15 +91,3 @@ export class Outages {
 }
 
 const nameOf = (place: string): string => place === "" ? "the store" : place;
-
-/** One line, in which nothing looks like another warning. */
-function reasonOf(error: unknown): string {
-  let text: string;
-  try {
-    text = String(error);
-  } catch {
-    text = "an error that has no text";
-  }
-  // deno-lint-ignore no-control-regex -- they are what is looked for.
-  return text.slice(0, 300).replaceAll(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
-}

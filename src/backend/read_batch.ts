@@ -1,8 +1,17 @@
+/** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
+
 import { deadline, responsiveTime } from "../util/deadline.ts";
-import type { Clock } from "../util/clock.ts";
-import { type Asking, type GuardedStore, isCount, isFound, type Label, nonsense, UNANSWERED } from "./guarded_store.ts";
+import {
+  type GuardedStore,
+  isCount,
+  isFound,
+  isPromise,
+  type Label,
+  nonsense,
+  type ReadSlot,
+  UNANSWERED,
+} from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
-import type { Told } from "../util/told.ts";
 import type { Counter } from "./counters.ts";
 
 /** An entry, and the counters it is judged by. */
@@ -11,96 +20,97 @@ export interface Question {
   readonly counters: readonly Counter[];
 }
 
-/** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
-export interface Look {
+/** What one call saw: the entry and its groups' counters, from one round trip. */
+export interface Snapshot {
+  /** Did every answer come in time? If not, it shows nothing: generations that cannot be compared prove nothing. */
+  readonly isWhole: boolean;
+  /** The entry; `undefined`: nothing is there. */
   readonly found: Found | undefined;
+  /** The counters' values, in the order of the question. */
   readonly generations: readonly bigint[];
-  /** The same object for all whose call began before this look was sent, and who share it. */
-  readonly asked: object;
-  /** The found value for one caller: a copy for each of those who share the look. */
-  hand(value: unknown): unknown;
+  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: nobody does. */
+  readonly slot: object | undefined;
+  /** The found value for one caller: a copy for each of those who share the read. */
+  takeCopy(value: unknown): unknown;
 }
 
 const NO_GENERATIONS: readonly bigint[] = [];
-const NONE_ASKED: readonly AskedCounter[] = [];
+const NO_SLOTS: readonly Slot[] = [];
 
 /**
- * Looks, shared until sent. All that is waited for in one tick is one Tick, and in it each key and each counter is asked
- * once. It leaves the table BEFORE it is sent:
+ * Takes snapshots. All calls of one tick share a batch, in which each key and each counter is read once. The batch leaves
+ * the table BEFORE it is sent, and nothing that was read is remembered between calls:
  *
- *   1. A looks at k; the get leaves and reads v1        2. B invalidates k, and that resolves
- *   3. C looks at k: were A's get still in the table, C would be given v1
- *
- * Nothing read is remembered between calls.
+ *   1. A reads k; the get leaves and reads v1        2. B invalidates k, and that resolves
+ *   3. C reads k: were A's get still in the table, C would be given v1
  */
-export class Looks {
+export class SnapshotReader {
   readonly #store: GuardedStore;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
-  #tick: Tick | undefined;
+  /** Takes what is asked until this tick's microtasks run. */
+  #batch: ReadBatch | undefined;
+  /** The store was seen to answer by a promise, although it is `immediate`. */
+  #answersLater = false;
 
-  constructor(store: GuardedStore, clock: Clock, timeoutMs: number) {
+  constructor(store: GuardedStore) {
     this.#store = store;
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
   }
 
-  /** Looks at an entry and at counters. `undefined`: not every answer came, so there is no look. */
-  look({ about, counters }: Question): Promise<Look | undefined> {
-    const tick = this.#open();
-    return new Promise((resolve) => new OpenLook(tick.entry(about), tick.generations(about.name, counters), resolve));
+  /** Reads an entry and counters. Never rejects. */
+  read({ about, counters }: Question): Promise<Snapshot> {
+    const batch = this.#open();
+    return new Promise((resolve) => {
+      new PendingSnapshot(batch.entry(about), batch.counters(about.name, counters), resolve);
+    });
   }
 
   /**
-   * The same from a store that tells at once; `undefined` from any other, and where not all of it came. Shared with
-   * nobody, so no miss begins with it: those who share a look share the flight that it begins.
+   * The same from a store that returns its answers instead of promises; `undefined` from any other, and where an answer
+   * failed: who reads again reports that. Nobody shares this snapshot, so no miss begins with it: those who share a
+   * snapshot share the computation that it leads to.
    */
-  atOnce({ about, counters }: Question): Look | undefined {
-    const store = this.#store;
-    // Where it is looked for already, what is there was of no use to somebody, and a copy of it would be wasted again.
-    if (!store.tellsAtOnce || this.#tick?.asks(about.key)) return undefined;
-    const entry = new Caught<Found | undefined>();
-    store.entry(about.key, entry);
-    if (!entry.given || !isFound(entry.answer)) return undefined;
-    const found = entry.answer;
-    if (counters.length === 0) return new OwnLook(found, NO_GENERATIONS);
-    const generations: bigint[] = [];
-    for (const counter of counters) {
-      const caught = new Caught<bigint>();
-      store.generation(counter.key, caught);
-      if (!caught.given || !isCount(caught.answer)) return undefined;
-      generations.push(caught.answer!);
+  readAtOnce({ about, counters }: Question): Snapshot | undefined {
+    const { store } = this.#store;
+    // If this key is already in the current batch, an earlier caller of this tick read it and could not use it. Join that
+    // batch instead of copying the value again.
+    if (store.immediate !== true || this.#answersLater || this.#batch?.has(about.key)) return undefined;
+    try {
+      const found = store.get(about.key) ?? undefined;
+      if (!isFound(found)) return this.#notAtOnce(found);
+      if (counters.length === 0) return new OwnSnapshot(found, NO_GENERATIONS);
+      const generations: bigint[] = [];
+      for (const counter of counters) {
+        const count = store.counter(counter.key);
+        if (!isCount(count)) return this.#notAtOnce(count);
+        generations.push(count);
+      }
+      return new OwnSnapshot(found, generations);
+    } catch {
+      return undefined;
     }
-    return new OwnLook(found, generations);
   }
 
-  #open(): Tick {
-    if (this.#tick === undefined) {
-      const tick = this.#tick = new Tick(this.#store);
+  #notAtOnce(answer: unknown): undefined {
+    if (!isPromise(answer)) return;
+    this.#answersLater = true;
+    answer.then(undefined, () => {});
+  }
+
+  #open(): ReadBatch {
+    if (this.#batch === undefined) {
+      const batch = this.#batch = new ReadBatch(this.#store);
       queueMicrotask(() => {
-        this.#tick = undefined;
-        tick.send(this.#clock, this.#timeoutMs);
+        this.#batch = undefined;
+        batch.send();
       });
     }
-    return this.#tick;
+    return this.#batch;
   }
 }
 
-/** An answer that was told at once, if it was. A failure is told of by whoever asks again. */
-class Caught<T> implements Told<T> {
-  answer: T | undefined = undefined;
-  given = false;
-
-  answered(answer: T): void {
-    this.answer = answer;
-    this.given = true;
-  }
-
-  failed(): void {}
-}
-
-/** A look that nobody shares. */
-class OwnLook implements Look {
+/** A snapshot that nobody shares. */
+class OwnSnapshot implements Snapshot {
+  readonly isWhole = true;
+  readonly slot = undefined;
   readonly found: Found | undefined;
   readonly generations: readonly bigint[];
 
@@ -109,251 +119,199 @@ class OwnLook implements Look {
     this.generations = generations;
   }
 
-  get asked(): object {
-    return this;
-  }
-
-  hand(value: unknown): unknown {
+  takeCopy(value: unknown): unknown {
     return value;
   }
 }
 
-/** What is asked in one tick. */
-class Tick {
+/** What is read for the calls of one tick. */
+class ReadBatch {
   readonly store: GuardedStore;
-  readonly #entries = new Map<string, AskedEntry>();
-  readonly #counters: AskedCounter[] = [];
-  /** Those whose counter is another object at each call. */
-  #strangers: Map<string, AskedCounter> | undefined;
-  #open = 0;
-  #clock: Clock | undefined;
-  #answeredAll: (() => void) | undefined;
+  readonly #entries = new Map<string, Slot>();
+  readonly #counters: Slot[] = [];
+  /** Slots of counters that are another object at each call: such a one does not know its slot. */
+  #uncachedCounters: Map<string, Slot> | undefined;
+  #unanswered = 0;
+  #cancelDeadline: (() => void) | undefined;
 
   constructor(store: GuardedStore) {
     this.store = store;
   }
 
-  /** As `responsiveTime` reads time. */
-  get now(): number {
-    return this.#clock === undefined ? 0 : responsiveTime(this.#clock);
-  }
-
-  asks(key: string): boolean {
+  has(key: string): boolean {
     return this.#entries.has(key);
   }
 
-  entry(about: Label): AskedEntry {
-    let asked = this.#entries.get(about.key);
-    if (asked === undefined) this.#entries.set(about.key, asked = new AskedEntry(about, this));
-    return asked;
+  entry({ name, key }: Label): Slot {
+    let slot = this.#entries.get(key);
+    if (slot === undefined) this.#entries.set(key, slot = new Slot(this, "get", name, key, undefined));
+    return slot;
   }
 
-  generations(name: string | undefined, counters: readonly Counter[]): readonly AskedCounter[] {
-    if (counters.length === 0) return NONE_ASKED;
-    return counters.map((counter) => this.#asked(counter) ?? this.#ask(name, counter));
+  counters(name: string | undefined, counters: readonly Counter[]): readonly Slot[] {
+    if (counters.length === 0) return NO_SLOTS;
+    return counters.map((counter) => this.#slotOf(counter) ?? this.#addCounter(name, counter));
   }
 
-  #asked(counter: Counter): AskedCounter | undefined {
-    if (!counter.isRemembered) return this.#strangers?.get(counter.key);
-    const asked = counter.asked as AskedCounter | undefined;
-    // Another tick's may not have been answered yet.
-    return asked?.tick === this ? asked : undefined;
+  #slotOf(counter: Counter): Slot | undefined {
+    if (!counter.isRemembered) return this.#uncachedCounters?.get(counter.key);
+    const slot = counter.slot as Slot | undefined;
+    // An earlier batch's slot may still wait for its answer.
+    return slot?.batch === this ? slot : undefined;
   }
 
-  #ask(name: string | undefined, counter: Counter): AskedCounter {
-    const asked = new AskedCounter(name, counter, this);
-    this.#counters.push(asked);
-    if (counter.isRemembered) counter.asked = asked;
-    else (this.#strangers ??= new Map()).set(counter.key, asked);
-    return asked;
+  #addCounter(name: string | undefined, counter: Counter): Slot {
+    const slot = new Slot(this, "counter", name, counter.key, counter);
+    this.#counters.push(slot);
+    if (counter.isRemembered) counter.slot = slot;
+    else (this.#uncachedCounters ??= new Map()).set(counter.key, slot);
+    return slot;
   }
 
-  /** Asks everything at once, and bounds the wait. */
-  send(clock: Clock, timeoutMs: number): void {
-    this.#open = this.#entries.size + this.#counters.length;
-    this.#clock = clock;
-    this.store.begin();
-    for (const [key, asked] of this.#entries) this.store.askEntry(key, asked);
-    for (const asked of this.#counters) this.store.askGeneration(asked.counter.key, asked);
+  /** Reads everything, and bounds the wait. */
+  send(): void {
+    this.#unanswered = this.#entries.size + this.#counters.length;
+    this.store.read(this.#entries.values(), this.#counters);
     // Also where a store says that it answers within the tick, and does not.
-    if (this.#open > 0) this.#bound(clock, timeoutMs, timeoutMs);
+    if (this.#unanswered > 0) this.#bound(this.store.timeoutMs);
   }
 
-  /** One more answer has come. */
-  closed(): void {
-    if (--this.#open > 0) return;
-    this.#answeredAll?.();
-    // A look lives as long as its call, a counter as long as its backend: they must not keep the answers of others.
-    for (const asked of this.#counters) if (asked.counter.asked === asked) asked.counter.asked = undefined;
+  /** One of the slots has its answer. */
+  answered(): void {
+    if (--this.#unanswered > 0) return;
+    this.#cancelDeadline?.();
+    // A snapshot lives as long as its call, a counter as long as its backend: they must not keep the answers of others.
+    for (const slot of this.#counters) if (slot.counter!.slot === slot) slot.counter!.slot = undefined;
     this.#counters.length = 0;
     this.#entries.clear();
-    this.#strangers = undefined;
+    this.#uncachedCounters = undefined;
   }
 
-  #bound(clock: Clock, ms: number, timeoutMs: number): void {
-    this.#answeredAll = deadline(clock, ms, () => {
-      const more = this.#giveUp(timeoutMs, responsiveTime(clock));
-      if (more < Infinity) this.#bound(clock, more, timeoutMs);
+  #bound(ms: number): void {
+    this.#cancelDeadline = deadline(this.store.clock, ms, () => {
+      const leftMs = this.#giveUp(responsiveTime(this.store.clock));
+      if (leftMs < Infinity) this.#bound(leftMs);
     });
   }
 
   /**
-   * Those that could be asked for a whole timeout. Returns for how many ms the first of the others may go on. Of those
-   * that wait for room it is the room that says when that was too long.
+   * Gives up the slots that could have been sent for a whole timeout. Returns for how many ms the first of the others may
+   * still wait. How long one may wait for room is bounded where it waits.
    */
-  #giveUp(timeoutMs: number, now: number): number {
-    let more = Infinity;
-    for (const asked of [...this.#entries.values(), ...this.#counters]) {
-      if (asked.given) continue;
-      const { sentLate = -Infinity } = asked;
-      const waitedMs = sentLate === "not yet" ? 0 : Math.min(this.store.sendableMs(asked.about.key), now - sentLate);
-      const left = timeoutMs - waitedMs;
-      if (left > 0) more = Math.min(more, left);
-      else asked.failed(this.store.tooLate(`look at ${asked.about.key}`));
+  #giveUp(now: number): number {
+    const { store } = this;
+    let leastLeft = Infinity;
+    for (const slot of [...this.#entries.values(), ...this.#counters]) {
+      if (slot.isAnswered) continue;
+      const waitedMs = Math.max(0, Math.min(store.sendableMs(slot.key), now - slot.sentAt));
+      const left = store.timeoutMs - waitedMs;
+      if (left > 0) leastLeft = Math.min(leastLeft, left);
+      else slot.reject(store.tooLate(`look at ${slot.key}`));
     }
-    return more;
+    return leastLeft;
   }
 }
 
-/** One question of a tick, and its answer for all whose look waits for it. */
-abstract class Asked<T> implements Asking<T> {
-  answer: T | typeof UNANSWERED | undefined = undefined;
-  given = false;
-  /** Only of one that had to wait for room: when it was asked after all, as `responsiveTime` reads time. */
-  sentLate: "not yet" | number | undefined = undefined;
-  readonly tick: Tick;
+/** A key or a counter that a batch reads, and its answer for all snapshots that need it. */
+class Slot implements ReadSlot {
+  readonly batch: ReadBatch;
+  readonly operation: "get" | "counter";
+  readonly name: string | undefined;
+  readonly key: string;
+  readonly counter: Counter | undefined;
+  answer: unknown = undefined;
+  isAnswered = false;
+  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
+  sentAt = -Infinity;
+  #sharers = 0;
   /** Mostly there is one. */
-  #first: OpenLook | undefined = undefined;
-  #others: OpenLook[] | undefined = undefined;
+  #first: PendingSnapshot | undefined = undefined;
+  #others: PendingSnapshot[] | undefined = undefined;
 
-  constructor(tick: Tick) {
-    this.tick = tick;
-  }
-
-  /** For those who are told of a failure. */
-  abstract readonly about: Label;
-  protected abstract readonly operation: "get" | "counter";
-  /** Is it an answer at all? */
-  protected abstract means(answer: T): boolean;
-
-  /** A look waits for the answer. */
-  join(look: OpenLook): void {
-    if (this.#first === undefined) this.#first = look;
-    else (this.#others ??= []).push(look);
-  }
-
-  waits(): void {
-    this.sentLate = "not yet";
-  }
-
-  sent(): void {
-    this.sentLate = this.tick.now;
-  }
-
-  answered(answer: T): void {
-    const { store } = this.tick;
-    if (!this.means(answer)) return this.failed(nonsense(this.operation, this.about.key));
-    if (store.isDown) store.worked(this.about.key);
-    this.#give(answer);
-  }
-
-  /** Told once, whether it failed or took too long. */
-  failed(error: unknown): void {
-    if (!this.given) this.#give(this.tick.store.failed(this.operation, this.about, error));
-  }
-
-  #give(answer: T | typeof UNANSWERED): void {
-    if (this.given) return;
-    this.given = true;
-    this.answer = answer;
-    const really = answer !== UNANSWERED;
-    this.#first?.answered(really);
-    if (this.#others !== undefined) { for (const look of this.#others) look.answered(really); }
-    this.#first = this.#others = undefined;
-    this.tick.closed();
-  }
-}
-
-class AskedCounter extends Asked<bigint> {
-  readonly counter: Counter;
-  readonly #name: string | undefined;
-
-  constructor(name: string | undefined, counter: Counter, tick: Tick) {
-    super(tick);
-    this.#name = name;
+  constructor(
+    batch: ReadBatch,
+    operation: "get" | "counter",
+    name: string | undefined,
+    key: string,
+    counter: Counter | undefined,
+  ) {
+    this.batch = batch;
+    this.operation = operation;
+    this.name = name;
+    this.key = key;
     this.counter = counter;
   }
 
-  get about(): Label {
-    return { name: this.#name, key: this.counter.key };
-  }
-
-  get operation(): "counter" {
-    return "counter";
-  }
-
-  means(answer: unknown): boolean {
-    return isCount(answer);
-  }
-}
-
-class AskedEntry extends Asked<Found | undefined> {
-  readonly about: Label;
-  #sharers = 0;
-
-  constructor(about: Label, tick: Tick) {
-    super(tick);
-    this.about = about;
-  }
-
-  get operation(): "get" {
-    return "get";
-  }
-
-  means(answer: unknown): boolean {
-    return isFound(answer);
-  }
-
-  /** None joins after it was sent, so whoever is handed the value knows how many come after. */
-  override join(look: OpenLook): void {
+  /** A snapshot needs the answer. */
+  join(snapshot: PendingSnapshot): void {
     this.#sharers++;
-    super.join(look);
+    if (this.#first === undefined) this.#first = snapshot;
+    else (this.#others ??= []).push(snapshot);
   }
 
-  /** The last one gets the very value: until then nobody holds it who could change it before the next copy is made. */
-  hand(value: unknown): unknown {
-    return --this.#sharers === 0 ? value : this.tick.store.copy(value);
+  /** Takes the store's answer: the first counts. */
+  resolve(answer: unknown): void {
+    const { store } = this.batch;
+    const isAnswer = this.operation === "get" ? isFound(answer) : isCount(answer);
+    if (!isAnswer) return this.reject(nonsense(this.operation, this.key));
+    store.worked(this.key);
+    this.#settle(answer);
+  }
+
+  /** Takes a failure of the store, or that it took too long, and reports that. */
+  reject(error: unknown): void {
+    if (!this.isAnswered) this.#settle(this.batch.store.failed(this.operation, this, error));
+  }
+
+  #settle(answer: unknown): void {
+    if (this.isAnswered) return;
+    this.isAnswered = true;
+    this.answer = answer;
+    this.#first?.slotAnswered(answer);
+    if (this.#others !== undefined) { for (const snapshot of this.#others) snapshot.slotAnswered(answer); }
+    this.#first = this.#others = undefined;
+    this.batch.answered();
+  }
+
+  /**
+   * The last one gets the value itself: until then nobody holds it who could change it before the next copy is made. No
+   * snapshot joins after the batch was sent, so it is known how many will come.
+   */
+  takeCopy(value: unknown): unknown {
+    return --this.#sharers === 0 ? value : this.batch.store.copy(value);
   }
 }
 
-/** A call's look while its answers come: whole, or none, since generations that cannot be compared prove nothing. */
-class OpenLook implements Look {
+/** A snapshot while its answers come. The first one that fails resolves it as it is, not whole. */
+class PendingSnapshot implements Snapshot {
+  isWhole = false;
   generations: readonly bigint[] = NO_GENERATIONS;
-  readonly asked: AskedEntry;
-  readonly #counters: readonly AskedCounter[];
-  readonly #resolve: (look: Look | undefined) => void;
-  #open: number;
+  readonly slot: Slot;
+  readonly #counters: readonly Slot[];
+  readonly #resolve: (snapshot: Snapshot) => void;
+  #unanswered: number;
 
-  constructor(entry: AskedEntry, counters: readonly AskedCounter[], resolve: (look: Look | undefined) => void) {
-    this.asked = entry;
+  constructor(slot: Slot, counters: readonly Slot[], resolve: (snapshot: Snapshot) => void) {
+    this.slot = slot;
     this.#counters = counters;
     this.#resolve = resolve;
-    this.#open = 1 + counters.length;
-    entry.join(this);
+    this.#unanswered = 1 + counters.length;
+    slot.join(this);
     for (const counter of counters) counter.join(this);
   }
 
   get found(): Found | undefined {
-    return this.asked.answer as Found | undefined;
+    return this.slot.answer as Found | undefined;
   }
 
-  hand(value: unknown): unknown {
-    return this.asked.hand(value);
+  takeCopy(value: unknown): unknown {
+    return this.slot.takeCopy(value);
   }
 
-  answered(really: boolean): void {
-    if (!really) return this.#resolve(undefined);
-    if (--this.#open > 0) return;
+  slotAnswered(answer: unknown): void {
+    if (answer === UNANSWERED) return this.#resolve(this);
+    if (--this.#unanswered > 0) return;
+    this.isWhole = true;
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }

@@ -2,9 +2,10 @@ import type { Groups } from "../backend/backend.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Duration } from "../util/duration.ts";
 import { describeType } from "../util/checks.ts";
+import { CachedFunction, wrapperOf } from "./cached_function.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
-import { type Terms, termsOf } from "./options.ts";
-import { sourceOf } from "./source.ts";
+import { sourceOf } from "./names.ts";
+import { type CheckedOptions, checkedOptions } from "./options.ts";
 import type {
   AnyFunction,
   AsyncFunction,
@@ -18,21 +19,20 @@ import type {
   Second,
   WriteCachedWithoutParentheses,
 } from "./types.ts";
-import { CachedFunction, wrapperOf } from "./wrap.ts";
 
 /** Decorates a method: `@cached`. */
 export function cached<F extends AsyncFunction>(method: F, context: ClassMethodDecoratorContext): Cached<F>;
-/** Decorates nothing: a compile error says so. */
+/** Is a compile error that says how to write it. */
 export function cached(): WriteCachedWithoutParentheses;
-/** What is no async method cannot be decorated: a compile error says so. */
+/** Is a compile error for what is no async method. */
 export function cached(member: unknown, context: DecoratorContext): MethodsMustBeAsync;
 /**
  * Caches a function: calls with the same arguments share a result.
  *
- * It is called like the function, always returns a promise, and has verbs (`invalidate`, `refresh`, `peek`, `set`,
- * `key`, `on`). The function's own errors reach the caller as they are and are never kept. `undefined` and `null` are
- * not kept unless `when` says so. `f(1)` and `f(1, 0)` are two calls, whatever the defaults. A wrong option is a
- * TypeError or RangeError at once; an argument without identity rejects the call with CacheKeyError.
+ * What it returns is called like the function, always returns a promise, and has verbs (`invalidate`, `refresh`,
+ * `peek`, `set`, `key`, `on`). The function's own errors reach the caller as they are and are never kept. `undefined`
+ * and `null` are not kept unless `when` says so. `f(1)` and `f(1, 0)` are two calls, whatever the defaults. A wrong
+ * option is a TypeError or RangeError at once; an argument without identity rejects the call with CacheKeyError.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export function cached(member: unknown, context: DecoratorContext): MethodsMustB
 export function cached<F extends AnyFunction>(this: HasVerbs<F>, fn: F, options?: CachedOptions<F>): Cached<F>;
 /**
  * Caches a generic function that is not async. Its type parameters stay, and leave no room for the verbs in its type:
- * `handle(fn)` has them. (An async one has both.)
+ * `handle(fn)` gives them.
  */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[], R>(
@@ -90,27 +90,22 @@ export function cached<A extends any[] = any[]>(ttl: Duration, group?: CallOptio
  */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[] = any[], R = unknown>(options: FirstOptions<A, R>): CachedDecorator<A, R>;
-/** The same where `group` takes no argument (it may read `this`), so that `key` alone tells the arguments. */
+/** The same where `group` takes no argument (it may read `this`), so that only `key` has the types of the arguments. */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[] = any[], R = unknown>(
   // deno-lint-ignore no-explicit-any
   options: Omit<FirstOptions<A, R>, "group"> & { group: (this: any) => Groups },
 ): CachedDecorator<A, R>;
-/** Never fits: of several overloads the compiler explains the last one, which is to say what is wrong. */
+/** Never fits. Of several overloads the compiler explains the last one, so this one names what is wrong. */
 // deno-lint-ignore no-explicit-any
 export function cached(options: FirstOptions<any[], any>): never;
-/** Likewise, for two arguments. */
+/** Never fits: the same for two arguments. */
 export function cached<X>(first: X, second: Second<X>): never;
 export function cached(...given: unknown[]): unknown {
   const [first, second] = given;
-  // A legacy decorator of a static is given a class, hence this order.
-  if (isMember(given)) return decorateLegacy(...given, NO_TERMS);
+  if (isMember(given) || isContext(second)) return applied(given, NO_OPTIONS, FORMS);
   if (given.length > 2) {
     throw new TypeError('Cannot use a third argument: several groups stand in an array, as in cached(60, ["a", "b"])');
-  }
-  if (typeof first === "function") {
-    if (isContext(second)) return decorate(first as AnyFunction, second, NO_TERMS);
-    return wrap(first as AnyFunction, second === undefined ? NO_TERMS : termsOf(second));
   }
   if (typeof first === "number" || typeof first === "string") {
     if (typeof second === "object" && !Array.isArray(second)) {
@@ -119,11 +114,13 @@ export function cached(...given: unknown[]): unknown {
           'cached({ ttl: 60, group: "cities" })',
       );
     }
-    return curried(termsOf({ ttl: first, group: second }));
+    return curried(checkedOptions({ ttl: first, group: second }));
   }
-  if (typeof first !== "object" || first === null) throw new TypeError(`Cannot cache ${describeType(first)}: ${FORMS}`);
+  if (typeof first !== "object" || first === null) {
+    return applied(given, second === undefined ? NO_OPTIONS : checkedOptions(second), FORMS);
+  }
   if (isPromise(first)) throw new TypeError("Cannot cache a promise: give the function itself, and not its result");
-  if (second === undefined) return curried(termsOf(first));
+  if (second === undefined) return curried(checkedOptions(first));
   throw new TypeError('Cannot cache an object: the function comes first, as in cached(fn, { ttl: "5m" })');
 }
 
@@ -131,30 +128,34 @@ const FORMS =
   'give a function, as in cached(fn, { ttl: "5m" }); above a method write @cached, @cached(60, "cities") or ' +
   '@cached({ ttl: "5m" })';
 
-const NO_TERMS: Terms = termsOf({});
+const NO_OPTIONS: CheckedOptions = checkedOptions({});
 
 /** What `cached(60)` and `cached({ … })` return. */
-const curried = (terms: Terms) => (...given: unknown[]): unknown => {
-  const [first, second] = given;
-  if (isMember(given)) return decorateLegacy(...given, terms);
-  if (isContext(second)) return decorate(first as AnyFunction, second, terms);
-  if (typeof first === "function") return wrap(first as AnyFunction, terms);
-  throw new TypeError(`Cannot cache ${describeType(first)}: after cached(ttl) or cached(options) comes the function`);
-};
+const curried = (options: CheckedOptions) => (...given: unknown[]): unknown =>
+  applied(given, options, "after cached(ttl) or cached(options) comes the function");
 
-function wrap(fn: AnyFunction, terms: Terms): unknown {
-  if (/^class\b/.test(sourceOf(fn))) {
+/** Decorates a method, or wraps a function. Where it is given neither, the error says `form`. */
+function applied(given: unknown[], options: CheckedOptions, form: string): unknown {
+  const [first, second] = given;
+  // A legacy decorator of a static is given a class, hence this order.
+  if (isMember(given)) return decorateLegacy(...given, options);
+  if (isContext(second)) return decorate(first as AnyFunction, second, options);
+  if (typeof first !== "function") throw new TypeError(`Cannot cache ${describeType(first)}: ${form}`);
+  if (/^class\b/.test(sourceOf(first))) {
     throw new TypeError("Cannot cache a class: give a function, or decorate its methods with @cached");
   }
-  return wrapperOf(new CachedFunction(fn, terms));
+  return wrapperOf(new CachedFunction(first as AnyFunction, options));
 }
 
-/** What a legacy decorator is given: a prototype or a class, a member's name, and its descriptor, which a field lacks. */
+/** Is it what a legacy decorator is given: a class object, a member's name, and its descriptor, which a field lacks? */
 function isMember(given: unknown[]): given is [object, string | symbol, PropertyDescriptor | undefined] {
-  const [home, property, descriptor] = given;
+  const [classObject, property, descriptor] = given;
   return (typeof property === "string" || typeof property === "symbol") &&
-    (typeof home === "object" ? home !== null : typeof home === "function" && typeof descriptor === "object");
+    (typeof classObject === "object"
+      ? classObject !== null
+      : typeof classObject === "function" && typeof descriptor === "object");
 }
 
+/** Is it what a standard decorator is given besides the method? */
 const isContext = (second: unknown): second is ClassMethodDecoratorContext =>
   typeof second === "object" && second !== null && "kind" in second && "addInitializer" in second;

@@ -1,87 +1,96 @@
 /**
- * Who holds a name on which backend. Two functions under one name would be given each other's results, and so would two
- * classes of one name whose instances call one method.
+ * Who owns a name on a backend. Two functions under one name would be given each other's results, and so would two
+ * classes of one name whose instances call one method. So names are registered before they stand in keys: a second
+ * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes
+ * is not kept.
  */
 import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
 import { warn, type WarningTopic } from "../util/warnings.ts";
-import { shared } from "./shared.ts";
-import { sourceHash } from "./source.ts";
 
-/** So many names of a backend are remembered: about 3 MB. */
-const MOST_NAMES = 5_000;
-/** So many keys of a method are watched for a second receiver. */
+/** How many names of functions a backend remembers, and how many more of classes: about 3 MB each. */
+const MAX_NAMES = 5_000;
+/** How many keys of a method are watched for a second receiver. */
 const WATCHED_KEYS = 100;
 
-/** Who wants a name. */
-export interface Claim {
+/** A function or class that asks for a name. */
+export interface Candidate {
   /** The name as it stands in keys, escaped. */
   readonly id: string;
-  /** The name for people. */
+  /** The name as people read it in errors and warnings. */
   readonly name: string;
   /** A function; a method, which several classes may have from one mixin; or the class of a method's receivers. */
   readonly kind: "function" | "method" | "class";
-  /** The function or class. */
-  readonly what: object;
-  /** Who came later has the larger one: `numberOf` the wrapper, or of the class. */
+  /** The function or class itself. */
+  readonly target: object;
+  /** Larger for what was wrapped, or defined, later: `numberOf` the cached function, or the class. */
   readonly order: number;
   /** The option `key` or `shared` says that all of one source are to share results. */
   readonly shares: boolean;
 }
 
-/** A name that is taken on a backend. */
-export class Holder {
-  /** As in keys, escaped. */
-  readonly id: string;
-  /** The table that it stands in, or stood. */
-  table: Names;
-  /** How many names that table had forgotten when it forgot this one; `undefined`: it stands there. */
-  forgotten: number | undefined = undefined;
-  /** Somebody else may have held the name before, and is forgotten: only what is in an entry tells. */
+/** A name that a candidate may use. */
+export interface Registration {
+  readonly owner: NameOwner;
+  readonly order: number;
+  /** false: a class that must not share what the owner of the name has kept. */
+  readonly keeps: boolean;
+}
+
+/** Has a newer definition taken the name, or another class? Then calls compute, and nothing is kept or read. */
+export const isSuperseded = ({ owner, order, keeps }: Registration): boolean => !keeps || owner.newest > order;
+
+/** The function or class that owns a name on a backend. */
+export class NameOwner {
+  /**
+   * The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it
+   * is.
+   */
   readonly isUnsure: boolean;
-  /** Whoever is of a lower order was replaced by a newer definition, and keeps nothing. */
+  /** Candidates of a lower order were replaced by a newer definition. */
   newest = 0;
-  /** Another number for each definition that replaced one. 0: none did. */
+  /** Another number for each definition that replaced one; 0: none did. */
   replacement = 0;
-  #what: Identity;
+  #identity: Identity;
   #order: number;
   #source: string;
-  /** Which receiver asked for which key first. */
-  #receivers: Map<string, Identity> | undefined;
-  #hasMet = false;
-  #warned = false;
+  /** Which receiver used a key first; `undefined`: none yet, or a second one was warned about. */
+  #receivers: Map<string, Identity> | undefined = new Map();
+  #hasWarned = false;
 
-  /** Takes the name for its first claim. */
-  constructor(claim: Claim, table: Names, isUnsure: boolean) {
-    this.id = claim.id;
-    this.table = table;
+  /** Gives the name to its first candidate. */
+  constructor({ target, order }: Candidate, isUnsure: boolean) {
     this.isUnsure = isUnsure;
-    this.#what = identityOf(claim.what);
-    this.#order = claim.order;
-    this.#source = sourceHash(claim.what);
+    this.#identity = identityOf(target);
+    this.#order = order;
+    this.#source = sourceHash(target);
   }
 
   /**
-   * Another claim of the name. A function of another source is a TypeError, or replaces the older one where the backend
-   * says so. Tells whether the two may share what is kept.
+   * Decides on another candidate. A function of another source throws a TypeError, or replaces the owner if `redefine`.
+   * Returns false for another class, which may have the name and must not share results.
    */
-  admit(claim: Claim, redefine: boolean): boolean {
-    const what = identityOf(claim.what);
-    if (what === this.#what) {
-      this.#order = Math.max(this.#order, claim.order);
+  assertSame(candidate: Candidate, redefine: boolean): boolean {
+    const { kind, order, shares } = candidate;
+    const identity = identityOf(candidate.target), source = sourceHash(candidate.target);
+    if (identity === this.#identity) {
+      this.#order = Math.max(this.#order, order);
       return true;
     }
-    const source = sourceHash(claim.what);
     const isOther = source !== this.#source;
-    if (redefine && (isOther || claim.kind !== "method" && !claim.shares)) {
-      if (claim.order > this.#order) this.#replace(what, source, claim.order);
-      else this.newest = Math.max(this.newest, claim.order + 1);
-      state.changes++;
+    if (redefine && (isOther || kind !== "method" && !shares)) {
+      if (order < this.#order) {
+        this.newest = Math.max(this.newest, order + 1);
+      } else {
+        [this.#identity, this.#source] = [identity, source];
+        this.newest = this.#order = order;
+        this.replacement = ++state.replacements;
+      }
       return true;
     }
-    const name = quoted(claim.name);
-    if (claim.kind === "class") {
-      this.#warn(
+    const name = quoted(candidate.name);
+    if (kind === "class") {
+      this.#warnOnce(
         "classes of one name",
         `two classes of one name share ${name}, so results of the second one are not kept. Give them two names; or ` +
           "pass the option `key`, or `shared: true`, if they are to share. Where a host runs modules again, give the " +
@@ -96,8 +105,8 @@ export class Holder {
           "backend the option `redefine: true`",
       );
     }
-    if (claim.kind === "function" && !claim.shares) {
-      this.#warn(
+    if (kind === "function" && !shares) {
+      this.#warnOnce(
         "functions that share a name",
         `${name} was wrapped more than once. Closures of one source share their results: wrap it once, outside; or ` +
           "pass the option `key`, to say what tells them apart, or `shared: true`, if nothing does.",
@@ -106,121 +115,151 @@ export class Holder {
     return true;
   }
 
-  #replace(what: Identity, source: string, order: number): void {
-    this.#what = what;
-    this.#source = source;
-    this.newest = this.#order = order;
-    this.replacement = ++state.replacements;
+  /** Warns, once, when a second receiver without an identity uses a key: the two share its result. */
+  noteReceiver(name: string, key: string, receiver: unknown): void {
+    const receivers = this.#receivers;
+    if (receivers === undefined) return;
+    const first = receivers.get(key), identity = identityOf(receiver);
+    if (first === undefined) {
+      if (receivers.size < WATCHED_KEYS) receivers.set(key, identity);
+    } else if (first !== identity) {
+      this.#receivers = undefined;
+      warn(
+        "receivers that share results",
+        `two instances or classes share the results of ${quoted(name)}, since \`this\` is not part of its key. ` +
+          "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
+      );
+    }
   }
 
-  /** A receiver that has no identity asks for a key. A second one that does is told what the first one was. */
-  meet(name: string, key: string, receiver: unknown): void {
-    if (this.#hasMet) return;
-    const first = this.#receivers?.get(key);
-    if (first === undefined) {
-      this.#receivers ??= new Map();
-      if (this.#receivers.size < WATCHED_KEYS) this.#receivers.set(key, identityOf(receiver));
-      return;
-    }
-    if (first === identityOf(receiver)) return;
-    this.#hasMet = true;
-    this.#receivers = undefined;
+  #warnOnce(topic: WarningTopic, text: string): void {
+    if (!this.#hasWarned) warn(topic, text);
+    this.#hasWarned = true;
+  }
+}
+
+/**
+ * Registers a name on a backend; `undefined`: on the default backend that is still to be made. Throws a TypeError if
+ * another function has it. What finds the table full is not remembered: a function then trusts only entries of its own
+ * source, and a class, of which the source tells too little, keeps nothing.
+ */
+export function register(candidate: Candidate, backend: Backend | undefined): Registration {
+  const names = namesOn(backend), redefine = backend?.redefine === true;
+  const { id, kind, order } = candidate;
+  const known = names.get(id);
+  if (known !== undefined) return { owner: known, order, keeps: known.assertSame(candidate, redefine) };
+  const isFull = names.size >= (kind === "class" ? 2 * MAX_NAMES : MAX_NAMES);
+  const owner = new NameOwner(candidate, isFull);
+  if (!isFull) names.set(id, owner);
+  else if (redefine) owner.replacement = ++state.replacements;
+  const keeps = !isFull || kind !== "class";
+  if (!keeps) {
     warn(
-      "receivers that share results",
-      `two instances or classes share the results of ${quoted(name)}, since \`this\` is not part of its key. ` +
-        "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
+      "classes of one name",
+      `results of ${quoted(candidate.name)} are not kept, since ${
+        2 * MAX_NAMES
+      } names are cached on one backend. Make ` +
+        "fewer classes; or pass the option `key`, or `shared: true`, if those of one name are to share.",
     );
   }
-
-  #warn(kind: WarningTopic, what: string): void {
-    if (!this.#warned) warn(kind, what);
-    this.#warned = true;
-  }
+  return { owner, order, keeps };
 }
 
-/** The names of one backend. The oldest are forgotten; whoever still works under a forgotten name claims it again. */
-export class Names {
-  readonly #holders = new Map<string, Holder>();
-  #forgotten = 0;
+// ──────────────── what is shared between copies of the library ────────────────
 
-  /** How many are remembered. */
-  get size(): number {
-    return this.#holders.size;
-  }
+/** Raised whenever the shape or the meaning of something shared changes: copies that disagree share nothing. */
+const FORMAT = 1;
+const PLACE: unique symbol = Symbol.for("@x/cache-utils.shared");
 
-  /**
-   * Takes a name. `before`: what held it for the same claimer. Throws a TypeError if another function has it. `shares`:
-   * false for a second class, whose results must not be kept.
-   */
-  claim(claim: Claim, redefine: boolean, before?: Holder): { readonly holder: Holder; readonly shares: boolean } {
-    const held = this.#holders.get(claim.id);
-    if (held !== undefined) return { holder: held, shares: held.admit(claim, redefine) };
-    // Had somebody else taken the name since it was forgotten, that one would still be here.
-    const isKnown = before?.table === this && before.id === claim.id && before.forgotten !== undefined &&
-      this.#forgotten - before.forgotten < MOST_NAMES;
-    const holder = isKnown ? before : new Holder(claim, this, this.#forgotten > 0);
-    this.#keep(holder);
-    return { holder, shares: true };
+/**
+ * State that all copies of this library in one program share. Two versions in one tree of dependencies would otherwise
+ * have a default backend each, and an invalidation through one would not reach what the other keeps. Returns the part
+ * that another copy has made under `name`, else what `make` returns.
+ */
+export function acrossCopies<T extends object>(name: string, make: () => T): T {
+  const realm = globalThis as { [PLACE]?: { readonly format: number; readonly parts: Map<string, object> } };
+  // A copy of another format came first: this one keeps to itself.
+  const parts = realm[PLACE]?.format === FORMAT ? realm[PLACE].parts : ownParts;
+  // So it does in a realm that is frozen.
+  if (realm[PLACE] === undefined && Object.isExtensible(realm)) {
+    Object.defineProperty(realm, PLACE, { value: { format: FORMAT, parts }, configurable: true });
   }
-
-  /** Takes over what another table holds, where the names are free here. */
-  adopt(others: Names): void {
-    for (const holder of others.#holders.values()) if (!this.#holders.has(holder.id)) this.#keep(holder);
-  }
-
-  #keep(holder: Holder): void {
-    holder.table = this;
-    holder.forgotten = undefined;
-    this.#holders.set(holder.id, holder);
-    if (this.#holders.size <= MOST_NAMES) return;
-    const [oldest] = this.#holders.values();
-    this.#holders.delete(oldest!.id);
-    oldest!.forgotten = ++this.#forgotten;
-    state.changes++;
-  }
+  let part = parts.get(name);
+  if (part === undefined) parts.set(name, part = make());
+  return part as T;
 }
 
-/** Of this realm, whichever copy of the library asks. */
-const state = shared("names", () => ({
-  tables: new WeakMap<Backend, Names>(),
+const ownParts = new Map<string, object>();
+
+const state = acrossCopies("names", () => ({
+  tables: new WeakMap<Backend, Map<string, NameOwner>>(),
   /** Of functions that were wrapped before there was a default backend. */
-  early: undefined as Names | undefined,
+  early: new Map<string, NameOwner>(),
   numbers: new WeakMap<object, number>(),
   lastNumber: 0,
   replacements: 0,
-  changes: 0,
 }));
 
-/** How often a name was forgotten or taken over: while that stays, what was seen of a name holds. */
-export const changes = (): number => state.changes;
-
-/** The table of names of a backend; `undefined`: of the default backend that is still to come. */
-export function namesOn(backend: Backend | undefined): Names {
-  if (backend === undefined) return state.early ??= new Names();
+/** The owners of names on a backend; `undefined`: on the default backend that is still to be made. */
+export function namesOn(backend: Backend | undefined): Map<string, NameOwner> {
+  if (backend === undefined) return state.early;
   let names = state.tables.get(backend);
-  if (names === undefined) state.tables.set(backend, names = new Names());
+  if (names === undefined) state.tables.set(backend, names = new Map());
   return names;
 }
 
-/** The names that were taken on `before` (`undefined`: before there was a default backend) are taken on `backend`. */
+/** Registers on `backend` what was registered on the default backend `before` it, where the names are free. */
 export function inheritNames(before: Backend | undefined, backend: Backend): void {
-  const names = before === undefined ? state.early : state.tables.get(before);
-  if (names === undefined || names === state.tables.get(backend)) return;
-  if (state.tables.has(backend)) state.tables.get(backend)!.adopt(names);
-  else state.tables.set(backend, names);
-  if (before === undefined) state.early = undefined;
+  const names = namesOn(backend);
+  for (const [id, owner] of namesOn(before)) if (!names.has(id)) names.set(id, owner);
 }
 
-/** Larger for what was seen later. It outlives the object, so that nothing depends on when garbage is collected. */
+/** Larger for what was seen later. It outlives the object, so that no warning depends on when garbage is collected. */
 export function numberOf(object: object): number {
   let number = state.numbers.get(object);
   if (number === undefined) state.numbers.set(object, number = ++state.lastNumber);
   return number;
 }
 
-/** An object's number; a primitive is what it is. */
+/** An object's number; of a primitive its type and text. */
 type Identity = number | string;
 const identityOf = (value: unknown): Identity =>
   typeof value === "object" && value !== null || typeof value === "function"
     ? numberOf(value)
     : `${typeof value} ${String(value)}`;
+
+// ──────────────── the source of a function ────────────────
+
+/** The text of a function or class. All bound functions have the same. */
+export const sourceOf = (fn: unknown): string => Function.prototype.toString.call(fn);
+
+const hashes = new WeakMap<object, string>();
+
+/** A short hash of a function's or class's text: what tells it from another of its name, as far as anything does. */
+export function sourceHash(fn: object): string {
+  let hash = hashes.get(fn);
+  if (hash === undefined) hashes.set(fn, hash = hashOf(sourceOf(fn)));
+  return hash;
+}
+
+/** One or two letters, as minifiers give them. */
+const MINIFIED = /^[\p{L}_$][\p{L}\p{N}_$]?$/u;
+
+/** Does it look like a name that the next minified build may give to another function? */
+export const isMinified = (name: string): boolean => MINIFIED.test(name);
+
+/**
+ * 53 bits of a text, in at most 11 characters (cyrb53). Loading a real hash costs Deno 14 to 19 ms; nobody gains
+ * anything by two functions that share this one but a warning that does not come.
+ */
+function hashOf(text: string): string {
+  let high = 0xdeadbeef, low = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    high = Math.imul(high ^ unit, 2654435761);
+    low = Math.imul(low ^ unit, 1597334677);
+  }
+  high = Math.imul(high ^ high >>> 16, 2246822507) ^ Math.imul(low ^ low >>> 13, 3266489909);
+  low = Math.imul(low ^ low >>> 16, 2246822507) ^ Math.imul(high ^ high >>> 13, 3266489909);
+  return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
+}

@@ -1,82 +1,91 @@
 /**
  * Whose method is called: the class of a receiver, as keys see it. It is found by prototypes and the functions they
  * belong to, never by what an instance carries: `{"constructor":{"name":"Admin"}}` may be somebody's data.
+ *
+ * A static stands on its class and a method on the prototype of its class: either is called a class object here.
  */
-
 import { printable, quoted } from "../util/checks.ts";
+
+/** What a decorated method is called in its class. */
+export interface MemberRef {
+  readonly property: string | symbol;
+  readonly isStatic: boolean;
+}
 
 /** The class that a receiver belongs to. */
 export interface ReceiverClass {
-  /** The class itself, or for the receivers of methods its prototype. `undefined`: an object without a prototype. */
-  readonly home: object | undefined;
-  /** As it stands in keys; `undefined`: it has no name. */
+  /** Its class object; `undefined` for an object without a prototype. */
+  readonly classObject: object | undefined;
+  /** As it stands in keys; `undefined` if it has no name. */
   readonly name: string | undefined;
 }
 
-/** The prototype of a class has its verbs, but stands for no instance. */
+/** The prototype of a class has the verbs of its methods, but is no instance of it. */
 export const isPrototype = (self: unknown): self is object =>
-  typeof self === "object" && self !== null && classOf(self) !== undefined;
+  typeof self === "object" && self !== null && classWithPrototype(self) !== undefined;
 
 /** A class, or the prototype of one. */
-export const isHome = (at: unknown): boolean => typeof at === "function" || isPrototype(at);
+export const isClassObject = (value: unknown): boolean => typeof value === "function" || isPrototype(value);
 
-/**
- * What all receivers of one class have in common: of a static the class, else the prototype. One lookup by it finds
- * what is known of the class. `null`: an object without a prototype.
- */
-export function kindOf(self: unknown, isStatic: boolean): object | null {
-  if (isStatic && typeof self === "function" || isPrototype(self)) return self as object;
-  return Object.getPrototypeOf(self);
-}
-
-/** The class of all receivers of a kind. Objects made of an instance (`Object.create(repo)`) are of that one's class. */
-export function classOfKind(kind: object | null, isStatic: boolean): ReceiverClass {
-  if (isStatic && typeof kind === "function") return { home: kind, name: ownName(kind) };
-  for (let at = kind; at !== null; at = Object.getPrototypeOf(at)) {
-    const itsClass = classOf(at);
-    if (itsClass === undefined) continue;
-    const name = ownName(itsClass);
-    // A static's receiver may be an instance of a class that is itself a receiver: two names.
-    return { home: at, name: name !== undefined && isStatic ? `${name}()` : name };
-  }
-  // No class can be called so.
-  return { home: undefined, name: "null" };
-}
+/** The class itself, given it or its prototype; `undefined` for any other object. */
+export const classOf = (classObject: object): object | undefined =>
+  typeof classObject === "function" ? classObject : classWithPrototype(classObject);
 
 /** The name of a class, given it or its prototype. */
-export const nameOfHome = (home: object): string | undefined => ownName(functionOf(home) ?? home);
+export const nameOfClass = (classObject: object): string | undefined => ownName(classOf(classObject) ?? classObject);
+
+/** Stands for the prototype of objects that have none. */
+const NO_PROTOTYPE: object = Object.freeze(Object.create(null));
+
+/** What the receivers of one class have in common, to find by one lookup what is known of the class. */
+export function commonOf(self: unknown, isStatic: boolean): object {
+  if (isStatic && typeof self === "function" || isPrototype(self)) return self as object;
+  return Object.getPrototypeOf(self) ?? NO_PROTOTYPE;
+}
+
+/**
+ * The class of all receivers with this in common. Objects made of an instance (`Object.create(repo)`) are of its class.
+ */
+export function receiverClass(common: object, isStatic: boolean): ReceiverClass {
+  if (isStatic && typeof common === "function") return { classObject: common, name: ownName(common) };
+  for (let at: object | null = common; at !== null; at = Object.getPrototypeOf(at)) {
+    const itsClass = classWithPrototype(at);
+    if (itsClass === undefined) continue;
+    const name = ownName(itsClass);
+    // A static's receiver may be a class, or an instance of that class: two names.
+    return { classObject: at, name: name !== undefined && isStatic ? `${name}()` : name };
+  }
+  // No class can be called so.
+  return { classObject: undefined, name: "null" };
+}
 
 /** How a user reaches the verbs of a method. */
 export const handleOf = (self: string, method: string): string => `handle(${self}, ${quoted(method)})`;
 
 /** The parts of `Class.method`. Throws a TypeError where the class is not known, or has no name. */
-export function partsOfName(home: object | undefined, property: string | symbol): readonly [string, string] {
+export function partsOfName(classObject: object | undefined, property: string | symbol): readonly [string, string] {
   const method = typeof property === "symbol" ? `[${property.description ?? ""}]` : property;
-  if (home === undefined) {
+  if (classObject === undefined) {
     const form = handleOf("Class.prototype", method);
     throw new TypeError(
-      `Cannot name ${
-        printable(method)
-      }: its class is not known, before its first instance or since another decorator hides it; ` +
-        `use ${form}, put @cached outermost, or pass the option \`name\``,
+      `Cannot name ${printable(method)}: its class is not known, before its first instance or since another ` +
+        `decorator hides it; use ${form}, put @cached outermost, or pass the option \`name\``,
     );
   }
-  const className = nameOfHome(home);
+  const className = nameOfClass(classObject);
   if (className === undefined) {
     throw new TypeError(`Cannot name ${printable(method)}: its class has no name; pass the option \`name\``);
   }
   return [className, method];
 }
 
-/** The class itself, given it or its prototype. */
-export const functionOf = (home: object): object | undefined => typeof home === "function" ? home : classOf(home);
-
 /**
- * Where, from a receiver on, a method stands: the own property that holds its wrapper (`isOurs`). A decorator above ours may
- * have put something else there: then the only one with an own property of that name. Of two, nobody can tell: guessing
- * would give one method two keys, depending on which class a process constructs first.
+ * The class object that declares a method, looked for from a receiver on: the own property that holds its wrapper
+ * (`isOurs`). A decorator above `@cached` may have put something else there: then the only own property of that name
+ * counts. Of two, nobody can tell: guessing would give one method two keys, depending on which class a process
+ * constructs first.
  */
-export function homeOf(
+export function declaringClassOf(
   self: unknown,
   property: string | symbol,
   isOurs: (value: unknown) => boolean,
@@ -84,7 +93,7 @@ export function homeOf(
   const others: object[] = [];
   if (self === undefined || self === null) return undefined;
   for (let at = Object(self) as object | null; at !== null; at = Object.getPrototypeOf(at)) {
-    const own = isHome(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
+    const own = isClassObject(at) ? Object.getOwnPropertyDescriptor(at, property) : undefined;
     if (own === undefined) continue;
     if (isOurs(own.value)) return at;
     others.push(at);
@@ -93,8 +102,9 @@ export function homeOf(
 }
 
 /** The class whose prototype this is. */
-function classOf(prototype: object): object | undefined {
-  // Asked at each call of a method, and of an instance, which has none: quicker than its descriptor.
+function classWithPrototype(prototype: object): object | undefined {
+  // Most receivers are instances, which have no own `constructor`: to ask for that first is quicker than its
+  // descriptor.
   if (!Object.hasOwn(prototype, "constructor")) return undefined;
   const itsClass: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   return typeof itsClass === "function" && itsClass.prototype === prototype ? itsClass : undefined;

@@ -5,12 +5,11 @@ import { type Clock, monotonicMs } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
 import { describeType } from "../util/checks.ts";
 import type { Listeners } from "../util/listeners.ts";
-import type { Told } from "../util/told.ts";
 import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./connection/failure.ts";
-import type { Gate } from "./cluster/pending_calls.ts";
+import type { PendingCalls } from "./cluster/pending_calls.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./connection/item.ts";
 import { checkKey } from "./protocol/keys.ts";
 import {
@@ -23,16 +22,15 @@ import {
   longestValue,
   type Value,
 } from "./protocol/limits.ts";
-import { Gathering, type Places, runsOf } from "./multi_get.ts";
-import { type Observer, Operation } from "./connection/operation.ts";
+import { type ItemsByKey, MultiGet, runsOf } from "./multi_get.ts";
+import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
+  type CheckedOptions,
   checkOptions,
   type CounterOptions,
   type MemcachedOptions,
   type RequestOptions,
-  type Seams,
-  type Settings,
   type WriteOptions,
 } from "./options.ts";
 import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
@@ -43,8 +41,9 @@ import { Topology } from "./topology.ts";
 /** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
 export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
-/** `get`, told to somebody instead of promised: for our own store, and no part of the face. */
-export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) => void;
+/** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
+export const callbackGets: WeakMap<Memcached, CallbackGet> = new WeakMap();
+type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => void;
 
 /**
  * A memcached client.
@@ -69,29 +68,24 @@ export let getFor: (client: Memcached, key: string, to: Told<Item | undefined>) 
  * ```
  */
 export class Memcached implements AsyncDisposable {
-  readonly #settings: Settings;
+  readonly #options: CheckedOptions;
   readonly #clock: Clock;
   readonly #topology: Topology;
   readonly #cluster: Cluster;
-  readonly #gate: Gate;
+  readonly #pending: PendingCalls;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
 
   /** Throws a TypeError or RangeError that names the server or the option. Connects to nothing yet. */
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
-    const places = parseServers(servers);
-    const settings = this.#settings = checkOptions(options);
-    this.#clock = settings.clock;
-    const listeners = this.#listeners = memcachedListeners();
-    const topology = this.#topology = new Topology(places, settings, options as Seams, {
-      connected: (server, ms) => listeners.emit("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => listeners.emit("dead", { server: server.name, error, retryMs }),
-      triedInVain: () => {},
-      revived: (server) => listeners.emit("alive", { server: server.name }),
-      rested: () => {},
-    });
+    const addresses = parseServers(servers);
+    this.#options = checkOptions(options);
+    this.#clock = this.#options.clock;
+    this.#listeners = memcachedListeners();
+    const topology = this.#topology = new Topology(addresses, this.#options, this.#listeners);
     this.#cluster = topology.cluster;
-    this.#gate = topology.gate;
+    this.#pending = topology.pending;
+    callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -110,13 +104,6 @@ export class Memcached implements AsyncDisposable {
 
   static {
     keepIdle = (client, keeps) => client.#topology.keepsIdle = keeps;
-    getFor = (client, key, to) => {
-      if (!client.#gate.open) {
-        return void client.get(key).then((item) => to.answered(item), (error) => to.failed(error));
-      }
-      const operation = new Operation(VERB.get, key, checkKey(key), undefined, to as Told<unknown>);
-      client.#askServer(client.#cluster.serverOf(key), operation, undefined);
-    };
   }
 
   /**
@@ -130,22 +117,29 @@ export class Memcached implements AsyncDisposable {
         throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
       }
       if (this.#closing !== undefined) throw clientClosed("get many");
-      if (this.#gate.open) return this.#getMulti(keys, options);
+      if (this.#pending.open) return this.#getMulti(keys, options);
       const taken = [...keys];
-      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
+      return this.#pending.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
+    if (this.#pending.open) {
+      const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
+      this.#askServer(this.#cluster.serverOf(key), operation, undefined);
+    } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
+  }
+
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    const places: Places = new Map();
+    const places: ItemsByKey = new Map();
     const runs = runsOf(keys, places, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const gathering = new Gathering(places, runs.length, signal, resolve, reject);
+      const gathering = new MultiGet(places, runs.length, signal, resolve, reject);
       for (const [server, list] of runs) {
         const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name, list));
         operation.gathered = places;
@@ -264,7 +258,7 @@ export class Memcached implements AsyncDisposable {
    * in this very tick: for a layer above that leaves room for requests which must pass. Without a key: of the fullest.
    */
   load(key?: string): number {
-    if (!this.#gate.open) return this.#gate.load;
+    if (!this.#pending.open) return this.#pending.load;
     return key === undefined ? this.#cluster.load : this.#cluster.serverOf(key).load;
   }
 
@@ -273,7 +267,7 @@ export class Memcached implements AsyncDisposable {
    * first list of servers is awaited), Infinity where there is none, as a dead server's calls reject at once.
    */
   sendableFor(key: string): number {
-    return this.#gate.open ? this.#cluster.serverOf(key).sendableMs : 0;
+    return this.#pending.open ? this.#cluster.serverOf(key).sendableMs : 0;
   }
 
   /**
@@ -320,7 +314,7 @@ export class Memcached implements AsyncDisposable {
       const flags = appends ? 0 : checkFlags(options?.flags);
       const time = appends || options?.ttl === undefined ? 0 : exptime(options.ttl, this.#clock.now());
       const cas = token === undefined ? 0n : casOf(token);
-      const longest = longestValue(this.#settings.maxValueBytes, keyBytes, flags);
+      const longest = longestValue(this.#options.maxValueBytes, keyBytes, flags);
       const value = checkValue(given, longest);
       const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
       if (value.length > longest) {
@@ -364,13 +358,13 @@ export class Memcached implements AsyncDisposable {
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
   #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
-    if (!this.#gate.open) {
+    if (!this.#pending.open) {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = responsiveTime(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = responsiveTime(this.#clock) + this.#options.timeoutMs;
       const call = () => this.#ask(operation, options, token);
-      return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
+      return this.#pending.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
@@ -386,7 +380,7 @@ export class Memcached implements AsyncDisposable {
     const signal = options?.signal;
     if (signal !== undefined) {
       checkSignal(signal);
-      operation.heed(signal);
+      operation.abortWith(signal);
       if (operation.settled) return operation.promise;
     }
     if (this.#listeners.hasListeners("operation")) operation.observer = this.#observer(operation, server.name);
@@ -396,7 +390,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (!this.#gate.open) return await this.#gate.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
+    if (!this.#pending.open) return await this.#pending.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
     const answers = await Promise.all(
       this.#cluster.servers.map(async (server) =>
         [server.name, await this.#askServer(server, make(), undefined)] as const
@@ -407,8 +401,8 @@ export class Memcached implements AsyncDisposable {
 
   /** What came of it where it failed. */
   async #eachServer(make: () => Operation, options: RequestOptions | undefined): Promise<unknown[]> {
-    if (!this.#gate.open) {
-      return await this.#gate.whenOpen(
+    if (!this.#pending.open) {
+      return await this.#pending.whenOpen(
         actionOf(make()),
         options?.signal,
         () => this.#eachServer(make, options),

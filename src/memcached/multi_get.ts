@@ -1,11 +1,11 @@
 /** A multi-get: its keys by the server they live on, and what the servers answer, until all of them have. */
 
-import type { Told } from "../util/told.ts";
 import type { Item, MultiResult } from "./connection/item.ts";
+import type { ReplyCallback } from "./connection/operation.ts";
 import { checkKey, KeyList } from "./protocol/keys.ts";
 
 /** A place for each key, in the order in which they were asked for; `undefined`: no item has come. */
-export type Places = Map<string, Item | undefined>;
+export type ItemsByKey = Map<string, Item | undefined>;
 
 /** A longer one goes out as several runs, so that none keeps a connection for itself. */
 const KEYS_A_RUN = 1000;
@@ -16,7 +16,7 @@ const KEYS_A_RUN = 1000;
  */
 export function runsOf<Server>(
   keys: readonly string[],
-  places: Places,
+  places: ItemsByKey,
   serverOf: (key: string) => Server,
 ): readonly (readonly [Server, KeyList])[] {
   const runs: [Server, string[]][] = [];
@@ -39,9 +39,9 @@ export function runsOf<Server>(
   return runs.map(([server, keys]) => [server, new KeyList(keys)]);
 }
 
-/** One call's answer. Items go to their places as they come; runs tell here that they ended. */
-export class Gathering {
-  readonly #places: Places;
+/** One call's answer. Items go to their places as they come; runs report here that they ended. */
+export class MultiGet {
+  readonly #places: ItemsByKey;
   readonly #failed = new Map<string, Error>();
   readonly #resolve: (result: MultiResult) => void;
   readonly #reject: (reason: unknown) => void;
@@ -50,7 +50,7 @@ export class Gathering {
 
   /** `runs`: how many will end, each once. When the signal has fired, the first to fail rejects all of it. */
   constructor(
-    places: Places,
+    places: ItemsByKey,
     runs: number,
     signal: AbortSignal | undefined,
     resolve: (result: MultiResult) => void,
@@ -64,11 +64,11 @@ export class Gathering {
     if (runs === 0) this.#settle();
   }
 
-  /** Told how a server's run ended. */
-  from(server: string, { keys }: KeyList): Told<unknown> {
+  /** Takes the end of a server's run. */
+  from(server: string, { keys }: KeyList): ReplyCallback<unknown> {
     return {
-      answered: (failure) => this.#answered(server, failure as Error | undefined),
-      failed: (error) => this.#failedAt(server, keys, error as Error),
+      resolve: (failure) => this.#answered(server, failure as Error | undefined),
+      reject: (error) => this.#failedAt(server, keys, error as Error),
     };
   }
 
@@ -99,7 +99,7 @@ export class Gathering {
   }
 }
 
-function hasEmpty(places: Places): boolean {
+function hasEmpty(places: ItemsByKey): boolean {
   for (const item of places.values()) if (item === undefined) return true;
   return false;
 }

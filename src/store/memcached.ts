@@ -1,12 +1,12 @@
 import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../errors.ts";
 import { assertKnown, assertOptions, quoted } from "../util/checks.ts";
+import type { ReplyCallback } from "../memcached/connection/operation.ts";
 import type { WriteResult } from "../memcached/connection/reply.ts";
-import { getFor, Memcached } from "../memcached/client.ts";
+import { callbackGets, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/connection/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import { Warnings } from "../util/warnings.ts";
-import type { Told } from "../util/told.ts";
 import { assertCodec, type Codec, copyWith, defaultCodec } from "../codec/codec.ts";
 import { copyOf } from "../data/copy.ts";
 import { decodeEntry, encodeEntry } from "./envelope.ts";
@@ -22,12 +22,28 @@ export interface MemcachedStoreOptions {
 
 /** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
 const START_MASK = (1n << 63n) - 1n;
-/** How often a counter is looked at again because another process was quicker to create or replace it. */
-const MAX_ATTEMPTS = 8;
-/** Whoever replaced it, in a subclass or a proxy, is to be asked. */
-const ownGet = Memcached.prototype.get;
+/** How often a counter is read because another process was quicker to create or replace it. */
+const MAX_COUNTER_READS = 8;
 /** The protocol's "not a number", on both wires. */
 const NOT_A_NUMBER = 6;
+
+/** `get` and `counter` of a MemcachedStore, answered by a callback instead of a promise. */
+export interface CallbackReads {
+  get(key: string, callback: ReplyCallback<Found | undefined>): void;
+  counter(name: string, callback: ReplyCallback<bigint>): void;
+}
+
+const readsOfStores = new WeakMap<Store, CallbackReads>();
+
+/**
+ * How a backend reads from a MemcachedStore: a promise for each key would cost a hit a third more. `undefined` for every
+ * other store, and for one whose `get` or `counter` was replaced, in a subclass or a proxy, since that is to be called. No
+ * part of the public API.
+ */
+export function callbackReadsOf(store: Store): CallbackReads | undefined {
+  const { get, counter } = MemcachedStore.prototype;
+  return store.get === get && store.counter === counter ? readsOfStores.get(store) : undefined;
+}
 
 /**
  * Entries on memcached. A token is the item or the answer that was seen, and is proof only on the connection that gave
@@ -55,7 +71,7 @@ export class MemcachedStore implements Store {
   readonly #codec: Codec;
   readonly #random: Random;
   readonly #ownsClient: boolean;
-  readonly #ownCodec: boolean;
+  readonly #isDefaultCodec: boolean;
   /** Servers whose last answer had no cas value. */
   readonly #unfenced = new Set<string>();
   readonly #warnings = new Warnings();
@@ -80,9 +96,22 @@ export class MemcachedStore implements Store {
     if (!this.#ownsClient) assertKnown(options, { codec: true, random: true });
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
-    this.#ownCodec = codec === undefined;
+    this.#isDefaultCodec = codec === undefined;
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
+    const { client } = this;
+    const read = client.get === Memcached.prototype.get ? callbackGets.get(client) : undefined;
+    if (read === undefined) return;
+    readsOfStores.set(this, {
+      get: (key, callback) => {
+        this.#assertOpen("get", key);
+        read(key, new ItemReply(key, callback, this.#foundIn));
+      },
+      counter: (name, callback) => {
+        this.#assertOpen("read the counter", name);
+        read(name, new ItemReply(name, callback, this.#counterIn));
+      },
+    });
   }
 
   /**
@@ -91,25 +120,16 @@ export class MemcachedStore implements Store {
    */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
-    return this.#found(key, await this.client.get(key, signal && { signal }));
+    return this.#foundIn(key, await this.client.get(key, signal && { signal }));
   }
 
-  /** The same, told. */
-  tellEntry(key: string, to: Told<Found | undefined>): void {
-    this.#assertOpen("get", key);
-    if (this.get !== MemcachedStore.prototype.get) {
-      return void this.get(key).then((found) => to.answered(found), (error) => to.failed(error));
-    }
-    this.#tell(key, new Read(key, to, this.#found, undefined));
-  }
-
-  // A field, as those below: handed on without a closure for each answer.
-  readonly #found = (key: string, item: Item | undefined): Found | undefined => {
+  // A field, as #counterIn is: no closure has to be made for each key.
+  readonly #foundIn = (key: string, item: Item | undefined): Found | undefined => {
     if (item === undefined) return undefined;
-    if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
-    // The default codec keeps nothing of the bytes, and most entries are opened within the tick; what another one does
-    // with them nobody knows.
-    const bytes = this.#ownCodec ? ReceivedItem.viewOf(item) : item.bytes;
+    if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item.cas);
+    // The default codec keeps nothing of the bytes, and most values are decoded within the tick. Another codec may keep
+    // them, so it is given bytes that keep no large chunk alive.
+    const bytes = this.#isDefaultCodec ? ReceivedItem.viewOf(item) : item.bytes;
     const entry = decodeEntry(bytes, this.#codec);
     ReceivedItem.release(item);
     return { entry, token: item };
@@ -119,43 +139,53 @@ export class MemcachedStore implements Store {
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
     this.#assertOpen("add", key);
     const bytes = encodeEntry(entry, this.#codec);
-    return await this.#token("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
+    // duty d: an add is asked once
+    return await this.#tokenOf("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
   }
 
   /** Keeps an entry over the one that was seen, or over anything. */
   async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
     this.#assertOpen("set", key);
     const bytes = encodeEntry(entry, this.#codec);
-    const options = over === "anything" ? { ttl: ttlOf(ttlMs) } : { ttl: ttlOf(ttlMs), cas: over as Item | Stored };
-    return await this.#token("set", key, this.client.set(key, bytes, options));
+    const ttl = ttlOf(ttlMs);
+    // duty a: the token itself is given to the client, which knows the connection that gave it
+    const options = over === "anything" ? { ttl } : { ttl, cas: over as Item | Stored };
+    return await this.#tokenOf("set", key, this.client.set(key, bytes, options));
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
+    // duty a: a delete is bound to its token's connection as well
     if (over !== "anything") return await this.client.delete(key, { cas: over as Item | Stored });
-    await this.client.delete(key);
-    this.#assertNotUnfenced("delete", key);
+    await this.client.delete(key); // duty c: a delete that timed out rejects
+    this.#assertFenced("delete", key);
     return true;
   }
 
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen("read the counter", name);
-    return this.#counter(name, await this.client.get(name, signal && { signal }), signal);
+    return this.#counterIn(name, await this.client.get(name, signal && { signal }), signal);
   }
 
-  /** What `counter` makes of what a get has found. */
-  readonly #counter = async (name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> => {
+  /** The counter's value, at once where the item has it. */
+  readonly #counterIn = (name: string, item: Item | undefined, signal?: AbortSignal): bigint | Promise<bigint> => {
+    const isFenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
+    return (isFenced ? ReceivedItem.countOf(item) : undefined) ?? this.#createCounter(name, item, signal);
+  };
+
+  async #createCounter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
     const options = signal && { signal };
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_COUNTER_READS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
       if (item === undefined) {
+        // duty d: another attempt to create it reads first, and draws another start
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
         if (typeof created === "bigint") return created;
         continue;
       }
-      this.#assertFenced("read the counter", name, item);
+      this.#assertFenced("read the counter", name, item.cas);
       const count = ReceivedItem.countOf(item);
       if (count !== undefined) return count;
       const start = this.#start();
@@ -163,27 +193,6 @@ export class MemcachedStore implements Store {
       if (written.stored) return start;
     }
     throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
-  };
-
-  /** The same, told. A counter that is missing, or none, takes more than a look. */
-  tellCounter(name: string, to: Told<bigint>): void {
-    this.#assertOpen("read the counter", name);
-    if (this.counter !== MemcachedStore.prototype.counter) {
-      return void this.counter(name).then((count) => to.answered(count), (error) => to.failed(error));
-    }
-    this.#tell(name, new Read<bigint>(name, to, this.#countIn, this.#counter));
-  }
-
-  /** `undefined`: it takes more than this item. */
-  readonly #countIn = (_name: string, item: Item | undefined): bigint | undefined => {
-    const fenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
-    return fenced ? ReceivedItem.countOf(item) : undefined;
-  };
-
-  #tell(key: string, to: Told<Item | undefined>): void {
-    const { client } = this;
-    if (client.get === ownGet) getFor(client, key, to);
-    else client.get(key).then((item) => to.answered(item ?? undefined), (error) => to.failed(error));
   }
 
   /** How full the key's connection, or the fullest one, is. */
@@ -205,9 +214,9 @@ export class MemcachedStore implements Store {
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
     // Without `initial` a missing counter stays missing: nothing refers to it.
-    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n));
+    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n)); // duty c: one that timed out rejects
     if (answer === "no number") await this.client.delete(name);
-    this.#assertNotUnfenced("increment", name);
+    this.#assertFenced("increment", name);
   }
 
   /** Resolves once every server has answered; rejects with an AggregateError of an error for each that did not. */
@@ -226,16 +235,16 @@ export class MemcachedStore implements Store {
     return this.close();
   }
 
-  async #token(action: string, key: string, write: Promise<WriteResult>): Promise<Token | undefined> {
+  async #tokenOf(action: string, key: string, write: Promise<WriteResult>): Promise<Token | undefined> {
     let written: WriteResult;
     try {
       written = await write;
     } catch (error) {
-      if (!(error instanceof ValueTooLargeError)) throw error;
+      if (!(error instanceof ValueTooLargeError)) throw error; // duty c: a write that timed out rejects
       throw new CacheValueError(error.message, { cause: error });
     }
     if (!written.stored) return undefined;
-    this.#assertFenced(action, key, written);
+    this.#assertFenced(action, key, written.cas);
     return written;
   }
 
@@ -248,32 +257,29 @@ export class MemcachedStore implements Store {
     }
   }
 
-  /** A start is drawn anew for every attempt: no counter is created again where it was. */
   #start(): bigint {
-    return this.#random.uint64() & START_MASK;
+    return this.#random.uint64() & START_MASK; // rule 12: a start on memcached is drawn anew for every attempt
   }
 
   #assertOpen(action: string, key: string): void {
     if (this.#closed !== undefined) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
   }
 
-  #assertFenced(action: string, key: string, { cas }: { readonly cas: bigint }): void {
+  /**
+   * Throws where the key's server gives no cas values, as its last answer that could have one has shown. `cas`: that of
+   * the answer; `undefined` for one that has none anyhow, as of a delete.
+   */
+  #assertFenced(action: string, key: string, cas?: bigint): void {
     if (cas !== 0n && this.#unfenced.size === 0) return;
     const server = this.client.serverOf(key);
-    if (cas !== 0n) return void this.#unfenced.delete(server);
-    this.#unfenced.add(server);
-    this.#assertNotUnfenced(action, key);
-  }
-
-  #assertNotUnfenced(action: string, key: string): void {
-    if (this.#unfenced.size === 0) return;
-    const server = this.client.serverOf(key);
+    if (cas === 0n) this.#unfenced.add(server);
+    else if (cas !== undefined) this.#unfenced.delete(server);
     if (!this.#unfenced.has(server)) return;
     const reason = `${server} gives no cas values (memcached -C, or a proxy), and without them an old value ` +
       "can be written back after an invalidation";
     const remedy = "Nothing is kept there: run it without -C, or name the servers themselves.";
     this.#warnings.once("servers without cas", server, `${reason}. ${remedy}`);
-    throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`);
+    throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`); // duty b: no cas, no answer
   }
 }
 
@@ -286,38 +292,35 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** An answer that is made of an item, which may fail, or take more requests. */
-class Read<T> implements Told<Item | undefined> {
+/** Takes an item from the driver, and hands on what it is to the store: an entry, or a counter's value. */
+class ItemReply<T> implements ReplyCallback<Item | undefined> {
   readonly #key: string;
-  readonly #to: Told<T>;
-  readonly #made: (key: string, item: Item | undefined) => T | undefined;
-  readonly #slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined;
+  readonly #callback: ReplyCallback<T>;
+  readonly #answerOf: (key: string, item: Item | undefined) => T | Promise<T>;
 
-  /** `slowly`: asked where `made` gives `undefined`. */
   constructor(
     key: string,
-    to: Told<T>,
-    made: (key: string, item: Item | undefined) => T | undefined,
-    slowly: ((key: string, item: Item | undefined) => Promise<T>) | undefined,
+    callback: ReplyCallback<T>,
+    answerOf: (key: string, item: Item | undefined) => T | Promise<T>,
   ) {
     this.#key = key;
-    this.#to = to;
-    this.#made = made;
-    this.#slowly = slowly;
+    this.#callback = callback;
+    this.#answerOf = answerOf;
   }
 
-  answered(item: Item | undefined): void {
-    let made: T | undefined;
+  resolve(item: Item | undefined): void {
+    const callback = this.#callback;
+    let answer: T | Promise<T>;
     try {
-      made = this.#made(this.#key, item);
+      answer = this.#answerOf(this.#key, item);
     } catch (error) {
-      return this.#to.failed(error);
+      return callback.reject(error);
     }
-    if (made !== undefined || this.#slowly === undefined) return this.#to.answered(made as T);
-    this.#slowly(this.#key, item).then((slow) => this.#to.answered(slow), (error) => this.#to.failed(error));
+    if (answer instanceof Promise) answer.then((late) => callback.resolve(late), (error) => callback.reject(error));
+    else callback.resolve(answer);
   }
 
-  failed(error: unknown): void {
-    this.#to.failed(error);
+  reject(error: unknown): void {
+    this.#callback.reject(error);
   }
 }

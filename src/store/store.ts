@@ -2,8 +2,6 @@
  * The port a GroupBackend keeps entries through, and what an entry is.
  */
 
-import type { Told } from "../util/told.ts";
-
 /** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
 export interface Owned {
   /** The full key, or above 1 KB its sha-256 in hex; only where the store's key is a truncation of it. */
@@ -71,17 +69,26 @@ export type Token = object;
 /** What a write may replace. No default, so that a lost token can never turn into a plain write. */
 export type Over = Token | "anything";
 
+/** What a `read` found, in the order of what it was asked for. */
+export interface ReadAnswer {
+  /** For each key the entry under it; `undefined` where there is none. */
+  readonly entries: readonly (Found | undefined)[];
+  /** For each counter its value. */
+  readonly counters: readonly bigint[];
+}
+
 /**
- * The port a GroupBackend keeps entries through: six atomic single-key verbs. What is asked in one tick leaves in one
- * write, so callers ask plainly. `undefined` or `false`: for certain not done (another entry is there, or none, or the
- * token's connection is gone). A rejection: outcome unknown, a write may still land. A CacheValueError: this value can
- * never be kept here, and what was under the key may be gone. `ttlMs` > 0, Infinity allowed; a store may round it up,
- * never down. `add` and `set` have taken the entry's bytes when they return their promise: a value changed afterwards
- * changes nothing kept. Writes take no signal, since their late answer matters. A store whose server is dead fails at once.
+ * The port a GroupBackend keeps entries through: six atomic single-key verbs. `undefined` or `false`: for certain not done
+ * (another entry is there, or none, or the token's connection is gone). A rejection: outcome unknown, a write may still
+ * land. A CacheValueError: this value can never be kept here, and what was under the key may be gone. `ttlMs` > 0,
+ * Infinity allowed; a store may round it up, never down. `add` and `set` have taken the entry's bytes when they return
+ * their promise: a value changed afterwards changes nothing kept. Writes take no signal, since their late answer matters.
+ * A store whose server is dead fails at once. `get` and `counter` of a store in memory may return the answer itself, and
+ * throw where another store's reject: a hit then waits for nothing.
  */
 export interface Store extends AsyncDisposable {
   /** The entry under a key. */
-  get(key: string, signal?: AbortSignal): Promise<Found | undefined>;
+  get(key: string, signal?: AbortSignal): Found | undefined | Promise<Found | undefined>;
   /** Keeps an entry only if nothing is there. */
   add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined>;
   /** Keeps an entry over the one that was seen, or over anything. */
@@ -92,21 +99,19 @@ export interface Store extends AsyncDisposable {
    * A counter's value. A missing one is created, atomically, at a random value, drawn anew for every attempt. Something
    * that is no counter is replaced by one.
    */
-  counter(name: string, signal?: AbortSignal): Promise<bigint>;
+  counter(name: string, signal?: AbortSignal): bigint | Promise<bigint>;
   /** Resolves once no reader can be given the old value: incremented, absent, or deleted because it was no counter. */
   increment(name: string): Promise<void>;
   /**
-   * A copy as a later get would give it, for callers who share a look or a flight. Pure, synchronous. Throws
+   * A copy as a later get would give it, for callers who share a read or a computation. Pure, synchronous. Throws
    * CacheValueError for what can never be kept here. Absent (as with `copy: false`): values are handed out as they are.
    */
   copy?(value: unknown): unknown;
   /**
-   * `get` for a look, which asks so much that a promise for each would lead its costs. Absent: `get` is asked. A store
-   * that is `immediate` tells before it returns.
+   * `get` of each key and `counter` of each name that a backend asks for in one tick, for a store that answers them all by
+   * one command. All or nothing: where it rejects, none of them is known. Absent: `get` and `counter` are called.
    */
-  readonly tellEntry?: ((key: string, to: Told<Found | undefined>) => void) | undefined;
-  /** `counter` for a look, likewise. */
-  readonly tellCounter?: ((name: string, to: Told<bigint>) => void) | undefined;
+  read?(keys: readonly string[], counters: readonly string[]): Promise<ReadAnswer>;
   /**
    * For how many ms what is asked under a key could be sent: 0 while it waits for a connection, or for modules. Pure,
    * synchronous, asked only of what is late: such time does not count against `storeTimeout`, so the store bounds it
@@ -116,7 +121,7 @@ export interface Store extends AsyncDisposable {
   /**
    * How much of what it takes at once is in use, from 0 to 1 (more is refused), counted from the moment of asking: of the
    * connection that a question under this key goes out on; without a key, of the fullest one. Pure, synchronous. From 0.9
-   * on a backend lets its looks and requests for leases wait. Absent: it takes whatever it is asked.
+   * on a backend lets its reads and requests for leases wait. Absent: it takes whatever it is asked.
    */
   load?(key?: string): number;
   /** What shares that bound with this key has the same name: only those wait for each other. Absent: all do. */
@@ -127,7 +132,7 @@ export interface Store extends AsyncDisposable {
   ready?(signal?: AbortSignal): Promise<void>;
   /**
    * true: every verb settles within a time of the store's own, as MemcachedStore's by its client's `timeout`. Absent:
-   * nobody knows, so verbs that are no look and no lease are given `storeTimeout`, and a second at least.
+   * nobody knows, so verbs that neither read for a call nor take a lease are given `storeTimeout`, and a second at least.
    */
   readonly bounded?: boolean | undefined;
   /** Idempotent. */

@@ -16,7 +16,7 @@ export function counterTests(options: ConformanceOptions): Draft[] {
 const withoutGroups: Draft = {
   name: "counter() and increment() reject with a TypeError, since the store has no groups",
   run: async ({ store, key }) => {
-    for (const verb of [() => store.counter(key()), () => store.increment(key())]) {
+    for (const verb of [async () => await store.counter(key()), () => store.increment(key())]) {
       expect(await rejection(verb, "it") instanceof TypeError, "it rejected with something else");
     }
   },

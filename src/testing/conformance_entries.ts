@@ -13,6 +13,26 @@ export function entryTests(options: ConformanceOptions): Draft[] {
       run: async ({ store, key }) => expectSame(await store.get(key()), undefined, "what was found"),
     },
     {
+      name: "read(), where a store has it, answers in the order of the keys and of the counters",
+      run: async ({ store, key }) => {
+        if (store.read === undefined) return;
+        const here = key(), there = key(), nothing = key();
+        stored(await store.add(here, A, LONG_MS), "an add");
+        const token = stored(await store.add(there, B, LONG_MS), "an add");
+        const names = without(options, "groups") ? [] : [key("counter"), key("counter"), key("counter")];
+        for (const name of names.slice(1)) await store.counter(name);
+        const { entries, counters } = await store.read([there, nothing, here], names);
+        expectSame([entries.length, counters.length], [3, names.length], "how many answers there were");
+        expectSame(entries[1], undefined, "what was found where nothing is");
+        expectSameEntry(entries[0]!.entry, B, "the first entry");
+        expectSameEntry(entries[2]!.entry, A, "the third entry");
+        for (const [n, name] of names.entries()) expectSame(await store.counter(name), counters[n], `counter ${n}`);
+        stored(await store.set(there, C, LONG_MS, entries[0]!.token), "a set over the first entry's token");
+        refused(await store.set(there, C, LONG_MS, token), "a set over an older token");
+        expectSame(await store.read([], []), { entries: [], counters: [] }, "what an empty read found");
+      },
+    },
+    {
       name: "entries of every kind come back as they were",
       run: async ({ store, key }) => {
         const entries: Entry[] = [

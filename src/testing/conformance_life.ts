@@ -83,7 +83,10 @@ export function lifeTests(options: ConformanceOptions): Draft[] {
       run: async ({ store, key }) => {
         const reason = new Error("left");
         const signal = AbortSignal.abort(reason);
-        const verbs = [() => store.get(key(), signal), ...hasGroups ? [() => store.counter(key(), signal)] : []];
+        const verbs = [
+          async () => await store.get(key(), signal),
+          ...hasGroups ? [async () => await store.counter(key(), signal)] : [],
+        ];
         for (const verb of verbs) expect(await rejection(verb, "it") === reason, "it rejected with something else");
       },
     },
@@ -137,11 +140,12 @@ const closings: readonly (readonly [how: string, close: (store: Store) => Promis
 
 function verbs(store: Store, key: string, hasGroups: boolean): Record<string, () => Promise<unknown>> {
   return {
-    get: () => store.get(key),
+    get: async () => await store.get(key),
     add: () => store.add(key, A, LONG_MS),
     set: () => store.set(key, A, LONG_MS, "anything"),
     "set over a token": () => store.set(key, A, LONG_MS, {}),
     delete: () => store.delete(key, "anything"),
-    ...hasGroups && { counter: () => store.counter(key), increment: () => store.increment(key) },
+    ...store.read !== undefined && { read: () => store.read!([key], []) },
+    ...hasGroups && { counter: async () => await store.counter(key), increment: () => store.increment(key) },
   };
 }

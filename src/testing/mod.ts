@@ -7,7 +7,6 @@
  */
 export type { Clock } from "../util/clock.ts";
 export type { Random } from "../util/random.ts";
-export type { Told } from "../util/told.ts";
 export type * from "../store/store.ts";
 export { type ConformanceTest, storeConformance } from "./conformance.ts";
 export type { ConformanceOptions } from "./subject.ts";

@@ -1,47 +1,30 @@
 /**
- * Calls that leave when a signal fires. A signal keeps its listeners in a list, so a thousand calls with one signal, each
- * with a listener of its own, would search that list a thousand times. Here a signal has one listener, while anybody
- * waits for it.
+ * A signal searches its list of listeners for each that is removed, so with one listener a call, a thousand calls with
+ * one signal would search a thousand times. Here all that wait for a signal share one listener on it.
  */
 
-/** Who leaves when the signal fires. */
+/** What is called when a signal fires. */
 export interface AbortListener {
   aborted(reason: unknown): void;
 }
 
-const watched = new WeakMap<AbortSignal, Watched>();
+const waiting = new WeakMap<AbortSignal, Set<AbortListener>>();
 
-class Watched {
-  readonly #signal: AbortSignal;
-  readonly #all = new Set<AbortListener>();
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-  }
-
-  add(one: AbortListener): void {
-    if (this.#all.size === 0) this.#signal.addEventListener("abort", this.#fired);
-    this.#all.add(one);
-  }
-
-  remove(one: AbortListener): void {
-    if (this.#all.delete(one) && this.#all.size === 0) this.#signal.removeEventListener("abort", this.#fired);
-  }
-
-  // Those that leave remove themselves, and nobody joins a signal that has fired.
-  readonly #fired = (): void => {
-    for (const one of this.#all) one.aborted(this.#signal.reason);
-  };
+/** Calls `listener.aborted` when the signal fires, unless `offAbort` comes first. The signal has not fired yet. */
+export function onAbort(signal: AbortSignal, listener: AbortListener): void {
+  let listeners = waiting.get(signal);
+  if (listeners === undefined) waiting.set(signal, listeners = new Set());
+  if (listeners.size === 0) signal.addEventListener("abort", fired);
+  listeners.add(listener);
 }
 
-/** From now on it leaves when the signal fires. */
-export function onAbort(signal: AbortSignal, one: AbortListener): void {
-  let known = watched.get(signal);
-  if (known === undefined) watched.set(signal, known = new Watched(signal));
-  known.add(one);
+/** Undoes `onAbort`; a listener that was not added is fine. */
+export function offAbort(signal: AbortSignal, listener: AbortListener): void {
+  const listeners = waiting.get(signal);
+  if (listeners?.delete(listener) && listeners.size === 0) signal.removeEventListener("abort", fired);
 }
 
-/** No longer. */
-export function offAbort(signal: AbortSignal, one: AbortListener): void {
-  watched.get(signal)?.remove(one);
+/** Those that are aborted remove themselves meanwhile, which a set allows. */
+function fired(this: AbortSignal): void {
+  for (const listener of waiting.get(this) ?? []) listener.aborted(this.reason);
 }

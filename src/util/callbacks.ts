@@ -1,12 +1,12 @@
 /**
- * What users' callbacks do that nobody asked them for: answer by a promise, or throw where their answer is only an
- * opinion. Neither may end the process or go unsaid.
+ * Callbacks of users may return a promise where a value is expected, or throw. Neither may end the process, and neither
+ * may pass in silence.
  */
 import { warn } from "./warnings.ts";
 
 /**
- * Is it a promise, or anything else with a `then`? Then somebody has to hear its rejection: `failed` does, which must
- * not throw.
+ * Whether an answer is a promise, or anything else with a `then`. If so, `failed` is called with its rejection, which
+ * would otherwise be unhandled and end the process; `failed` must not throw.
  */
 export function isPromise(answer: unknown, failed: (error: unknown) => void = () => {}): boolean {
   if (typeof answer !== "object" && typeof answer !== "function" || answer === null) return false;
@@ -20,36 +20,35 @@ export function isPromise(answer: unknown, failed: (error: unknown) => void = ()
   return true;
 }
 
-/** What an iterator gives is asked for one by one, so a callback that is a generator function has not run at all. */
+/** Whether an answer comes from a generator function, whose body has not run yet. */
 export const isGenerator = (answer: unknown): boolean =>
   typeof answer === "object" && answer !== null && /Generator\]$/.test(Object.prototype.toString.call(answer));
 
 /**
- * A source of the user's own (a clock, chance) of which the runtime has one as well: where it throws or gives what is
- * no answer, the runtime's is asked instead, and the first time a warning says so.
+ * A clock or a random source of the user's own. Where it throws, or gives something unusable, the runtime's is used
+ * instead; the first time is a warning.
  */
 export class UserSource {
-  readonly #whose: string;
+  readonly #label: string;
   #warned = false;
 
-  /** `whose`: as in "the clock". */
-  constructor(whose: string) {
-    this.#whose = whose;
+  /** `label`: names the source in the warning, as in "the clock". */
+  constructor(label: string) {
+    this.#label = label;
   }
 
-  /** `fits`: is this an answer? `otherwise`: asked where there is none. */
-  ask<T>(verb: string, ask: () => unknown, fits: (answer: unknown) => boolean, otherwise: () => T): T {
+  /** Returns what `ask` gives if that is valid, otherwise what `fallback` gives. */
+  ask<T>(verb: string, ask: () => unknown, isValid: (answer: unknown) => boolean, fallback: () => T): T {
     try {
       const answer = ask();
-      if (fits(answer)) return answer as T;
-      if (!isPromise(answer)) throw new TypeError(`it gave ${String(answer)}`);
-      throw new TypeError("it gave a promise");
+      if (isValid(answer)) return answer as T;
+      throw new TypeError(`it gave ${isPromise(answer) ? "a promise" : String(answer)}`);
     } catch (error) {
       if (!this.#warned) {
-        warn("callbacks", `${verb}() of ${this.#whose} failed; the runtime's is used instead (told once)`, { error });
+        warn("callbacks", `${verb}() of ${this.#label} failed; the runtime's is used instead (told once)`, { error });
       }
       this.#warned = true;
-      return otherwise();
+      return fallback();
     }
   }
 }

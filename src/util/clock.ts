@@ -10,9 +10,9 @@ export interface Clock {
    * `now()` says it alone.
    */
   monotonic?(): number;
-  /** Wakes once, in so many ms; returns what `clearTimeout` takes. */
+  /** Calls `wake` once, in so many ms; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
-  /** It will not wake any more. */
+  /** The timer does not call `wake` any more. */
   clearTimeout(timer: unknown): void;
   /** The timer no longer keeps the process alive. */
   unref?(timer: unknown): void;
@@ -41,96 +41,96 @@ export const systemClock: Clock = {
   },
 };
 
-/** A clock of the user's own. The runtime's takes its place in what it fails at, so that nobody waits for ever. */
-class OwnClock implements Clock {
+/** A clock of the user's own. Where it fails, the runtime's takes its place, so that nobody waits for ever. */
+class UserClock implements Clock {
   readonly #given: Clock;
-  readonly #questions = new UserSource("the clock");
-  /** Those that the runtime's clock has set. */
-  readonly #others = new WeakMap<object, unknown>();
-
+  readonly #source = new UserSource("the clock");
+  /** The runtime's timers, by what was returned in their place where the given clock could set none. */
+  readonly #fallbackTimers = new WeakMap<object, unknown>();
   readonly monotonic?: () => number;
 
   constructor(given: Clock) {
     this.#given = given;
     if (given.monotonic !== undefined) {
-      const fallback = () => systemClock.monotonic!();
-      this.monotonic = () => this.#questions.ask("monotonic", () => given.monotonic!(), Number.isFinite, fallback);
+      const ask = () => given.monotonic!();
+      this.monotonic = () => this.#source.ask("monotonic", ask, Number.isFinite, systemClock.monotonic!);
     }
   }
 
   now(): number {
-    return this.#questions.ask("now", () => this.#given.now(), Number.isFinite, systemClock.now);
+    return this.#source.ask("now", () => this.#given.now(), Number.isFinite, systemClock.now);
   }
 
   setTimeout(wake: () => void, ms: number): unknown {
-    const other = () => {
+    const fallback = () => {
       const timer = {};
-      this.#others.set(timer, systemClock.setTimeout(wake, ms));
+      this.#fallbackTimers.set(timer, systemClock.setTimeout(wake, ms));
       return timer;
     };
-    return this.#questions.ask("setTimeout", () => this.#given.setTimeout(wake, ms), isNoPromise, other);
+    return this.#source.ask("setTimeout", () => this.#given.setTimeout(wake, ms), isNoPromise, fallback);
   }
 
   clearTimeout(timer: unknown): void {
-    this.#tell("clearTimeout", timer, () => this.#given.clearTimeout(timer));
+    this.#forward("clearTimeout", timer);
   }
 
   unref(timer: unknown): void {
-    this.#tell("unref", timer, () => this.#given.unref?.(timer));
+    this.#forward("unref", timer);
   }
 
-  #tell(verb: "clearTimeout" | "unref", timer: unknown, tell: () => void): void {
-    const other = typeof timer === "object" && timer !== null ? this.#others.get(timer) : undefined;
-    if (other !== undefined) systemClock[verb]!(other);
-    else this.#questions.ask(verb, tell, isNoPromise, () => {});
+  #forward(verb: "clearTimeout" | "unref", timer: unknown): void {
+    const fallback = this.#fallbackTimers.get(timer as object);
+    if (fallback !== undefined) systemClock[verb]!(fallback);
+    else this.#source.ask(verb, () => this.#given[verb]?.(timer), isNoPromise, () => {});
   }
 }
 
 const isNoPromise = (answer: unknown): boolean => !isPromise(answer);
 
-/** The clock to use. Throws a TypeError for what is none. */
+/** The clock to use: the given one, guarded against errors of its own, or the runtime's. Throws a TypeError for what is none. */
 export function clockOf(given: Clock | undefined): Clock {
   if (given === undefined) return systemClock;
-  if (given === systemClock || given instanceof OwnClock) return given;
+  if (given === systemClock || given instanceof UserClock) return given;
   const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
   if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
   if (given.monotonic !== undefined && typeof given.monotonic !== "function") {
     throw new TypeError("Cannot use clock: its monotonic must be a function, or absent");
   }
-  return new OwnClock(given);
+  return new UserClock(given);
 }
 
-/** A reading in ms that only differences of mean anything: the monotonic clock's, if there is one. */
+/** A reading in ms of which only differences mean anything: of the monotonic clock, or of `now()` where there is none. */
 export function monotonicMs(clock: Clock): number {
   return clock.monotonic === undefined ? clock.now() : clock.monotonic();
 }
 
-/** A moment, to count from. */
+/** A point in time from which something is counted, as both readings of a clock. */
 export interface Moment {
   /** Epoch ms. */
   readonly wallMs: number;
   readonly monotonicMs: number;
 }
 
-/** Now. */
+/** The present. */
 export const momentOf = (clock: Clock): Moment => ({ wallMs: clock.now(), monotonicMs: monotonicMs(clock) });
 
-/** How long ago that was: the larger of what the clock's two readings say. */
+/** Ms since a moment: the larger of what the clock's two readings say, as either may stand still or be set back. */
 export const elapsedMs = (clock: Clock, since: Moment): number =>
   Math.max(clock.now() - since.wallMs, monotonicMs(clock) - since.monotonicMs);
 
-/** A step of the system's wall clock is seen after so long at the latest. */
-const READ_EVERY_MS = 100;
+/** The system's monotonic clock is read this often at most. */
+const MONOTONIC_EVERY_MS = 100;
 
 /**
- * Both readings of a clock, for those who read it at every hit. The system's monotonic one is read ten times a second, or
- * when the wall clock steps back, and told by the wall clock in between.
+ * Reads a clock at every hit. The system's monotonic reading is expensive, so it is taken ten times a second, and when
+ * the wall clock steps back; in between it is extrapolated from the wall clock. A step forward is thus seen 100 ms late.
  */
 export class ClockReader {
   readonly #clock: Clock;
-  #readAt = Infinity;
-  #readTicks = 0;
-  /** What was read last. */
+  /** The wall clock and the monotonic clock when both were read last. */
+  #bothAt = Infinity;
+  #monotonicThen = 0;
+  /** The readings of the last `read()`. */
   wallMs = 0;
   monotonicMs = 0;
 
@@ -138,14 +138,13 @@ export class ClockReader {
     this.#clock = clock;
   }
 
-  /** Reads both. */
   read(): void {
-    const wall = this.wallMs = this.#clock.now();
-    const since = wall - this.#readAt;
-    if (this.#clock !== systemClock || !(since >= 0 && since < READ_EVERY_MS)) {
-      this.#readAt = wall;
-      this.#readTicks = this.#clock.monotonic === undefined ? wall : this.#clock.monotonic();
+    const wallMs = this.wallMs = this.#clock.now();
+    const sinceMs = wallMs - this.#bothAt;
+    if (this.#clock !== systemClock || !(sinceMs >= 0 && sinceMs < MONOTONIC_EVERY_MS)) {
+      this.#bothAt = wallMs;
+      this.#monotonicThen = this.#clock.monotonic === undefined ? wallMs : this.#clock.monotonic();
     }
-    this.monotonicMs = this.#readTicks + wall - this.#readAt;
+    this.monotonicMs = this.#monotonicThen + wallMs - this.#bothAt;
   }
 }

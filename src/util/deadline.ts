@@ -1,57 +1,55 @@
 /**
- * Time in which our own event loop was there to hear an answer. While it is held up, by a function that computes for a
- * second, by modules that are loaded, by a frozen process, what comes lies unread: such time is nobody's fault, and no
- * deadline counts it.
+ * Deadlines that do not count the time in which our own event loop was blocked: by a function that computes for a second,
+ * by modules that are loaded, by a process that is frozen. An answer may have come in time and lie unread in the socket.
  *
- * Nobody is told that the event loop was held up. It is seen by timers that fire late, so while anybody waits, a timer
- * fires every 100 ms: of what holds it up, however long, a deadline counts no more than that.
+ * A runtime does not say that its event loop was blocked. It shows in timers that fire late, so while anybody waits, a
+ * timer fires every 100 ms: of a blocked stretch, however long, a deadline counts no more than that.
  */
 
-import { type Clock, monotonicMs, systemClock } from "./clock.ts";
+import { type Clock, monotonicMs } from "./clock.ts";
 
-/** A longer wait is made of such pieces. */
+/** A wait is cut into pieces no longer than this. */
 const PIECE_MS = 100;
-/** A timer may be so late on a busy machine. */
+/** A timer that fires this late is normal on a busy machine. */
 const LATE_MS = 50;
-/** Between a late timer and what it decides the sockets are read for so long. */
+/** After a late timer the sockets are read for this long, before it decides anything. */
 const TURN_MS = 5;
-/** Held up after each of so many turns, it decides all the same: a process that is always busy still has deadlines. */
-const MOST_TURNS = 20;
+/** A process whose event loop is always blocked has deadlines all the same: after so many late timers in a row. */
+const MAX_TURNS = 20;
 
-/** What was lost by one clock. */
+/** What one clock's timers have shown of the event loop. */
 class LoopDelay {
-  lostMs = 0;
-  /** In ticks: by then a timer of somebody who waits has fired. */
+  /** Time in which it was blocked. */
+  blockedMs = 0;
+  /** When the next timer of a deadline should fire, in monotonic ms. Later than this, the event loop was blocked. */
   firesBy = Infinity;
 }
 
-const ofSystem = new LoopDelay();
-const ofOthers = new WeakMap<Clock, LoopDelay>();
+const delays = new WeakMap<Clock, LoopDelay>();
 
 function delayOf(clock: Clock): LoopDelay {
-  if (clock === systemClock) return ofSystem;
-  let attention = ofOthers.get(clock);
-  if (attention === undefined) ofOthers.set(clock, attention = new LoopDelay());
-  return attention;
+  let delay = delays.get(clock);
+  if (delay === undefined) delays.set(clock, delay = new LoopDelay());
+  return delay;
 }
 
 /**
- * A reading in ms, like `ticks`, that stands still while the event loop is held up and somebody waits. Where nobody waits
- * it may lose time as well, which nobody sees: only differences mean anything, and only to those who wait.
+ * A reading in ms, like `monotonicMs`, that stands still while the event loop is blocked. It does so only while a
+ * deadline runs, so a difference of two readings means something only to those who waited in between.
  */
 export function responsiveTime(clock: Clock): number {
-  const attention = delayOf(clock);
+  const delay = delayOf(clock);
   const now = monotonicMs(clock);
-  if (now - attention.firesBy > LATE_MS) {
-    attention.lostMs += now - attention.firesBy;
-    attention.firesBy = now;
+  if (now - delay.firesBy > LATE_MS) {
+    delay.blockedMs += now - delay.firesBy;
+    delay.firesBy = now;
   }
-  return now - attention.lostMs;
+  return now - delay.blockedMs;
 }
 
 /**
- * Calls `due` after so many ms in which the event loop was there; returns the way to cancel it. A timer that fires late
- * decides nothing before the sockets have had a whole turn. "unreferenced": it keeps no process alive.
+ * Calls `due` after so many ms of responsive time; returns the function that cancels it. A timer that fires late waits
+ * for the sockets to be read before it calls `due`. "unreferenced": the timer keeps no process alive.
  */
 export function deadline(
   clock: Clock,
@@ -59,27 +57,27 @@ export function deadline(
   due: () => void,
   keeping: "referenced" | "unreferenced" = "referenced",
 ): () => void {
-  const attention = delayOf(clock);
+  const delay = delayOf(clock);
   const end = responsiveTime(clock) + ms;
   if (end === Infinity) return () => {};
   let timer: unknown;
   let firesAt = 0;
   let turns = 0;
-  /** By the timers that have fired; a clock may be set back meanwhile, or stand still. */
-  let left = ms;
+  /** What is left by the timers that have fired: a clock may be set back meanwhile, or stand still. */
+  let leftMs = ms;
   const wait = (ms: number): void => {
-    left -= ms;
+    leftMs -= ms;
     firesAt = monotonicMs(clock) + ms;
-    if (attention.firesBy === Infinity || firesAt > attention.firesBy) attention.firesBy = firesAt;
+    if (delay.firesBy === Infinity || firesAt > delay.firesBy) delay.firesBy = firesAt;
     timer = clock.setTimeout(fired, ms);
     if (keeping === "unreferenced") clock.unref?.(timer);
   };
   const fired = (): void => {
     const lateMs = monotonicMs(clock) - firesAt;
-    left = Math.min(left, end - responsiveTime(clock));
-    if (turns === 0 && left > 0) return wait(Math.min(left, PIECE_MS));
-    // A turn's own timer is always a little late.
-    if (lateMs > (turns === 0 ? 0 : LATE_MS) && turns < MOST_TURNS) {
+    leftMs = Math.min(leftMs, end - responsiveTime(clock));
+    if (turns === 0 && leftMs > 0) return wait(Math.min(leftMs, PIECE_MS));
+    // The timer of a turn is always a little late, so there the tolerance counts.
+    if (lateMs > (turns === 0 ? 0 : LATE_MS) && turns < MAX_TURNS) {
       turns++;
       return wait(TURN_MS);
     }

@@ -1,27 +1,30 @@
+import { channel } from "node:diagnostics_channel";
 import { isPromise } from "./callbacks.ts";
 import { quoted } from "./checks.ts";
 import { warn } from "./warnings.ts";
 
-/** Who listens to what: functions added here, and subscribers of the diagnostics channel of the same event. */
+/** The part of a diagnostics channel that we use. */
+interface Channel {
+  readonly hasSubscribers: boolean;
+  publish(message: unknown): void;
+}
+
+/** Functions that listen to events, and the subscribers of each event's diagnostics channel. */
 export class Listeners<Events extends object> {
   readonly #added = new Map<keyof Events, Set<(event: never) => void>>();
-  readonly #names: { readonly [K in keyof Events]: string };
-  /** `undefined` while the runtime loads them. */
-  #channels: { readonly [K in keyof Events]: Channel } | undefined;
-  /** What was told meanwhile: somebody may have subscribed, and is owed the first events, too. */
-  #waiting: [keyof Events, unknown][] = [];
+  readonly #channels = {} as { [K in keyof Events]: Channel };
 
-  /** `channels`: the diagnostics channel's name of each event. */
-  constructor(channels: { readonly [K in keyof Events]: string }) {
-    this.#names = channels;
-    if (openChannel() === undefined) void loadChannels().then(() => this.#open());
-    else this.#open();
+  /** `channelNames`: of each event, the name of its diagnostics channel. */
+  constructor(channelNames: { readonly [K in keyof Events]: string }) {
+    for (const event of Object.keys(channelNames) as (keyof Events)[]) {
+      this.#channels[event] = channel(channelNames[event]);
+    }
   }
 
-  /** Adds a listener; returns the way to stop listening. */
+  /** Adds a listener; returns the function that removes it. */
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
-    if (!Object.hasOwn(this.#names, event)) {
-      const known = Object.keys(this.#names).join(", ");
+    if (!Object.hasOwn(this.#channels, event)) {
+      const known = Object.keys(this.#channels).join(", ");
       throw new TypeError(`Cannot listen to ${quoted(String(event))}: the events are ${known}`);
     }
     if (typeof listener !== "function") throw new TypeError("Cannot listen: `listener` must be a function");
@@ -30,70 +33,28 @@ export class Listeners<Events extends object> {
       if (!warned) warn("listeners", `a listener of ${quoted(String(event))} threw (told once a listener)`, { error });
       warned = true;
     };
-    // Wrapped, so that one function added twice is two listeners.
-    const own = (told: Events[K]) => {
+    // A function of its own for each call, so that one function added twice is two listeners.
+    const added = (details: Events[K]) => {
       try {
-        isPromise(listener(told), failed);
+        isPromise(listener(details), failed);
       } catch (error) {
         failed(error);
       }
     };
     const set = this.#added.get(event) ?? new Set();
-    this.#added.set(event, set.add(own));
-    return () => void set.delete(own);
+    this.#added.set(event, set.add(added));
+    return () => void set.delete(added);
   }
 
-  /** Would anybody hear it? Ask before building an event on a hot path. */
+  /** Whether an event would reach anybody. Ask before building an event on a hot path. */
   hasListeners(event: keyof Events): boolean {
-    return (this.#added.get(event)?.size ?? 0) > 0 || this.#channels === undefined ||
-      this.#channels[event].hasSubscribers;
+    return (this.#added.get(event)?.size ?? 0) > 0 || this.#channels[event].hasSubscribers;
   }
 
-  /** Tells everybody. A listener that throws or rejects is warned of, once, and harms nobody. */
-  emit<K extends keyof Events>(event: K, told: Events[K]): void {
-    const set = this.#added.get(event);
-    if (set !== undefined) { for (const listener of [...set] as ((event: Events[K]) => void)[]) listener(told); }
-    this.#publish(event, told);
-  }
-
-  #publish(event: keyof Events, told: unknown): void {
-    if (this.#channels === undefined) this.#waiting.push([event, told]);
-    else if (this.#channels[event].hasSubscribers) this.#channels[event].publish(told);
-  }
-
-  #open(): void {
-    const open = openChannel()!;
-    const channels = {} as { [K in keyof Events]: Channel };
-    for (const event of Object.keys(this.#names) as (keyof Events)[]) channels[event] = open(this.#names[event]);
-    // What is told meanwhile, by a subscriber that hears one of these, waits behind them.
-    for (let n = 0; n < this.#waiting.length; n++) {
-      const [event, told] = this.#waiting[n]!;
-      if (channels[event].hasSubscribers) channels[event].publish(told);
-    }
-    this.#channels = channels;
-    this.#waiting = [];
+  /** Calls every listener and subscriber. The first error of a listener, thrown or rejected, is a warning; others go on. */
+  emit<K extends keyof Events>(event: K, details: Events[K]): void {
+    const listeners = [...this.#added.get(event) ?? []] as ((event: Events[K]) => void)[];
+    for (const listener of listeners) listener(details);
+    if (this.#channels[event].hasSubscribers) this.#channels[event].publish(details);
   }
 }
-
-/** The part of a diagnostics channel that we use. */
-interface Channel {
-  readonly hasSubscribers: boolean;
-  publish(message: unknown): void;
-}
-type Open = (name: string) => Channel;
-
-let opened: Open | undefined;
-let loading: Promise<void> | undefined;
-
-/**
- * Loads the runtime's diagnostics channels, once. Imported at the top they would cost every program 4 ms in Deno, also
- * the one that only imports us; `builtin()` would cost 14-19.
- */
-export function loadChannels(): Promise<void> {
-  return loading ??= import("node:diagnostics_channel").then(({ channel }) => void (opened = channel), () => {
-    opened = () => ({ hasSubscribers: false, publish() {} }); // a runtime without them has no subscriber either
-  });
-}
-
-/** How to open a channel; `undefined` until `loadChannels()` has settled. */
-const openChannel = (): Open | undefined => opened;

@@ -16,15 +16,15 @@ export const systemRandom: Random = {
   uint64: () => crypto.getRandomValues(words)[0]!,
 };
 
-/** The source to use. Throws a TypeError for what is none. */
+/** The random source to use: the given one, guarded against errors of its own, or the runtime's. Throws a TypeError for what is none. */
 export function randomOf(given: Random | undefined): Random {
   if (given === undefined) return systemRandom;
   const usable = typeof given?.fraction === "function" && typeof given.uint64 === "function";
   if (!usable) throw new TypeError("Cannot use random: it must have fraction() and uint64()");
-  const questions = new UserSource("random");
+  const source = new UserSource("random");
   return {
-    fraction: () => questions.ask("fraction", () => given.fraction(), isFraction, systemRandom.fraction),
-    uint64: () => questions.ask("uint64", () => given.uint64(), isUint64, systemRandom.uint64),
+    fraction: () => source.ask("fraction", () => given.fraction(), isFraction, systemRandom.fraction),
+    uint64: () => source.ask("uint64", () => given.uint64(), isUint64, systemRandom.uint64),
   };
 }
 

@@ -1,10 +1,10 @@
 /**
- * Everything that this library says on `console.warn`, for whoever runs the program: one line each, that names the
- * function, the reason and what to do. However much goes wrong, the lines are few.
+ * Everything that this library writes on `console.warn`, for whoever runs the program. A warning is one line that names
+ * the function, the reason and what to do. However much goes wrong, the number of lines is bounded.
  */
 import { printable } from "./checks.ts";
 
-/** What a warning is about, in words that end "more warnings about …". */
+/** What a warning is about; completes "more warnings about …". */
 export type WarningTopic =
   | "results that cannot be kept"
   | "results of another source"
@@ -18,23 +18,26 @@ export type WarningTopic =
   | "servers without cas"
   | "stores that fail";
 
-/** So many lines of one kind are written for one backend, and in the whole process. */
-const MOST_OF_ONE = 20, MOST_IN_ALL = 80;
-/** Names and texts of others are cut here. */
-const LONGEST = 300;
-/** So many lines of an error's stack are shown: what it says, and where it was thrown. */
+/** Lines on one topic, of one backend and of the whole process. */
+const MAX_OF_BACKEND = 20, MAX_OF_PROCESS = 80;
+/** Names and texts from outside are cut at so many characters. */
+const MAX_LENGTH = 300;
+/** Lines shown of an error's stack: what it says, and where it was thrown. */
 const STACK_LINES = 5;
 
 const written = new Map<WarningTopic, number>();
 
-/** Writes a line, unless there were enough of its kind. `thrown`: what somebody's callback threw, shown below it. */
-export function warn(kind: WarningTopic, text: string, thrown?: { readonly error: unknown }): void {
-  const count = (written.get(kind) ?? 0) + 1;
-  if (count > MOST_IN_ALL + 1) return;
-  written.set(kind, count);
-  write(
-    count > MOST_IN_ALL ? lastLine(kind) : printable(text) + (thrown === undefined ? "" : errorStack(thrown.error)),
-  );
+/** Writes a line, unless there were enough on its topic. `thrown`: the error of somebody's callback, shown below it. */
+export function warn(topic: WarningTopic, text: string, thrown?: { readonly error: unknown }): void {
+  const count = (written.get(topic) ?? 0) + 1;
+  if (count > MAX_OF_PROCESS + 1) return;
+  written.set(topic, count);
+  const line = count > MAX_OF_PROCESS ? lastLine(topic) : printable(text) + (thrown ? stackOf(thrown.error) : "");
+  try {
+    console.warn(`cache-utils: ${line}`);
+  } catch {
+    // A test runner may have put a function there that throws; nothing of ours fails by that.
+  }
 }
 
 /** As if nothing had been written yet, for tests that share a process. */
@@ -42,45 +45,35 @@ export const resetWarnings = (): void => written.clear();
 
 /** The warnings of one backend. */
 export class Warnings {
-  readonly #told = new Map<WarningTopic, Set<string>>();
+  readonly #labels = new Map<WarningTopic, Set<string>>();
 
-  /** Writes a line once for each `about`: a function's name, or a key. */
-  once(kind: WarningTopic, about: string, text: string, thrown?: { readonly error: unknown }): void {
-    let told = this.#told.get(kind);
-    if (told === undefined) this.#told.set(kind, told = new Set());
-    const id = short(about);
-    if (told.size > MOST_OF_ONE || told.has(id)) return;
-    told.add(id);
-    if (told.size > MOST_OF_ONE) warn(kind, lastLine(kind));
-    else warn(kind, text, thrown);
+  /** Writes a line once for each `label`: a function's name, or a key. */
+  once(topic: WarningTopic, label: string, text: string, thrown?: { readonly error: unknown }): void {
+    const labels = this.#labels.get(topic) ?? new Set();
+    const short = shortened(label);
+    if (labels.size > MAX_OF_BACKEND || labels.has(short)) return;
+    this.#labels.set(topic, labels.add(short));
+    if (labels.size > MAX_OF_BACKEND) warn(topic, lastLine(topic));
+    else warn(topic, text, thrown);
   }
 }
 
-const short = (text: string): string => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+const lastLine = (topic: WarningTopic): string => `more warnings about ${topic} are not shown`;
 
-const lastLine = (kind: WarningTopic): string => `more warnings about ${kind} are not shown`;
+const shortened = (text: string): string => text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 
-/** A test runner may have put a function there that throws; nothing of ours is to fail by that. */
-function write(text: string): void {
-  try {
-    console.warn(`cache-utils: ${text}`);
-  } catch {
-    // It was for people to read, and cannot be shown.
-  }
-}
+/** An error's name and message in one line. */
+export const errorLine = (error: unknown): string => printable(shortened(textOf(error, "message")));
 
-/** What somebody threw, in one line for a text of ours. */
-export const errorLine = (error: unknown): string => printable(short(textOf(error, "message")));
-
-/** The same in lines of its own, and where it was thrown: nothing in it is to look like another warning. */
-function errorStack(error: unknown): string {
+/** An error's stack, indented, so that nothing in it looks like another warning. */
+function stackOf(error: unknown): string {
   const lines = textOf(error, "stack").split("\n", STACK_LINES);
-  return lines.map((line) => `\n    ${printable(short(line.trim()))}`).join("");
+  return lines.map((line) => `\n    ${printable(shortened(line.trim()))}`).join("");
 }
 
-function textOf(error: unknown, of: "message" | "stack"): string {
+function textOf(error: unknown, part: "message" | "stack"): string {
   try {
-    return String(of === "stack" && error instanceof Error && error.stack || error);
+    return String(part === "stack" && error instanceof Error && error.stack || error);
   } catch {
     return "something that has no text";
   }

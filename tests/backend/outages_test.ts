@@ -132,7 +132,7 @@ test("a full client is no outage, and a store that fails now and then is not war
     }
   });
   assertEquals(some.length, 2, some.join("\n"));
-  assertMatch(some[0]!, /^cache-utils: the store fails \(Error: no {2}\[31mcache-utils: forged\)\./);
+  assertMatch(some[0]!, /^cache-utils: the store fails \(Error: no\\u000a\\u001b\[31mcache-utils: forged\)\./);
   assertEquals(some[0]!.includes("\n"), false);
 });
 

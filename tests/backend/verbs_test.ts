@@ -1,6 +1,5 @@
 /** The user's own verbs: get, getMany, set, add, delete, invalidateGroup, key, close, on. A, B: processes. */
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { loadChannels } from "../../src/util/listeners.ts";
 import { test } from "node:test";
 import { CacheError, CacheValueError } from "../../src/errors.ts";
 import type { LeaseEntry } from "../../src/store/store.ts";
@@ -221,7 +220,6 @@ test("events tell of calls, invalidations and store errors; a listener that leav
 
 test("events are published on diagnostics channels", async () => {
   const { channel } = await import("node:diagnostics_channel");
-  await loadChannels();
   const fleet = new Fleet();
   const a = fleet.process();
   const heard: unknown[] = [];

@@ -4,6 +4,7 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { cached, cacheKey, configure } from "@x/cache-utils";
 import { namesOn } from "../../src/cached/names.ts";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
+import { decorate } from "./_methods.ts";
 
 test("two functions of one name on one backend are a TypeError, at wrap if the backend is given", () => {
   const backend = new FakeBackend();
@@ -24,7 +25,7 @@ test("two functions of one name on the default backend are a TypeError when the 
   assertEquals(await one(1), 2);
 });
 
-test("functions that were wrapped for different defaults meet at the first call", async () => {
+test("of two functions that were wrapped for different defaults the second one is refused at its first call", async () => {
   configure(new FakeBackend());
   const one = cached((n: number) => n + 1, { name: "f" });
   configure(new FakeBackend());
@@ -102,25 +103,37 @@ test("a name that is wrapped anew 50,000 times under names of its own costs a bo
   assertEquals(first.key(1), "first(1)");
 });
 
-test("a name that was forgotten is claimed again by whoever works under it", async () => {
+test("a name stays taken however many come after it, and nothing is suspected of what its function keeps", async () => {
   const backend = new FakeBackend();
   const first = cached((n: number) => n + 1, { name: "first", backend });
   assertEquals(await first(1), 2);
   for (let i = 0; i < 6_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
   assertEquals(await first(1), 2);
-  // Nobody else can have had it meanwhile, so nothing is suspected of what is kept.
   assertEquals(backend.last.options.strictSource, false);
-  // It stands in the table again.
   assertThrows(() => cached((n: number) => n + 2, { name: "first", backend }), TypeError, 'Cannot cache "first"');
 });
 
-test("of two that took a forgotten name one after the other, the first is told", async () => {
+test("a class whose name finds no room keeps nothing, since nothing would tell a second one of its name from it", async () => {
   const backend = new FakeBackend();
-  const first = cached((n: number) => n + 1, { name: "first", backend });
-  await first(1);
-  for (let i = 0; i < 6_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
-  cached((n: number) => n + 2, { name: "first", backend });
-  await assertRejects(() => first(1), TypeError, 'Cannot cache "first"');
+  class Repo {
+    async find(n: number): Promise<number> {
+      return n;
+    }
+  }
+  decorate(Repo.prototype, "find", { backend });
+  const call = async (name: string) => {
+    class Model extends Repo {}
+    Object.defineProperty(Model, "name", { value: name });
+    await new Model().find(1);
+    return backend.last.options.ttl;
+  };
+  assertEquals(await call("Early"), undefined);
+  const told = await warnings(async () => {
+    for (let i = 0; i < 10_000; i++) await call(`Model${i}`);
+    assertEquals(await call("Late"), 0);
+  });
+  assertEquals(namesOn(backend).size, 10_000);
+  assertStringIncludes(told[0]!, 'results of "Repo.find of Model9998" are not kept, since 10000 names');
 });
 
 test("one function wrapped twice shares its results without a warning", async () => {
@@ -146,7 +159,7 @@ test("each backend has its own names and its own warnings", async () => {
   assertEquals(told.length, 2);
 });
 
-test("a name that a receiver's class completes is taken as well", async () => {
+test("a name that a receiver's class completes is registered as well", async () => {
   class City {
     [cacheKey]() {
       return 7;

@@ -1,12 +1,12 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { termsOf } from "../../src/cached/options.ts";
+import { checkedOptions } from "../../src/cached/options.ts";
 import { FakeBackend } from "./_fake_backend.ts";
 
-test("termsOf() turns durations into seconds and makes groups distinct and sorted", () => {
+test("checkedOptions() turns durations into seconds and makes groups distinct and sorted", () => {
   const backend = new FakeBackend();
   const ttl = () => 5, key = () => 1, when = () => true;
-  assertEquals(termsOf({ ttl: "1.5h", stale: "30s", timeout: "250ms", mintDelay: 5, group: ["b", "a", "b"] }), {
+  assertEquals(checkedOptions({ ttl: "1.5h", stale: "30s", timeout: "250ms", mintDelay: 5, group: ["b", "a", "b"] }), {
     ttl: 5400,
     stale: 30,
     timeout: 0.25,
@@ -18,8 +18,8 @@ test("termsOf() turns durations into seconds and makes groups distinct and sorte
     backend: undefined,
     shared: false,
   });
-  const terms = termsOf({ ttl, key, when, backend, name: "n", group: "g" });
-  assertEquals([terms.ttl, terms.key, terms.when, terms.backend, terms.name, terms.group], [
+  const checked = checkedOptions({ ttl, key, when, backend, name: "n", group: "g" });
+  assertEquals([checked.ttl, checked.key, checked.when, checked.backend, checked.name, checked.group], [
     ttl,
     key,
     when,
@@ -29,17 +29,20 @@ test("termsOf() turns durations into seconds and makes groups distinct and sorte
   ]);
 });
 
-test("termsOf() takes undefined for absence, Infinity for ever, and a ttl of 0 or less for never", () => {
+test("checkedOptions() takes undefined for absence, Infinity for ever, and a ttl of 0 or less for never", () => {
   const absent = { ttl: undefined, stale: undefined, group: undefined, name: undefined, backend: undefined };
-  assertEquals(termsOf(absent), termsOf({}));
-  assertEquals([termsOf({ ttl: Infinity }).ttl, termsOf({ ttl: 0 }).ttl, termsOf({ ttl: -1 }).ttl], [Infinity, 0, -1]);
-  assertEquals([termsOf({ stale: 0 }).stale, termsOf({ group: [] }).group], [0, undefined]);
+  assertEquals(checkedOptions(absent), checkedOptions({}));
+  assertEquals(
+    [checkedOptions({ ttl: Infinity }).ttl, checkedOptions({ ttl: 0 }).ttl, checkedOptions({ ttl: -1 }).ttl],
+    [Infinity, 0, -1],
+  );
+  assertEquals([checkedOptions({ stale: 0 }).stale, checkedOptions({ group: [] }).group], [0, undefined]);
 });
 
-test("termsOf() refuses an unknown option and lists the known ones", () => {
+test("checkedOptions() refuses an unknown option and lists the known ones", () => {
   const all = "options are ttl, stale, group, name, key, when, timeout, mintDelay, backend, shared";
   for (const name of ["toString", "__proto__x", "x".repeat(100_000), "constructor"]) {
-    assertThrows(() => termsOf({ [name]: 1 }), TypeError, `": the ${all}`);
+    assertThrows(() => checkedOptions({ [name]: 1 }), TypeError, `": the ${all}`);
   }
   const meant = {
     tll: "ttl",
@@ -59,27 +62,27 @@ test("termsOf() refuses an unknown option and lists the known ones", () => {
   };
   for (const [name, right] of Object.entries(meant)) {
     assertThrows(
-      () => termsOf({ [name]: 1 }),
+      () => checkedOptions({ [name]: 1 }),
       TypeError,
       `Cannot use option "${name}": did you mean ${right}? The ${all}`,
     );
   }
 });
 
-test("termsOf() refuses wrong values and names the option", () => {
+test("checkedOptions() refuses wrong values and names the option", () => {
   for (const name of ["ttl", "stale", "timeout", "mintDelay"]) {
-    assertThrows(() => termsOf({ [name]: NaN }), RangeError, name);
-    assertThrows(() => termsOf({ [name]: "soon" }), TypeError, name);
-    if (name !== "ttl") assertThrows(() => termsOf({ [name]: -1 }), RangeError, `${name}: it must be >= 0`);
+    assertThrows(() => checkedOptions({ [name]: NaN }), RangeError, name);
+    assertThrows(() => checkedOptions({ [name]: "soon" }), TypeError, name);
+    if (name !== "ttl") assertThrows(() => checkedOptions({ [name]: -1 }), RangeError, `${name}: it must be >= 0`);
   }
-  for (const group of ["", [""], 5, [5], {}, null]) assertThrows(() => termsOf({ group }), TypeError, "group");
+  for (const group of ["", [""], 5, [5], {}, null]) assertThrows(() => checkedOptions({ group }), TypeError, "group");
   for (const name of ["", 5, null]) {
-    assertThrows(() => termsOf({ name }), TypeError, "name: a name is a non-empty string");
+    assertThrows(() => checkedOptions({ name }), TypeError, "name: a name is a non-empty string");
   }
-  for (const key of ["a", null]) assertThrows(() => termsOf({ key }), TypeError, "key: it must be a function");
-  assertThrows(() => termsOf({ when: true }), TypeError, "Cannot use boolean as when: it must be a function");
-  assertThrows(() => termsOf({ shared: 1 }), TypeError, "Cannot use number as shared: it is true or false");
+  for (const key of ["a", null]) assertThrows(() => checkedOptions({ key }), TypeError, "key: it must be a function");
+  assertThrows(() => checkedOptions({ when: true }), TypeError, "Cannot use boolean as when: it must be a function");
+  assertThrows(() => checkedOptions({ shared: 1 }), TypeError, "Cannot use number as shared: it is true or false");
   for (const backend of [{}, null, "memory:"]) {
-    assertThrows(() => termsOf({ backend }), TypeError, "Cannot use backend");
+    assertThrows(() => checkedOptions({ backend }), TypeError, "Cannot use backend");
   }
 });

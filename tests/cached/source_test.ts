@@ -3,7 +3,7 @@
 import { test } from "node:test";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { cached, GroupBackend, handle, MemoryStore, PlainBackend } from "@x/cache-utils";
-import { sourceHash } from "../../src/cached/source.ts";
+import { sourceHash } from "../../src/cached/names.ts";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
 import { decorate } from "./_methods.ts";
 
@@ -151,7 +151,7 @@ test("classes of a minified build that changed places do not exchange what their
   assertEquals(await handle(second[0], "find").peek(1), "users 1");
 });
 
-test("a backend is told the source of what has a derived name only, at a call, a peek and a set", async () => {
+test("a backend is given the source only of what has a derived name, at a call, a peek and a set", async () => {
   const backend = new FakeBackend();
   const derived = cached(async function list(n: number) {
     return await Promise.resolve(n);
@@ -191,12 +191,20 @@ test("the hash of a source is short, the same for the same text, and another for
   assertNotEquals(sourceHash(class A {}), sourceHash(class B {}));
 });
 
-test("a second source under a forgotten name is given nothing of the first one's", async () => {
+test("of functions whose name found no room none is given what another source has kept", async () => {
   const backend = new GroupBackend();
+  for (let i = 0; i < 5_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
   const first = cached((n: number) => `first ${n}`, { name: "name", backend });
-  assertEquals(await first(1), "first 1");
-  for (let i = 0; i < 6_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
   const second = cached((n: number) => `second ${n}`, { name: "name", backend });
-  assertEquals([await second(1), await second(1)], ["second 1", "second 1"]);
+  assertEquals([await first(1), await second(1), await second(1)], ["first 1", "second 1", "second 1"]);
+  assertEquals(backend.stats.hit, 1);
+});
+
+test("with `redefine` those of one text share nothing either, where their name found no room", async () => {
+  const backend = new GroupBackend({ redefine: true });
+  for (let i = 0; i < 5_000; i++) cached((n: number) => n, { name: `user ${i}`, backend });
+  const load = (text: string) => cached(() => text, { name: "text", backend });
+  const older = load("older"), newer = load("newer");
+  assertEquals([await older(), await newer(), await newer()], ["older", "newer", "newer"]);
   assertEquals(backend.stats.hit, 1);
 });

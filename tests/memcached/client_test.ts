@@ -11,7 +11,6 @@ import {
   assertThrows,
   equal,
 } from "@std/assert";
-import { loadChannels } from "../../src/util/listeners.ts";
 import { after, before, test } from "node:test";
 import {
   ConnectionError,
@@ -324,7 +323,6 @@ test("maxValueBytes bounds both directions", async () => {
 
 test("events tell what happened, on listeners and on diagnostics channels", async () => {
   const { subscribe, unsubscribe } = await import("node:diagnostics_channel");
-  await loadChannels();
   await using own = new Memcached(server.address);
   const told: MemcachedEvents["operation"][] = [];
   const channel: unknown[] = [];

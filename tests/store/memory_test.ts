@@ -192,7 +192,7 @@ test("MemoryStore that is closed says so, and has forgotten everything", async (
   const store = new MemoryStore();
   await store.add("a", valued(1), LONG_MS);
   await store.close();
-  await assertRejects(() => store.get("a"), CacheError, 'Cannot get "a": the store is closed');
+  await assertRejects(async () => await store.get("a"), CacheError, 'Cannot get "a": the store is closed');
 });
 
 test("MemoryStore refuses an option that nobody knows, and what is no codec", () => {
@@ -202,47 +202,23 @@ test("MemoryStore refuses an option that nobody knows, and what is no codec", ()
   assertThrows(make({ codec: {} }), TypeError, "codec");
 });
 
-/** Keeps what it is told. */
-class Listener<T> {
-  readonly told: ({ readonly answer: T } | { readonly error: unknown })[] = [];
-  answered(answer: T): void {
-    this.told.push({ answer });
-  }
-  failed(error: unknown): void {
-    this.told.push({ error });
-  }
-}
-
-test("MemoryStore tells an entry and a counter before it returns", async () => {
+test("MemoryStore returns an entry and a counter, not a promise of them", async () => {
   const store = new MemoryStore();
   await store.set("key", valued({ n: 1 }), LONG_MS, "anything");
-  const entry = new Listener<Found | undefined>(), none = new Listener<Found | undefined>();
-  const counter = new Listener<bigint>();
-  store.tellEntry!("key", entry);
-  store.tellEntry!("nothing", none);
-  store.tellCounter!("counter", counter);
-  assertEquals(entry.told, [{ answer: await store.get("key") }]);
-  assertEquals(none.told, [{ answer: undefined }]);
-  assertEquals(counter.told, [{ answer: await store.counter("counter") }]);
+  assertEquals((store.get("key") as Found).entry, { ...valued({ n: 1 }), fullKey: undefined, source: undefined });
+  assertEquals(store.get("nothing"), undefined);
+  const counter = store.counter("counter");
+  assertEquals([typeof counter, store.counter("counter")], ["bigint", counter]);
 });
 
-test("MemoryStore that is closed throws where it would tell", async () => {
+test("MemoryStore that is closed, or is given a signal that has fired, throws where it would return", async () => {
   const store = new MemoryStore();
+  const left = new Error("left");
+  assertThrows(() => store.get("key", AbortSignal.abort(left)), Error, "left");
+  assertThrows(() => store.counter("counter", AbortSignal.abort(left)), Error, "left");
   await store.close();
-  assertThrows(() => store.tellEntry!("key", new Listener()), CacheError, "closed");
-  assertThrows(() => store.tellCounter!("counter", new Listener()), CacheError, "closed");
-});
-
-test("MemoryStore of a subclass with another get() or counter() tells nothing past it", () => {
-  class Odd extends MemoryStore {
-    override get(): Promise<Found | undefined> {
-      return Promise.resolve(undefined);
-    }
-  }
-  const odd = new Odd(), replaced = new MemoryStore();
-  assert(odd.tellEntry === undefined && odd.tellCounter !== undefined);
-  replaced.counter = () => Promise.resolve(1n);
-  assert(replaced.tellEntry !== undefined && replaced.tellCounter === undefined);
+  assertThrows(() => store.get("key"), CacheError, "closed");
+  assertThrows(() => store.counter("counter"), CacheError, "closed");
 });
 
 test("MemoryStore says how many entries it has, what they cost, and how many it had to drop", async () => {

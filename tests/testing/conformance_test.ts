@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { MemoryStore } from "../../src/store/memory/store.ts";
-import type { Entry, Over, Store, Token } from "../../src/store/store.ts";
+import type { Entry, Found, Over, ReadAnswer, Store, Token } from "../../src/store/store.ts";
 import { type ConformanceOptions, FakeClock, storeConformance } from "../../src/testing/mod.ts";
 
 /** The names of the tests that such a store fails. */
@@ -140,8 +140,20 @@ const FAULTS: Record<string, { fault: (store: MemoryStore) => Partial<Store>; fa
     failed: "an entry lives as long as its ttl, never shorter, and little longer",
   },
   "a closed store still answers": {
-    fault: (store) => ({ get: async (key: string) => await store.get(key).catch(() => undefined) }),
+    fault: (store) => ({
+      get: (key: string) => Promise.resolve(key).then((key) => store.get(key)).catch(() => undefined),
+    }),
     failed: "a store closed by `await using` rejects every verb with a CacheError",
+  },
+  "read() answers in another order": {
+    fault: (store) => ({
+      read: (keys: readonly string[], counters: readonly string[]) =>
+        Promise.resolve({
+          entries: keys.map((key) => store.get(key) as Found | undefined).sort(),
+          counters: counters.map((name) => store.counter(name) as bigint),
+        }),
+    }),
+    failed: "read(), where a store has it, answers in the order of the keys and of the counters",
   },
   "a refusal is thrown": {
     fault: (store) => ({
@@ -162,16 +174,29 @@ function jsonOf(entry: Entry): Entry {
   return entry.kind === "value" ? { ...entry, value: JSON.parse(JSON.stringify(entry.value) ?? "null") } : entry;
 }
 
-test("storeConformance() passes a sound store", async () => {
-  const clock = new FakeClock();
-  assertEquals(
-    await failures(() => new MemoryStore({ clock, maxBytes: 1_000_000 }), {
-      advance: (ms) => clock.advance(ms),
-      tooLarge: new Uint8Array(2_000_000),
-    }),
-    [],
-  );
-});
+/** Answers all that is read in one tick together. */
+class ReadingStore extends MemoryStore implements Store {
+  // deno-lint-ignore require-await -- it rejects where get() or counter() throws.
+  async read(keys: readonly string[], counters: readonly string[]): Promise<ReadAnswer> {
+    return {
+      entries: keys.map((key) => this.get(key) as Found | undefined),
+      counters: counters.map((name) => this.counter(name) as bigint),
+    };
+  }
+}
+
+for (const Sound of [MemoryStore, ReadingStore]) {
+  test(`storeConformance() passes a sound store, ${Sound.name}`, async () => {
+    const clock = new FakeClock();
+    assertEquals(
+      await failures(() => new Sound({ clock, maxBytes: 1_000_000 }), {
+        advance: (ms) => clock.advance(ms),
+        tooLarge: new Uint8Array(2_000_000),
+      }),
+      [],
+    );
+  });
+}
 
 for (const [name, { fault, failed }] of Object.entries(FAULTS)) {
   test(`storeConformance() fails a store where ${name}`, async () => {

@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { Listeners, loadChannels } from "../../src/util/listeners.ts";
+import { Listeners } from "../../src/util/listeners.ts";
 import { warnings } from "../cached/_fake_backend.ts";
 
 interface Sounds {
@@ -10,25 +10,7 @@ interface Sounds {
 }
 const listeners = () => new Listeners<Sounds>({ ring: "listeners-test:ring", knock: "listeners-test:knock" });
 
-// First of all, while nothing has loaded the channels yet.
-test("what is told while the channels are being loaded reaches their subscribers afterwards, in order", async () => {
-  const sounds = listeners();
-  const heard: unknown[] = [];
-  const subscriber = (event: unknown) => void heard.push(event);
-  channel("listeners-test:ring").subscribe(subscriber);
-  const first = sounds.hasListeners("ring");
-  sounds.emit("ring", { times: 1 });
-  sounds.emit("knock", { door: "a" });
-  sounds.emit("ring", { times: 2 });
-  await loadChannels();
-  await Promise.resolve();
-  sounds.emit("ring", { times: 3 });
-  channel("listeners-test:ring").unsubscribe(subscriber);
-  assertEquals([first, heard], [true, [{ times: 1 }, { times: 2 }, { times: 3 }]]);
-  assertEquals([sounds.hasListeners("ring"), listeners().hasListeners("ring")], [false, false]);
-});
-
-test("tell() reaches every listener of the event, and no other", () => {
+test("emit() reaches every listener of the event, and no other", () => {
   const sounds = listeners();
   const heard: unknown[] = [];
   sounds.on("ring", (event) => heard.push(["first", event.times]));

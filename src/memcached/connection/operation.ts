@@ -1,16 +1,20 @@
 /** A request and the promise of its answer. */
 
-import type { Told } from "../../util/told.ts";
 import { type Details, Request, VERB, type Verb } from "../protocol/request.ts";
 import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
+import type { Connection } from "./connection.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
 export type OperationOutcome = "ok" | "miss" | "refused" | "error";
 
-/** Whoever has the operation on its way; told that its caller has left. */
-export interface Carrier {
-  abandon(operation: Operation): void;
+/**
+ * Takes an operation's answer in place of a promise, within the step that reads it: a backend's read asks for so many keys
+ * that a promise for each would cost a hit a third more. One of the two is called, once; neither may throw.
+ */
+export interface ReplyCallback<T> {
+  resolve(answer: T): void;
+  reject(error: unknown): void;
 }
 
 /** Told how an operation ended; only there while somebody listens. */
@@ -27,7 +31,7 @@ const capture = (resolve: Resolve, reject: Reject): void => {
   rejectLast = reject;
 };
 
-/** Of those that are told instead. */
+/** Of operations with a reply callback. */
 const NO_PROMISE: Promise<never> = new Promise(() => {});
 
 /** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them, nor is stats: "reset" is a topic. */
@@ -38,35 +42,32 @@ export class Operation extends Request implements AbortListener {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
-  readonly #to: Told<unknown> | undefined;
+  readonly #callback: ReplyCallback<unknown> | undefined;
   /** Its caller has been answered. In the queue it is a tombstone from then on. */
   settled = false;
   /** As `responsiveTime` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
-  /** Where its frame stands in the outgoing buffer, and how long it is. */
+  /** Where its frame stands in the outgoing buffer, how long it is, and how long a value of bytes is in it. */
   start = 0;
   bytes = 0;
+  valueBytes = 0;
   /** Which write it leaves with, counted by its connection. */
   batch = 0;
   /** It was on a connection before. */
   repeated = false;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
-  /** What was written for a connection that never sent it. */
-  frame: Uint8Array | undefined = undefined;
-  /** Which wire it was written for. */
-  frameFor: object | undefined = undefined;
   /** Where items go; or statistics that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
-  carrier: Carrier | undefined = undefined;
+  connection: Connection | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
 
-  /** `to`: told the answer, within the step that reads it; the promise never settles then. */
-  constructor(verb: Verb, key: string, keyBytes: number, details?: Details, to?: Told<unknown>) {
+  /** With a callback the promise never settles. */
+  constructor(verb: Verb, key: string, keyBytes: number, details?: Details, callback?: ReplyCallback<unknown>) {
     super(verb, key, keyBytes, details);
-    this.#to = to;
-    if (to !== undefined) this.promise = NO_PROMISE;
+    this.#callback = callback;
+    if (callback !== undefined) this.promise = NO_PROMISE;
     else {
       this.promise = new Promise(capture);
       this.#resolve = resolveLast;
@@ -80,23 +81,29 @@ export class Operation extends Request implements AbortListener {
   }
 
   /** Rejects when the signal fires, or has. Nothing of it stays on the signal when the operation settles. */
-  heed(signal: AbortSignal): void {
+  abortWith(signal: AbortSignal): void {
     if (signal.aborted) return this.fail(signal.reason);
     this.#signal = signal;
     onAbort(signal, this);
   }
 
+  /** A read whose connection broke goes out once more, from the beginning. */
+  repeat(): void {
+    this.repeated = true;
+    if (this.details !== undefined) this.details.failure = undefined;
+  }
+
   /** Its signal has fired. */
   aborted(reason: unknown): void {
     this.fail(reason);
-    this.carrier?.abandon(this);
+    this.connection?.abandon(this);
   }
 
   /** Answers the caller. */
   succeed(value: unknown, outcome: OperationOutcome): void {
     if (this.settled) return;
     this.#settle();
-    if (this.#to !== undefined) this.#to.answered(value);
+    if (this.#callback !== undefined) this.#callback.resolve(value);
     else this.#resolve!(value);
     this.observer?.(outcome, outcome === "error" ? value : undefined);
   }
@@ -105,7 +112,7 @@ export class Operation extends Request implements AbortListener {
   fail(error: unknown): void {
     if (this.settled) return;
     this.#settle();
-    if (this.#to !== undefined) this.#to.failed(error);
+    if (this.#callback !== undefined) this.#callback.reject(error);
     else this.#reject!(error);
     this.observer?.("error", error);
   }

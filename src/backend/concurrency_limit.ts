@@ -1,8 +1,8 @@
 import type { Clock } from "../util/clock.ts";
-import { LATE, within } from "./caller_timeout.ts";
+import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 
 /** So many at once; the others wait in the order in which they came. */
-export class Slots {
+export class ConcurrencyLimit {
   readonly #clock: Clock;
   #free: number;
   readonly #waiting = new Set<() => void>();
@@ -12,22 +12,19 @@ export class Slots {
     this.#free = most;
   }
 
-  /**
-   * Waits for a slot, at most so long: who comes last behind functions that hang goes on without one. Gives the way to
-   * give it back, once.
-   */
-  async take(longestMs: number): Promise<() => void> {
+  /** Waits for its turn, at most so long: behind functions that hang it goes on without one. Returns how to end the turn, once. */
+  async acquire(longestMs: number): Promise<() => void> {
     if (this.#free > 0) this.#free--;
     else {
       let go!: () => void;
       const turn = new Promise<void>((resolve) => go = resolve);
       this.#waiting.add(go);
-      if (await within(this.#clock, longestMs, turn) === LATE && this.#waiting.delete(go)) return () => {};
+      if (await withTimeout(this.#clock, longestMs, turn) === TIMED_OUT && this.#waiting.delete(go)) return () => {};
     }
-    return () => this.#giveBack();
+    return () => this.#release();
   }
 
-  #giveBack(): void {
+  #release(): void {
     for (const go of this.#waiting) {
       this.#waiting.delete(go);
       return go();

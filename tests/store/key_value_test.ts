@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/codec/codec.ts";
-import { type KeyValueCache, PlainStore, type PlainStoreOptions } from "../../src/store/key_value/store.ts";
+import { type KeyValueCache, KeyValueStore, type KeyValueStoreOptions } from "../../src/store/key_value/store.ts";
 import type { LeaseEntry, ValueEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
 
@@ -15,7 +15,7 @@ const valued = (value: unknown): ValueEntry => ({
   generations: [],
 });
 const lease = (nonce: string): LeaseEntry => ({ kind: "lease", nonce, generations: [] });
-const valueAt = async (store: PlainStore, key: string) => {
+const valueAt = async (store: KeyValueStore, key: string) => {
   const entry = (await store.get(key))?.entry;
   return entry?.kind === "value" ? entry.value : entry?.kind;
 };
@@ -78,9 +78,9 @@ class HeldCache implements KeyValueCache {
   }
 }
 
-function conforms(name: string, makeCache: () => KeyValueCache, options: PlainStoreOptions = {}): void {
+function conforms(name: string, makeCache: () => KeyValueCache, options: KeyValueStoreOptions = {}): void {
   const clock = new FakeClock();
-  const suite = storeConformance(() => new PlainStore(makeCache(), { ...options, clock }), {
+  const suite = storeConformance(() => new KeyValueStore(makeCache(), { ...options, clock }), {
     advance: (ms) => clock.advance(ms),
     without: ["groups"],
   });
@@ -88,13 +88,13 @@ function conforms(name: string, makeCache: () => KeyValueCache, options: PlainSt
 }
 
 let seed = 0;
-conforms("PlainStore over a Map", () => new Map());
-conforms("PlainStore over a slow cache", () => new SlowCache(++seed));
-conforms("PlainStore over a Map, with a codec", () => new Map(), { codec: defaultCodec() });
+conforms("KeyValueStore over a Map", () => new Map());
+conforms("KeyValueStore over a slow cache", () => new SlowCache(++seed));
+conforms("KeyValueStore over a Map, with a codec", () => new Map(), { codec: defaultCodec() });
 
-test("PlainStore gives the cache one string per key, and a ttl in whole milliseconds", async () => {
+test("KeyValueStore gives the cache one string per key, and a ttl in whole milliseconds", async () => {
   const asked: unknown[][] = [];
-  const store = new PlainStore({
+  const store = new KeyValueStore({
     get: () => undefined,
     set: (...args: unknown[]) => asked.push(args),
     delete: () => true,
@@ -109,9 +109,9 @@ test("PlainStore gives the cache one string per key, and a ttl in whole millisec
   assert(String(asked[0]![1]).includes('{"name":"Oslo"}'), "JSON data can be read in the cache");
 });
 
-test("PlainStore keeps leases and marks in the process, and asks the cache no more than it must", async () => {
+test("KeyValueStore keeps leases and marks in the process, and asks the cache no more than it must", async () => {
   const cache = new SlowCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   assertEquals(cache.asked, ["get"]);
   const renewed = await store.set("a", lease("n"), 5000, token!);
@@ -122,9 +122,9 @@ test("PlainStore keeps leases and marks in the process, and asks the cache no mo
   assertEquals(cache.kept.size, 1);
 });
 
-test("PlainStore refuses a value whose lease was deleted, however slow the cache is", async () => {
+test("KeyValueStore refuses a value whose lease was deleted, however slow the cache is", async () => {
   const cache = new HeldCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   cache.hold();
   const deleted = store.delete("a", "anything");
@@ -135,9 +135,9 @@ test("PlainStore refuses a value whose lease was deleted, however slow the cache
   assertEquals(await store.set("a", valued("old"), LONG_MS, token!), undefined);
 });
 
-test("PlainStore deletes a value that was on its way to the cache when the delete was asked for", async () => {
+test("KeyValueStore deletes a value that was on its way to the cache when the delete was asked for", async () => {
   const cache = new HeldCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   cache.hold();
   const written = store.set("a", valued("old"), LONG_MS, token!);
@@ -151,9 +151,9 @@ test("PlainStore deletes a value that was on its way to the cache when the delet
   assertEquals(await valueAt(store, "a"), undefined);
 });
 
-test("PlainStore shows a lease until its value has arrived", async () => {
+test("KeyValueStore shows a lease until its value has arrived", async () => {
   const cache = new HeldCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   cache.hold();
   const written = store.set("a", valued("new"), LONG_MS, token!);
@@ -163,10 +163,10 @@ test("PlainStore shows a lease until its value has arrived", async () => {
   assertEquals(await valueAt(store, "a"), "new");
 });
 
-test("PlainStore leaves no value under a lease that replaced it", async () => {
+test("KeyValueStore leaves no value under a lease that replaced it", async () => {
   const clock = new FakeClock();
   const cache = new Map<string, unknown>();
-  const store = new PlainStore(cache, { clock });
+  const store = new KeyValueStore(cache, { clock });
   await store.set("a", valued("old"), LONG_MS, "anything");
   await store.set("a", lease("n"), 5000, "anything");
   assertEquals(cache.size, 0);
@@ -176,9 +176,9 @@ test("PlainStore leaves no value under a lease that replaced it", async () => {
   assertEquals([await valueAt(store, "a"), await valueAt(store, "b")], [undefined, undefined]);
 });
 
-test("PlainStore never reads a value whose write failed, should it land later", async () => {
+test("KeyValueStore never reads a value whose write failed, should it land later", async () => {
   const cache = new SlowCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   cache.failures.set = new Error("timed out");
   let late: [string, unknown] | undefined;
@@ -194,9 +194,9 @@ test("PlainStore never reads a value whose write failed, should it land later", 
   assert(await store.add("a", lease("m"), 5000) !== undefined);
 });
 
-test("PlainStore writes over a lease again after a failure", async () => {
+test("KeyValueStore writes over a lease again after a failure", async () => {
   const cache = new SlowCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const token = await store.add("a", lease("n"), 5000);
   cache.failures.set = new Error("busy");
   await assertRejects(() => store.set("a", valued(1), LONG_MS, token!), Error, "busy");
@@ -205,14 +205,14 @@ test("PlainStore writes over a lease again after a failure", async () => {
   assertEquals(await valueAt(store, "a"), 1);
 });
 
-test("PlainStore rejects with what the cache throws or rejects with, and goes on", async () => {
+test("KeyValueStore rejects with what the cache throws or rejects with, and goes on", async () => {
   const thrown = new Error("no cache today");
   const fails = () => {
     throw thrown;
   };
-  const sync = new PlainStore({ get: fails, set: fails, delete: fails });
+  const sync = new KeyValueStore({ get: fails, set: fails, delete: fails });
   const slow = new SlowCache();
-  const store = new PlainStore(slow);
+  const store = new KeyValueStore(slow);
   for (const verb of ["get", "set", "delete"] as const) slow.failures[verb] = thrown;
   for (const each of [sync, store]) {
     const verbs = [
@@ -227,10 +227,10 @@ test("PlainStore rejects with what the cache throws or rejects with, and goes on
   assert(await store.add("a", valued(1), LONG_MS) !== undefined);
 });
 
-test("PlainStore ends what a cache without ttls keeps", async () => {
+test("KeyValueStore ends what a cache without ttls keeps", async () => {
   const clock = new FakeClock();
   const cache = new Map<string, unknown>();
-  const store = new PlainStore(cache, { clock });
+  const store = new KeyValueStore(cache, { clock });
   await store.set("a", valued(1), 1000, "anything");
   await clock.advance(999);
   assertEquals(await valueAt(store, "a"), 1);
@@ -239,9 +239,9 @@ test("PlainStore ends what a cache without ttls keeps", async () => {
   assertEquals(cache.size, 1);
 });
 
-test("PlainStore takes what it cannot read for a miss", async () => {
+test("KeyValueStore takes what it cannot read for a miss", async () => {
   const cache = new Map<string, unknown>();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   await store.set("good", valued({ a: [1] }), LONG_MS, "anything");
   const good = String(cache.get("good"));
   const strings: unknown[] = [
@@ -270,13 +270,13 @@ test("PlainStore takes what it cannot read for a miss", async () => {
     assertEquals(await store.get("a"), undefined, `string ${i}`);
     assert(await store.add("a", valued(1), LONG_MS) !== undefined);
   }
-  const coded = new PlainStore(cache, { codec: defaultCodec() });
+  const coded = new KeyValueStore(cache, { codec: defaultCodec() });
   assertEquals(await coded.get("good"), undefined);
 });
 
-test("PlainStore reads what another process wrote, and does not write over what it has not seen", async () => {
+test("KeyValueStore reads what another process wrote, and does not write over what it has not seen", async () => {
   const cache = new Map<string, unknown>();
-  const here = new PlainStore(cache), there = new PlainStore(cache);
+  const here = new KeyValueStore(cache), there = new KeyValueStore(cache);
   await here.set("a", valued("here"), LONG_MS, "anything");
   const seen = (await there.get("a"))!;
   assertEquals(await valueAt(there, "a"), "here");
@@ -287,31 +287,19 @@ test("PlainStore reads what another process wrote, and does not write over what 
   assertEquals(await here.get("a"), undefined);
 });
 
-test("PlainStore refuses entries with generations, and caches that are none", async () => {
-  const store = new PlainStore(new Map());
+test("KeyValueStore refuses entries with generations, and caches that are none", async () => {
+  const store = new KeyValueStore(new Map());
   await assertRejects(() => store.add("a", { ...valued(1), generations: [1n] }, LONG_MS), TypeError, "groups");
   await assertRejects(() => store.counter("a"), TypeError, "groups");
   await assertRejects(() => store.increment("a"), TypeError, "groups");
   await assertRejects(() => store.add("a", valued(1), 0), RangeError, "ttlMs");
-  assertThrows(() => new PlainStore({ get: () => 1, set: () => 1 } as never), TypeError, "delete");
-  assertThrows(() => new PlainStore(undefined as never), TypeError, "get");
+  assertThrows(() => new KeyValueStore({ get: () => 1, set: () => 1 } as never), TypeError, "delete");
+  assertThrows(() => new KeyValueStore(undefined as never), TypeError, "get");
 });
 
-test("PlainStore lets a caller leave while the cache is asked", async () => {
-  const cache = new HeldCache();
-  const store = new PlainStore(cache);
-  cache.hold();
-  const leaving = new AbortController();
-  const got = store.get("a", leaving.signal);
-  const reason = new Error("left");
-  leaving.abort(reason);
-  assertStrictEquals(await assertRejects(() => got), reason);
-  cache.release();
-});
-
-test("PlainStore that is closed lets what is under way finish, and leaves the cache open", async () => {
+test("KeyValueStore that is closed lets what is under way finish, and leaves the cache open", async () => {
   const cache = new SlowCache();
-  const store = new PlainStore(cache);
+  const store = new KeyValueStore(cache);
   const written = store.set("a", valued(1), LONG_MS, "anything");
   await store.close();
   assertEquals(cache.kept.size, 1);
@@ -320,10 +308,10 @@ test("PlainStore that is closed lets what is under way finish, and leaves the ca
   await assertRejects(() => store.delete("a", "anything"), CacheError, "closed");
 });
 
-test("PlainStore: after a delete has resolved, no value computed before it is ever read", async () => {
+test("KeyValueStore: after a delete has resolved, no value computed before it is ever read", async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new SeededRandom(seed);
-    const store = new PlainStore(new SlowCache(seed * 7919));
+    const store = new KeyValueStore(new SlowCache(seed * 7919));
     let deletes = 0, kept = 0;
     const pause = async () => {
       for (let turns = random.fraction() * 20; turns > 0; turns--) await Promise.resolve();
