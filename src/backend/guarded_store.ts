@@ -166,6 +166,7 @@ export class GuardedStore {
       operation,
       about,
       () =>
+        // rule 1: a lease over what was seen, or where nothing was
         over === undefined ? this.store.add(about.key, lease, ttlMs) : this.store.set(about.key, lease, ttlMs, over),
       () => late,
     );
@@ -183,7 +184,7 @@ export class GuardedStore {
       written.then((written) => {
         cancel();
         if (!late) resolve(written);
-        else if (written.kind === "stored") void this.delete(about, written.token);
+        else if (written.kind === "stored") void this.delete(about, written.token); // rule 9: a late one is given back
       });
     });
   }

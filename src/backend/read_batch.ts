@@ -99,6 +99,7 @@ export class SnapshotReader {
     if (this.#batch === undefined) {
       const batch = this.#batch = new ReadBatch(this.#store);
       queueMicrotask(() => {
+        // rule 4: shared until it is sent
         this.#batch = undefined;
         batch.send();
       });
@@ -309,9 +310,11 @@ class PendingSnapshot implements Snapshot {
   }
 
   slotAnswered(answer: unknown): void {
+    // rule 3: whole, or no snapshot
     if (answer === UNANSWERED) return this.#resolve(this);
     if (--this.#unanswered > 0) return;
     this.isWhole = true;
+    // rule 3: every counter was answered
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }
