@@ -10,7 +10,7 @@ export interface Clock {
    * `now()` says it alone.
    */
   monotonic?(): number;
-  /** Calls `wake` once, in so many ms; returns what `clearTimeout` takes. */
+  /** Calls `wake` once, after `ms` milliseconds; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
   /** The timer does not call `wake` any more. */
   clearTimeout(timer: unknown): void;
