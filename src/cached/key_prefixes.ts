@@ -6,9 +6,12 @@ import type { Backend, FetchOptions } from "../backend/backend.ts";
 import { identityText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { quoted } from "../util/checks.ts";
+import { warn } from "../util/warnings.ts";
 import type { CachedFunction } from "./cached_function.ts";
 import {
   type Candidate,
+  type Identity,
+  identityOf,
   isMinified,
   isSuperseded,
   numberOf,
@@ -19,19 +22,20 @@ import {
 import type { CheckedOptions } from "./options.ts";
 import { classOf, commonOf, isPrototype, receiverClass } from "./receiver.ts";
 
+/** How many keys of a method are watched for a second receiver. */
+const WATCHED_KEYS = 100;
+
 /** What the keys of one class's receivers begin with, and how their results are kept. */
 export class KeyPrefix {
   /** The key up to the arguments; for receivers with an identity, what follows the identity. */
   readonly text: string;
   readonly #options: FetchOptions;
-  readonly #forced: FetchOptions;
   /** Of the function's name, of the method's on the receiver's class, and of the class's. */
   readonly #names: readonly Registration[];
 
   constructor(text: string, options: FetchOptions, names: readonly Registration[]) {
     this.text = text;
     this.#options = options;
-    this.#forced = { ...options, force: true };
     this.#names = names;
   }
 
@@ -42,7 +46,7 @@ export class KeyPrefix {
 
   /** The options of a fetch as far as no call changes them. */
   optionsOf(verb: "call" | "refresh"): FetchOptions {
-    if (!this.keepsNothing) return verb === "call" ? this.#options : this.#forced;
+    if (!this.keepsNothing) return verb === "call" ? this.#options : { ...this.#options, force: true };
     const { timeout, mintDelay, name } = this.#options;
     return { ttl: 0, when: () => false, force: true, timeout, mintDelay, name };
   }
@@ -71,6 +75,9 @@ export class KeyPrefixes {
   /** By what the receivers of a class have in common. */
   readonly #inherited = new WeakMap<object, KeyPrefix>();
   #identified: WeakMap<object, KeyPrefix> | undefined;
+  /** Which receiver used a key first. */
+  readonly #receivers = new Map<string, Identity>();
+  #hasWarned = false;
 
   /** Throws a TypeError if another function has the name. */
   constructor(fn: CachedFunction, backend: Backend) {
@@ -93,8 +100,21 @@ export class KeyPrefixes {
     const { member, options, name } = this.#fn;
     if (member === undefined) return;
     if (isPrototype(self)) throw this.#fn.noReceiver();
-    if (self === undefined || self === null || mayShare(options) || hasIdentity(self) || prefix.keepsNothing) return;
-    this.#name.owner.noteReceiver(name!, key, self);
+    if (this.#hasWarned || self === undefined || self === null || hasIdentity(self)) return;
+    if (mayShare(options) || prefix.keepsNothing) return;
+    const first = this.#receivers.get(key), identity = identityOf(self);
+    if (first === identity) return;
+    if (first === undefined) {
+      if (this.#receivers.size < WATCHED_KEYS) this.#receivers.set(key, identity);
+      return;
+    }
+    this.#hasWarned = true;
+    this.#receivers.clear();
+    warn(
+      "receivers that share results",
+      `two instances or classes share the results of ${quoted(name!)}, since \`this\` is not part of its key. ` +
+        "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
+    );
   }
 
   /** The key of a call, given the text of what identifies it besides its receiver. */
