@@ -41,7 +41,8 @@ export class KeyPrefix {
 
   /** Calls compute, and keep and read nothing. */
   get keepsNothing(): boolean {
-    return this.#names.some(isSuperseded);
+    for (const name of this.#names) if (isSuperseded(name)) return true;
+    return false;
   }
 
   /** The options of a fetch as far as no call changes them. */
@@ -74,6 +75,9 @@ export class KeyPrefixes {
   #own: KeyPrefix | undefined;
   /** By what the receivers of a class have in common. */
   readonly #inherited = new WeakMap<object, KeyPrefix>();
+  /** The one of the last call, which most calls need again: quicker than to look it up. */
+  #lastCommon: object | undefined;
+  #last: KeyPrefix | undefined;
   #identified: WeakMap<object, KeyPrefix> | undefined;
   /** Which receiver used a key first. */
   readonly #receivers = new Map<string, Identity>();
@@ -100,10 +104,9 @@ export class KeyPrefixes {
     const { member, options, name } = this.#fn;
     if (member === undefined) return;
     if (isPrototype(self)) throw this.#fn.noReceiver();
-    if (this.#hasWarned || self === undefined || self === null || hasIdentity(self)) return;
-    if (mayShare(options) || prefix.keepsNothing) return;
+    if (this.#hasWarned || self === undefined || self === null || mayShare(options) || hasIdentity(self)) return;
     const first = this.#receivers.get(key), identity = identityOf(self);
-    if (first === identity) return;
+    if (first === identity || prefix.keepsNothing) return;
     if (first === undefined) {
       if (this.#receivers.size < WATCHED_KEYS) this.#receivers.set(key, identity);
       return;
@@ -142,9 +145,11 @@ export class KeyPrefixes {
     if (self === undefined || self === null) return this.own;
     const common = commonOf(self, member.isStatic);
     if (common === declaringClass) return this.own;
+    if (common === this.#lastCommon) return this.#last!;
     let prefix = this.#inherited.get(common);
     if (prefix === undefined) this.#inherited.set(common, prefix = this.#ofInherited(common, member.isStatic));
-    return prefix;
+    this.#lastCommon = common;
+    return this.#last = prefix;
   }
 
   /** For calls without a receiver, and for the class that declares the method. */
