@@ -1,6 +1,6 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { isKeptByDefault } from "../backend/entry_options.ts";
-import { copiedArguments, copiedWhereData } from "../key/arguments.ts";
+import { copiedArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import type { CachedFunction } from "./cached_function.ts";
 
@@ -74,13 +74,8 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Has to be called before the caller runs on. */
   copyArguments(): void {
     if (this.#isCopied) return;
-    this.#args = this.#copies();
+    this.#args = copiedArguments(this.#args);
     this.#isCopied = true;
-  }
-
-  /** What the option `key` reads need not be data; what is none of it stays what it is. */
-  #copies(): Arguments {
-    return this.#source === "the option key" ? copiedWhereData(this.#args) : copiedArguments(this.#args);
   }
 
   /** Was the result computed from what the key was made from? */
@@ -94,7 +89,7 @@ export class ObjectCall implements Inputs {
     this.#compareKeys();
     // The function may change what it is given. Where the key is made again from the arguments, and `when` is given
     // them, it gets copies of its own.
-    const own = this.#source === "data" ? this.#args : this.#copies();
+    const own = this.#source === "data" ? this.#args : copiedArguments(this.#args);
     const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
     const run = () => this.#cached.fn.apply(this.#self, args as unknown[]);
     return this.#source === "data" ? run() : this.#compareAfter(run);

@@ -140,9 +140,8 @@ function cloneBuiltin(value: object, kind: BuiltinTag): unknown {
 
 /** Says of a result which part of it cannot be kept, why, and what to keep instead. */
 export const refuseValue: Builder["refuse"] = (path, fault, words, part, cause) => {
-  const remedy = advice(fault, part, "keep") ?? "map it to plain data first, as `{ ...it }` does";
   return new CacheValueError(
-    printable(`Cannot keep value${path}: ${words}; ${remedy}`),
+    printable(`Cannot keep value${path}: ${words}; ${advice(fault, part, "keep")}`),
     cause === undefined ? undefined : { cause },
   );
 };

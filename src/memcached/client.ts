@@ -9,7 +9,7 @@ import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./connection/failure.ts";
-import type { Gate } from "./cluster/pending_calls.ts";
+import type { PendingCalls } from "./cluster/pending_calls.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./connection/item.ts";
 import { checkKey } from "./protocol/keys.ts";
 import {
@@ -22,16 +22,15 @@ import {
   longestValue,
   type Value,
 } from "./protocol/limits.ts";
-import { Gathering, type Places, runsOf } from "./multi_get.ts";
+import { type ItemsByKey, MultiGet, runsOf } from "./multi_get.ts";
 import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
+  type CheckedOptions,
   checkOptions,
   type CounterOptions,
   type MemcachedOptions,
   type RequestOptions,
-  type Seams,
-  type Settings,
   type WriteOptions,
 } from "./options.ts";
 import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
@@ -69,29 +68,23 @@ type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => v
  * ```
  */
 export class Memcached implements AsyncDisposable {
-  readonly #settings: Settings;
+  readonly #options: CheckedOptions;
   readonly #clock: Clock;
   readonly #topology: Topology;
   readonly #cluster: Cluster;
-  readonly #gate: Gate;
+  readonly #pending: PendingCalls;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
 
   /** Throws a TypeError or RangeError that names the server or the option. Connects to nothing yet. */
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
-    const places = parseServers(servers);
-    const settings = this.#settings = checkOptions(options);
-    this.#clock = settings.clock;
-    const listeners = this.#listeners = memcachedListeners();
-    const topology = this.#topology = new Topology(places, settings, options as Seams, {
-      connected: (server, ms) => listeners.emit("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => listeners.emit("dead", { server: server.name, error, retryMs }),
-      triedInVain: () => {},
-      revived: (server) => listeners.emit("alive", { server: server.name }),
-      rested: () => {},
-    });
+    const addresses = parseServers(servers);
+    this.#options = checkOptions(options);
+    this.#clock = this.#options.clock;
+    this.#listeners = memcachedListeners();
+    const topology = this.#topology = new Topology(addresses, this.#options, this.#listeners);
     this.#cluster = topology.cluster;
-    this.#gate = topology.gate;
+    this.#pending = topology.pending;
     callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
   }
 
@@ -124,16 +117,16 @@ export class Memcached implements AsyncDisposable {
         throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
       }
       if (this.#closing !== undefined) throw clientClosed("get many");
-      if (this.#gate.open) return this.#getMulti(keys, options);
+      if (this.#pending.open) return this.#getMulti(keys, options);
       const taken = [...keys];
-      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
+      return this.#pending.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
-    if (this.#gate.open) {
+    if (this.#pending.open) {
       const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
       this.#askServer(this.#cluster.serverOf(key), operation, undefined);
     } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
@@ -142,11 +135,11 @@ export class Memcached implements AsyncDisposable {
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    const places: Places = new Map();
+    const places: ItemsByKey = new Map();
     const runs = runsOf(keys, places, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const gathering = new Gathering(places, runs.length, signal, resolve, reject);
+      const gathering = new MultiGet(places, runs.length, signal, resolve, reject);
       for (const [server, list] of runs) {
         const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name, list));
         operation.gathered = places;
@@ -265,7 +258,7 @@ export class Memcached implements AsyncDisposable {
    * in this very tick: for a layer above that leaves room for requests which must pass. Without a key: of the fullest.
    */
   load(key?: string): number {
-    if (!this.#gate.open) return this.#gate.load;
+    if (!this.#pending.open) return this.#pending.load;
     return key === undefined ? this.#cluster.load : this.#cluster.serverOf(key).load;
   }
 
@@ -274,7 +267,7 @@ export class Memcached implements AsyncDisposable {
    * first list of servers is awaited), Infinity where there is none, as a dead server's calls reject at once.
    */
   sendableFor(key: string): number {
-    return this.#gate.open ? this.#cluster.serverOf(key).sendableMs : 0;
+    return this.#pending.open ? this.#cluster.serverOf(key).sendableMs : 0;
   }
 
   /**
@@ -321,7 +314,7 @@ export class Memcached implements AsyncDisposable {
       const flags = appends ? 0 : checkFlags(options?.flags);
       const time = appends || options?.ttl === undefined ? 0 : exptime(options.ttl, this.#clock.now());
       const cas = token === undefined ? 0n : casOf(token);
-      const longest = longestValue(this.#settings.maxValueBytes, keyBytes, flags);
+      const longest = longestValue(this.#options.maxValueBytes, keyBytes, flags);
       const value = checkValue(given, longest);
       const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
       if (value.length > longest) {
@@ -365,13 +358,13 @@ export class Memcached implements AsyncDisposable {
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
   #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
-    if (!this.#gate.open) {
+    if (!this.#pending.open) {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = responsiveTime(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = responsiveTime(this.#clock) + this.#options.timeoutMs;
       const call = () => this.#ask(operation, options, token);
-      return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
+      return this.#pending.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
@@ -387,7 +380,7 @@ export class Memcached implements AsyncDisposable {
     const signal = options?.signal;
     if (signal !== undefined) {
       checkSignal(signal);
-      operation.heed(signal);
+      operation.abortWith(signal);
       if (operation.settled) return operation.promise;
     }
     if (this.#listeners.hasListeners("operation")) operation.observer = this.#observer(operation, server.name);
@@ -397,7 +390,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (!this.#gate.open) return await this.#gate.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
+    if (!this.#pending.open) return await this.#pending.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
     const answers = await Promise.all(
       this.#cluster.servers.map(async (server) =>
         [server.name, await this.#askServer(server, make(), undefined)] as const
@@ -408,8 +401,8 @@ export class Memcached implements AsyncDisposable {
 
   /** What came of it where it failed. */
   async #eachServer(make: () => Operation, options: RequestOptions | undefined): Promise<unknown[]> {
-    if (!this.#gate.open) {
-      return await this.#gate.whenOpen(
+    if (!this.#pending.open) {
+      return await this.#pending.whenOpen(
         actionOf(make()),
         options?.signal,
         () => this.#eachServer(make, options),

@@ -5,7 +5,7 @@ import type { ReplyCallback } from "./connection/operation.ts";
 import { checkKey, KeyList } from "./protocol/keys.ts";
 
 /** A place for each key, in the order in which they were asked for; `undefined`: no item has come. */
-export type Places = Map<string, Item | undefined>;
+export type ItemsByKey = Map<string, Item | undefined>;
 
 /** A longer one goes out as several runs, so that none keeps a connection for itself. */
 const KEYS_A_RUN = 1000;
@@ -16,7 +16,7 @@ const KEYS_A_RUN = 1000;
  */
 export function runsOf<Server>(
   keys: readonly string[],
-  places: Places,
+  places: ItemsByKey,
   serverOf: (key: string) => Server,
 ): readonly (readonly [Server, KeyList])[] {
   const runs: [Server, string[]][] = [];
@@ -40,8 +40,8 @@ export function runsOf<Server>(
 }
 
 /** One call's answer. Items go to their places as they come; runs report here that they ended. */
-export class Gathering {
-  readonly #places: Places;
+export class MultiGet {
+  readonly #places: ItemsByKey;
   readonly #failed = new Map<string, Error>();
   readonly #resolve: (result: MultiResult) => void;
   readonly #reject: (reason: unknown) => void;
@@ -50,7 +50,7 @@ export class Gathering {
 
   /** `runs`: how many will end, each once. When the signal has fired, the first to fail rejects all of it. */
   constructor(
-    places: Places,
+    places: ItemsByKey,
     runs: number,
     signal: AbortSignal | undefined,
     resolve: (result: MultiResult) => void,
@@ -99,7 +99,7 @@ export class Gathering {
   }
 }
 
-function hasEmpty(places: Places): boolean {
+function hasEmpty(places: ItemsByKey): boolean {
   for (const item of places.values()) if (item === undefined) return true;
   return false;
 }

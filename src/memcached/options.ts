@@ -3,13 +3,13 @@
 import { assertKnown, describeType } from "../util/checks.ts";
 import { type Clock, clockOf } from "../util/clock.ts";
 import { type Duration, toMs } from "../util/duration.ts";
-import type { Random } from "../util/random.ts";
-import type { Connect, TlsTerms } from "../socket/socket.ts";
+import { type Random, systemRandom } from "../util/random.ts";
+import { type Connect, connect, type TlsOptions } from "../socket/socket.ts";
+import type { ServerOptions } from "./cluster/server.ts";
 import type { Login } from "./connection/handshake.ts";
 import type { Item, Stored } from "./connection/item.ts";
 import { quote } from "./protocol/keys.ts";
 import { checkCount, longestRead } from "./protocol/limits.ts";
-import type { Protocol } from "./connection/negotiation.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
@@ -113,24 +113,12 @@ export interface Seams {
 }
 
 /** Options, checked, with the defaults in their places. */
-export interface Settings {
-  readonly connectTimeoutMs: number;
-  readonly timeoutMs: number;
-  /** `undefined`: never. */
-  readonly keepAliveMs: number | undefined;
-  readonly connections: number;
-  readonly maxInFlight: number;
-  readonly maxBytesInFlight: number;
+export interface CheckedOptions extends ServerOptions {
   readonly maxValueBytes: number | undefined;
-  readonly longestValueBytes: number;
+  /** The keys of a dead server move to the others. */
   readonly eject: boolean;
-  readonly protocol: Protocol;
-  readonly tls: TlsTerms | undefined;
-  readonly login: Login | undefined;
-  readonly allowInsecureAuth: boolean;
   /** How often to ask for the servers; `undefined`: they are known. */
   readonly discoveryMs: number | undefined;
-  readonly clock: Clock;
 }
 
 const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
@@ -154,7 +142,7 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
 };
 
 /** Throws a TypeError or RangeError that names the option. */
-export function checkOptions(options: MemcachedOptions): Settings {
+export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot use ${describeType(options)} as \`options\`: it must be an object`);
   }
@@ -185,26 +173,29 @@ export function checkOptions(options: MemcachedOptions): Settings {
     allowInsecureAuth: checkSwitch(options.allowInsecureAuth, "allowInsecureAuth"),
     discoveryMs: checkDiscovery(options.discovery),
     clock: clockOf(options.clock),
+    random: options.random ?? systemRandom,
+    connect: options.connect ?? connect,
   };
 }
 
-const TLS_TERMS: Readonly<Record<keyof TlsTerms, true>> = { ca: true, cert: true, key: true, serverName: true };
+const TLS_OPTIONS: Readonly<Record<keyof TlsOptions, true>> = { ca: true, cert: true, key: true, serverName: true };
 
 /** Never ignored, whatever it is: who asks for encryption and silently gets none is worse off than with an error. */
-function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
+function checkTls(tls: MemcachedOptions["tls"]): TlsOptions | undefined {
   if (tls === undefined || tls === false) return undefined;
   if (tls === true) return {};
   if (typeof tls !== "object" || tls === null) {
     throw new TypeError(`Cannot use ${describeType(tls)} as \`tls\`: it must be a boolean or an object`);
   }
-  assertKnown(tls, TLS_TERMS);
-  for (const term of Object.keys(TLS_TERMS) as (keyof TlsTerms)[]) {
-    if (tls[term] === undefined) continue;
-    const remedy = term === "serverName" ? "it must be a name" : "it must be PEM, as text";
+  assertKnown(tls, TLS_OPTIONS);
+  for (const option of Object.keys(TLS_OPTIONS) as (keyof TlsOptions)[]) {
+    if (tls[option] === undefined) continue;
+    const remedy = option === "serverName" ? "it must be a name" : "it must be PEM, as text";
     if (
-      typeof tls[term] !== "string" || tls[term] === "" || term !== "serverName" && !tls[term].includes("-----BEGIN ")
+      typeof tls[option] !== "string" || tls[option] === "" ||
+      option !== "serverName" && !tls[option].includes("-----BEGIN ")
     ) {
-      throw new TypeError(`Cannot use \`tls.${term}\`: ${remedy}`);
+      throw new TypeError(`Cannot use \`tls.${option}\`: ${remedy}`);
     }
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {

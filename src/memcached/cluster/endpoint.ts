@@ -8,42 +8,35 @@
  */
 
 import { deadline } from "../../util/deadline.ts";
-import type { Clock } from "../../util/clock.ts";
 import { ConnectionError, type MemcachedError, ProtocolError } from "../../errors.ts";
 import { printable } from "../../util/checks.ts";
-import { loadConnect } from "../../socket/open.ts";
-import type { Connect, Socket, SocketListener, TlsTerms } from "../../socket/socket.ts";
+import type { Socket, SocketListener } from "../../socket/socket.ts";
+import type { ConnectionOptions } from "../connection/connection.ts";
 import { quote } from "../protocol/keys.ts";
-import { parseServers, type ServerPlace } from "./addresses.ts";
+import { parseServers, type ServerAddress } from "./addresses.ts";
 
 /** What an endpoint says. */
 export interface ServerList {
   /** Counts up with each change. */
   readonly version: number;
-  readonly places: readonly ServerPlace[];
+  readonly addresses: readonly ServerAddress[];
 }
 
 /** How to ask. */
-export interface AskSettings {
-  readonly tls: TlsTerms | undefined;
-  readonly connectTimeoutMs: number;
-  readonly clock: Clock;
-  /** Default: the runtime's. */
-  readonly connect: Connect | undefined;
-}
+export type EndpointOptions = Pick<ConnectionOptions, "tls" | "connectTimeoutMs" | "clock" | "connect">;
 
 const QUESTION = new TextEncoder().encode("config get cluster\r\n");
 const LONGEST_ANSWER = 1024 * 1024;
-/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs a place on the ring. */
+/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs points on the ring. */
 const MOST_SERVERS = 1000;
 
 /** Asks one endpoint. Rejects with a ConnectionError or a ProtocolError. */
-export function askForServers(endpoint: ServerPlace, settings: AskSettings): Promise<ServerList> {
-  return new Promise((resolve, reject) => new Question(endpoint, settings, resolve, reject));
+export function askForServers(endpoint: ServerAddress, options: EndpointOptions): Promise<ServerList> {
+  return new Promise((resolve, reject) => new Question(endpoint, options, resolve, reject));
 }
 
 class Question implements SocketListener {
-  readonly #endpoint: ServerPlace;
+  readonly #endpoint: ServerAddress;
   readonly #resolve: (list: ServerList) => void;
   readonly #reject: (error: MemcachedError) => void;
   readonly #cancelTimer: () => void;
@@ -53,8 +46,8 @@ class Question implements SocketListener {
   #settled = false;
 
   constructor(
-    endpoint: ServerPlace,
-    { tls, connectTimeoutMs, clock, connect }: AskSettings,
+    endpoint: ServerAddress,
+    { tls, connectTimeoutMs, clock, connect }: EndpointOptions,
     resolve: (list: ServerList) => void,
     reject: (error: MemcachedError) => void,
   ) {
@@ -63,10 +56,11 @@ class Question implements SocketListener {
     this.#reject = reject;
     const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
     this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
-    const { address } = endpoint;
-    Promise.resolve(connect ?? loadConnect(address, tls)).then((connect) => {
-      if (!this.#settled) this.#socket = connect(address, this, tls);
-    }).catch((error: Error) => this.closed(error));
+    try {
+      this.#socket = connect(endpoint.address, this, tls);
+    } catch (error) {
+      this.closed(error as Error);
+    }
   }
 
   opened(): void {
@@ -130,22 +124,22 @@ function readList(text: string): ServerList {
     /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n()\r?\nEND\r?\n$/.exec(text);
   if (lines === null) throw new NoList("");
   const servers = new Set<string>();
-  for (const place of lines[2]!.split(/\s+/)) {
-    if (place !== "") servers.add(addressOf(place));
+  for (const entry of lines[2]!.split(/\s+/)) {
+    if (entry !== "") servers.add(addressOf(entry));
     if (servers.size === MOST_SERVERS) break;
   }
   if (servers.size === 0) throw new NoList("names no server: its list is empty");
-  return { version: Number(lines[1]), places: parseServers([...servers]) };
+  return { version: Number(lines[1]), addresses: parseServers([...servers]) };
 }
 
-/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one place. */
-const PLACE = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
+/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one server. */
+const ENTRY = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
 
-function addressOf(place: string): string {
-  const [, host, ip, port] = PLACE.exec(place) ?? [];
+function addressOf(entry: string): string {
+  const [, host, ip, port] = ENTRY.exec(entry) ?? [];
   const name = host || ip;
   if (!name || Number(port) < 1 || Number(port) > 65535) {
-    throw new NoList(`names ${quote(place)}, which is no host|ip|port`);
+    throw new NoList(`names ${quote(entry)}, which is no host|ip|port`);
   }
   return `${name.includes(":") ? `[${name}]` : name}:${Number(port)}`;
 }

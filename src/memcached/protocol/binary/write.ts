@@ -111,11 +111,6 @@ function writeMulti(list: KeyList, first: number, into: Uint8Array, at: number):
   return at + HEADER;
 }
 
-/** Gives a frame that was written before the request's present opaque. */
-export function rewrite(request: Request, frame: Uint8Array): void {
-  uint32(frame, 12, request.opaque);
-}
-
 function header(
   into: Uint8Array,
   at: number,
