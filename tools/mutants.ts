@@ -162,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a late lease is not given back",
     rule: "rule 9,",
-    patches: [[GUARDED, 'else if (written.kind === "stored") void this.delete(about, written.token);', ""]],
+    patches: [[GUARDED, 'else if (written.kind === "stored") void this.delete(label, written.token);', ""]],
   },
   {
     name: "a lease that nobody renews is waited for",
@@ -234,22 +234,22 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a lease taken over anything instead of over what the look saw",
     patches: [[
       GUARDED,
-      "this.store.set(about.key, lease, ttlMs, over)",
-      'this.store.set(about.key, lease, ttlMs, "anything")',
+      "this.store.set(label.key, lease, ttlMs, over)",
+      'this.store.set(label.key, lease, ttlMs, "anything")',
     ]],
   },
   {
     name: "a lease taken over anything instead of where nothing is",
     patches: [[
       GUARDED,
-      "this.store.add(about.key, lease, ttlMs)",
-      'this.store.set(about.key, lease, ttlMs, "anything")',
+      "this.store.add(label.key, lease, ttlMs)",
+      'this.store.set(label.key, lease, ttlMs, "anything")',
     ]],
   },
   {
     name: "a late lease given back whoever holds it",
     survives: "a delete brings nothing old back; it costs a computation, and only after a fault",
-    patches: [[GUARDED, "this.delete(about, written.token)", 'this.delete(about, "anything")']],
+    patches: [[GUARDED, "this.delete(label, written.token)", 'this.delete(label, "anything")']],
   },
   {
     name: "the mark over anything instead of where nothing is",

@@ -1,11 +1,11 @@
 /** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
 
+import { isPromise } from "../util/callbacks.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
 import {
   type GuardedStore,
   isCount,
   isFound,
-  isPromise,
   type Label,
   nonsense,
   type ReadSlot,
@@ -90,16 +90,14 @@ export class SnapshotReader {
   }
 
   #notAtOnce(answer: unknown): undefined {
-    if (!isPromise(answer)) return;
-    this.#answersLater = true;
-    answer.then(undefined, () => {});
+    if (isPromise(answer)) this.#answersLater = true;
   }
 
   #open(): ReadBatch {
     if (this.#batch === undefined) {
       const batch = this.#batch = new ReadBatch(this.#store);
       queueMicrotask(() => {
-        this.#batch = undefined;
+        this.#batch = undefined; // rule 4: nobody joins a batch that is sent
         batch.send();
       });
     }
@@ -280,7 +278,7 @@ class PendingSnapshot implements Snapshot {
   }
 
   slotAnswered(answer: unknown): void {
-    if (answer === UNANSWERED) return this.#resolve(this);
+    if (answer === UNANSWERED) return this.#resolve(this); // rule 3: one answer that is missing, and it is not whole
     if (--this.#unanswered > 0) return;
     this.isWhole = true;
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
