@@ -162,7 +162,7 @@ export class GuardedStore {
   #lease(label: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const operation = over === undefined ? "add" : "set";
     let isGivenUp = false;
-    // rule 1: a lease is taken over what the call saw, or where it saw nothing
+    // rule 1: a lease over what was seen, or where nothing was
     const take = () =>
       over === undefined ? this.store.add(label.key, lease, ttlMs) : this.store.set(label.key, lease, ttlMs, over);
     const written = this.#written(operation, label, take, () => isGivenUp);
@@ -180,8 +180,7 @@ export class GuardedStore {
       written.then((written) => {
         cancel();
         if (!isGivenUp) resolve(written);
-        // rule 9: a lease that was taken too late is given back
-        else if (written.kind === "stored") void this.delete(label, written.token);
+        else if (written.kind === "stored") void this.delete(label, written.token); // rule 9: a late one is given back
       });
     });
   }

@@ -97,7 +97,8 @@ export class SnapshotReader {
     if (this.#batch === undefined) {
       const batch = this.#batch = new ReadBatch(this.#store);
       queueMicrotask(() => {
-        this.#batch = undefined; // rule 4: nobody joins a batch that is sent
+        // rule 4: shared until it is sent
+        this.#batch = undefined;
         batch.send();
       });
     }
@@ -278,9 +279,11 @@ class PendingSnapshot implements Snapshot {
   }
 
   slotAnswered(answer: unknown): void {
-    if (answer === UNANSWERED) return this.#resolve(this); // rule 3: one answer that is missing, and it is not whole
+    // rule 3: whole, or no snapshot
+    if (answer === UNANSWERED) return this.#resolve(this);
     if (--this.#unanswered > 0) return;
     this.isWhole = true;
+    // rule 3: every counter was answered
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }
