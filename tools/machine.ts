@@ -200,6 +200,8 @@ export async function installPackages(
   await Deno.mkdir(path, { recursive: true });
   console.log(`fetching ${Object.keys(packages).join(", ")} from npm`);
   await Deno.writeTextFile(`${path}/package.json`, manifest(packages));
+  // A bare name is looked up from the file that imports it: this one imports for files that lie elsewhere.
+  await Deno.writeTextFile(`${path}/load.mjs`, "export default (name) => import(name);\n");
   const { code, output } = await run(Deno.execPath(), ["install", ...flags], { cwd: path, minutes: 5 });
   if (code !== 0) return { missing: `npm could not be asked for ${Object.keys(packages)} (${lastLine(output)})` };
   await Deno.writeTextFile(`${path}/complete`, "");
