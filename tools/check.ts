@@ -21,6 +21,7 @@ const steps: readonly (readonly [name: string, args: readonly string[]])[] = [
   // Alone, since what one face exports counts as public in another.
   ...faces.map((face) => [`documentation of ${face}`, ["doc", "--lint", face]] as const),
   ["floors", ["run", "--allow-read", "tools/check_floors.ts"]],
+  ["rules", ["run", "--allow-read", "tools/check_marks.ts"]],
   ["publishing", ["publish", "--dry-run", "--allow-dirty"]],
 ];
 
