@@ -139,7 +139,7 @@ export class MemcachedStore implements Store {
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
     this.#assertOpen("add", key);
     const bytes = encodeEntry(entry, this.#codec);
-    // duty d: an add is asked once
+    // duty d: an add is sent once
     return await this.#tokenOf("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
   }
 
@@ -148,15 +148,16 @@ export class MemcachedStore implements Store {
     this.#assertOpen("set", key);
     const bytes = encodeEntry(entry, this.#codec);
     const ttl = ttlOf(ttlMs);
-    // duty a: the token itself is given to the client, which knows the connection that gave it
+    // rule 1, duty a: a set over the token that was seen
     const options = over === "anything" ? { ttl } : { ttl, cas: over as Item | Stored };
+    // duty d: a set is sent once
     return await this.#tokenOf("set", key, this.client.set(key, bytes, options));
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
-    // duty a: a delete is bound to its token's connection as well
+    // rule 1, duty a: a delete by the token that was seen
     if (over !== "anything") return await this.client.delete(key, { cas: over as Item | Stored });
     await this.client.delete(key); // duty c: a delete that timed out rejects
     this.#assertFenced("delete", key);
@@ -180,7 +181,7 @@ export class MemcachedStore implements Store {
     for (let attempt = 0; attempt < MAX_COUNTER_READS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
       if (item === undefined) {
-        // duty d: another attempt to create it reads first, and draws another start
+        // duty d: each start is sent once
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
         if (typeof created === "bigint") return created;
         continue;
@@ -189,6 +190,7 @@ export class MemcachedStore implements Store {
       const count = ReceivedItem.countOf(item);
       if (count !== undefined) return count;
       const start = this.#start();
+      // rule 12: over what was no counter
       const written = await this.client.set(name, String(start), { ...options, cas: item });
       if (written.stored) return start;
     }
@@ -214,7 +216,7 @@ export class MemcachedStore implements Store {
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
     // Without `initial` a missing counter stays missing: nothing refers to it.
-    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n)); // duty c: one that timed out rejects
+    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n)); // duty c: an increment that timed out rejects
     if (answer === "no number") await this.client.delete(name);
     this.#assertFenced("increment", name);
   }

@@ -154,7 +154,7 @@ for (const [where, backendOf] of Object.entries(BACKENDS)) {
   });
 }
 
-test("what changes while the function runs keeps nothing either", async () => {
+test("rule 15: what changes while the function runs keeps nothing either", async () => {
   let go!: () => void;
   const gate = new Promise<void>((resolve) => go = resolve);
   let computations = 0;

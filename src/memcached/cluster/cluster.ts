@@ -69,6 +69,7 @@ export class Cluster {
   serverOf(key: string): Server {
     const { servers } = this;
     if (servers.length === 1) return servers[0]!;
+    // duty e: a dead server keeps its keys
     if (this.#eject && servers.some((server) => server.dead)) {
       const alive = this.#alive ??= this.#findAlive();
       return alive.servers[alive.ring.serverOf(key)]!;

@@ -33,9 +33,9 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
   const { freshUntil, staleUntil, fullKey, source } = entry;
   const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null, source ?? null];
   if (codec !== undefined) return jsonOf([...head, "codec", null, toBase64(encodeWith(codec, entry.value))]);
-  const tree = toTaggedJson(entry.value), { json, tagged, bytes } = tree;
+  const tree = toTaggedJson(entry.value), { json, tagged, contents } = tree;
   assertReadable(tree);
-  const text = jsonOf(tagged ? [...head, "tree", json, toBase64(concat(bytes))] : [...head, "json", json]);
+  const text = jsonOf(tagged ? [...head, "tree", json, toBase64(concat(contents))] : [...head, "json", json]);
   if (isQuicklyRead(text)) return text;
   throw new CacheValueError(
     `Cannot keep a value: it has more than ${MAX_LENGTH} characters, or too many objects, arrays, numbers and texts; keep it in parts`,

@@ -201,6 +201,7 @@ export class MemoryStore implements Store {
     signal?.throwIfAborted();
     this.#assertOpen("read the counter", name);
     const counter = this.#live(this.#records.use(name))?.counter;
+    // rule 12: drawn anew, in memory
     return counter ?? this.#setCounter(ownText(name), this.#random.uint64() & START_MASK);
   }
 

@@ -24,15 +24,15 @@ export interface StoredValue {
  * cannot be kept. `layouts`: those of objects that are kept beside it.
  */
 export function storeCopy(value: unknown, layouts: Layouts = new Layouts()): StoredValue {
-  const { json, tagged, regexps, bytes } = toTaggedJson(value);
+  const { json, tagged, regexps, contents } = toTaggedJson(value);
   const text = jsonOf(json);
   if (regexps > 0) {
-    const contents = concat(bytes);
-    const size = weighText(text) + contents.length + VIEW_BYTES + REGEXP_BYTES * regexps;
-    return { bytes: size, kept: { text, contents }, restore: readTagged };
+    const bytes = concat(contents);
+    const size = weighText(text) + bytes.length + VIEW_BYTES + REGEXP_BYTES * regexps;
+    return { bytes: size, kept: { text, contents: bytes }, restore: readTagged };
   }
   const parsed: unknown = JSON.parse(text);
-  const kept = tagged ? fromTaggedJson(parsed, concat(bytes), Infinity) : parsed;
+  const kept = tagged ? fromTaggedJson(parsed, concat(contents), Infinity) : parsed;
   return { bytes: weigh(kept, layouts), kept, restore: tagged ? clone : cloneJson };
 }
 
