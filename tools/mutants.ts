@@ -271,8 +271,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a lease taken over anything instead of where nothing is",
     patches: [{
       at: "rule 1: a lease over what was seen, or where nothing was",
-      from: "this.store.add(about.key, lease, ttlMs)",
-      to: 'this.store.set(about.key, lease, ttlMs, "anything")',
+      from: "this.store.add(label.key, lease, ttlMs)",
+      to: 'this.store.set(label.key, lease, ttlMs, "anything")',
     }],
   },
   {
@@ -280,8 +280,8 @@ export const MUTANTS: readonly Mutant[] = [
     survives: "a delete brings nothing old back; it costs a computation, and only after a fault",
     patches: [{
       at: "rule 9: a late one is given back",
-      from: "this.delete(about, written.token)",
-      to: 'this.delete(about, "anything")',
+      from: "this.delete(label, written.token)",
+      to: 'this.delete(label, "anything")',
     }],
   },
   {

@@ -10,6 +10,7 @@ import { type Classifier, isServable } from "./freshness.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import { Lease, LEASE_MS, type Leases } from "./lease.ts";
 import type { Settings } from "./options.ts";
+import { ownSnapshot } from "./read_batch.ts";
 import type { Writes } from "./writes.ts";
 
 /** How often an `add` starts over for a refused lease. */
@@ -53,8 +54,7 @@ export class UserWrites {
         }),
         this.#generations(target),
       ]);
-      const snapshot = { found, generations, isWhole: true, slot: undefined, takeCopy: (value: unknown) => value };
-      if (isServable(this.#parts.classifier.classify(target, snapshot))) return false;
+      if (isServable(this.#parts.classifier.classify(target, ownSnapshot(found, generations)))) return false;
       const put = await this.#put(target, ownedBy(target, generations), entry, (lease) => {
         return found === undefined
           ? this.#store.add(about, lease, LEASE_MS) // rule 1: add takes its lease where nothing is
