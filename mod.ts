@@ -48,13 +48,18 @@ export { GroupBackend } from "./src/backend/group.ts";
 export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain.ts";
 export type {
   Backend,
+  BeginOptions,
+  Begun,
   DeleteOptions,
   EntryOptions,
   FetchOptions,
   Groups,
   Inputs,
+  KeepOptions,
+  Kept,
   ReadOptions,
   ReadyOptions,
+  Ticket,
 } from "./src/backend/backend.ts";
 export type { BackendEvents, Outcome, Reason } from "./src/backend/events.ts";
 export type { GroupBackendOptions } from "./src/backend/options.ts";

@@ -49,6 +49,63 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   inputs?: Inputs | undefined;
 }
 
+/** How a value is looked for that the caller computes itself, if it is not there. */
+export interface BeginOptions extends Omit<FetchOptions, "ttl" | "when" | "force" | "inputs"> {
+  /** How long it is fresh, unless `keep` says otherwise. 0 or less: nothing is looked for, and nothing kept. Default: the backend's. */
+  ttl?: Duration | undefined;
+  /** Bounds the wait of this call for a ticket or a value: then CacheTimeoutError. Default: wait. */
+  timeout?: Duration | undefined;
+  /** The longest a ticket is held: then it drops itself. Default: the backend's. */
+  mintDelay?: Duration | undefined;
+  /** Ends the wait with its reason; afterwards it gives the ticket back, if nobody else waits for it. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How long it waits for another's computation of this value: then it gets a ticket that has no right to keep. 0: not at
+   * all. Default: `mintDelay`.
+   */
+  wait?: Duration | undefined;
+}
+
+/** How a value is kept by a ticket, where that is known only now. */
+export interface KeepOptions {
+  /** 0 or less: not kept; calls of the next minute then do not wait for each other. Default: as `begin` was told. */
+  ttl?: Duration | undefined;
+  /** Default: as `begin` was told. */
+  stale?: Duration | undefined;
+}
+
+/** `begin` has found a value. There is nothing to drop: it can be held as a ticket is, by `await using`. */
+export interface Kept<T> extends AsyncDisposable {
+  readonly hit: true;
+  readonly value: T;
+  /** hit: fresh. stale: within its window, and somebody else refreshes it. wait: another has just computed it. */
+  readonly outcome: "hit" | "stale" | "wait";
+}
+
+/** `begin` has found nothing that it may give: the caller computes, and whoever else wants the value waits for it. */
+export interface Ticket<T> extends AsyncDisposable {
+  readonly hit: false;
+  /** The old value, where this ticket is to refresh a stale one: answer with it, and keep the new one afterwards. */
+  readonly stale: { readonly value: T } | undefined;
+  /**
+   * Fires when nobody waits for the value any more (the option `signal` has fired, and nobody has joined), when the ticket
+   * was held for `mintDelay`, and when the backend closes.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Keeps the value, `null` and `undefined` included, as it is now, and gives it to those who wait. Tells whether it was
+   * kept: not by a ticket that has ended, nor after an invalidation, nor without a store. Rejects for wrong options alone.
+   */
+  keep(value: T, options?: KeepOptions): Promise<boolean>;
+  /** Gives the right back. Those who wait for the value get the error, if there is one; else they look again. */
+  drop(error?: unknown): Promise<void>;
+  /** Drops it, unless it has ended. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What `begin` gives: look at `hit`. */
+export type Begun<T> = Kept<T> | Ticket<T>;
+
 /** Which entry is read, besides by its key, and in whose name. */
 export type ReadOptions = Pick<FetchOptions, "group" | "source" | "strictSource" | "name">;
 
@@ -72,6 +129,11 @@ export interface Backend extends AsyncDisposable {
    * caller that waited for it has aborted.
    */
   fetch<T>(key: string, compute: (signal: AbortSignal) => T | Promise<T>, options?: FetchOptions<T>): Promise<T>;
+  /**
+   * The value kept under `key`, or else a ticket: the right to keep what the caller computes. Absent: this backend gives
+   * no tickets.
+   */
+  begin?<T>(key: string, options?: BeginOptions): Promise<Begun<T>>;
   /** The value kept under `key`, fresh or stale; else `undefined`. */
   get<T>(key: string, options?: ReadOptions): Promise<T | undefined>;
   /** Many at once: one round trip per server (more than 5,000 keys go in rounds). Absent keys are not in the map. */

@@ -4,12 +4,14 @@ import { assertOptions } from "../util/checks.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import { CallerTimeout } from "./caller_timeout.ts";
-import type { Result, Waiter } from "./computations.ts";
+import type { Computation, Result, Waiter } from "./computations.ts";
 import type { Counter, Counters } from "./counters.ts";
 import { checkedOptions } from "./entry_options.ts";
 import type { Outcome, Why } from "./events.ts";
 import type { Label } from "./guarded_store.ts";
+import type { Written } from "./guarded_store.ts";
 import type { Settings } from "./options.ts";
+import type { PendingTicket } from "./ticket.ts";
 
 /** Whose entry a call takes for its own, and by which counters it is judged. */
 export class Target {
@@ -64,6 +66,9 @@ export class Call extends Target {
   /** Why it was not given a fresh value. */
   why: Why | undefined = undefined;
 
+  /** The ticket that takes the place of its function: the call is one of `begin`. */
+  ticket: PendingTicket | undefined = undefined;
+
   /** Throws a TypeError or RangeError for options that can never be right. Its timeout begins now. */
   constructor(
     key: string,
@@ -84,6 +89,21 @@ export class Call extends Target {
     this.timeout = timeoutMs === Infinity && options.signal === undefined
       ? undefined
       : new CallerTimeout(settings.clock, this.about.key, timeoutMs, options.signal);
+  }
+
+  /** How long it waits for others, in all. */
+  get longestWaitMs(): number {
+    return Math.min(this.mintDelayMs, this.ticket?.waitMs ?? Infinity);
+  }
+
+  /** Runs its function, or hands its ticket out. */
+  run(computation: Computation, signal: AbortSignal): unknown {
+    return this.ticket === undefined ? this.compute(signal) : this.ticket.lead(computation, signal);
+  }
+
+  /** What its right was used for is on its way: the value's write, or a release. */
+  wrote(write: Promise<Written | void>): void {
+    if (this.ticket !== undefined) this.ticket.lastWrite = write;
   }
 
   /** Settles as the promise does, or rejects as soon as the caller leaves. */

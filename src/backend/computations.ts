@@ -49,7 +49,7 @@ export class Computation {
   #isSettled = false;
   readonly #controller = new AbortController();
   /** Ends the run that is under way. */
-  #abandon: (() => void) | undefined;
+  #giveUp: (() => void) | undefined;
 
   /** `copy`: what the second caller and all after it are given. It throws for what cannot be copied. */
   constructor(copy: (value: unknown) => unknown) {
@@ -79,7 +79,7 @@ export class Computation {
         if (!this.#waiters.delete(answer)) return;
         // Nobody reads it; but what waits for it, a timer maybe, is done.
         answer(OVER);
-        if (why === "aborted" && --this.#interested === 0) this.#abandon?.();
+        if (why === "aborted") this.loseInterest();
       },
     };
   }
@@ -93,17 +93,15 @@ export class Computation {
     return opening === undefined ? this.#run(call) : opening.then(() => this.#run(call));
   }
 
-  #run({ compute, options: { inputs } }: Call): Promise<Computed> {
+  #run(call: Call): Promise<Computed> {
+    const { inputs } = call.options;
     // Where what it read has changed since its key was cut, the result is no answer to that key.
     // rule 15: shared and kept only for the arguments of its key
     const isShared = () => inputs === undefined || inputs.areCurrent();
     return new Promise((resolve) => {
       if (this.#leader !== undefined && this.#interested === 0) return resolve({ kind: "abandoned" });
-      this.#abandon = () => {
-        this.#controller.abort();
-        resolve({ kind: "abandoned" });
-      };
-      runAs(this, async () => await compute(this.#controller.signal)).then(
+      this.#giveUp = () => resolve({ kind: "abandoned" });
+      runAs(this, async () => await call.run(this, this.#controller.signal)).then(
         (value) => resolve({ kind: "value", value, isShared: isShared() }),
         (error) => resolve({ kind: "error", error, isShared: isShared() }),
       );
@@ -111,8 +109,20 @@ export class Computation {
   }
 
   /** Fires the function's signal, and goes on: a function that ignores it may still end. */
-  expire(): void {
-    this.#controller.abort(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
+  fireSignal(reason?: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** One who waited has aborted. When all have, the run that is under way ends, and its function is told. */
+  loseInterest(): void {
+    if (--this.#interested > 0 || this.#giveUp === undefined) return;
+    this.fireSignal();
+    this.abandon();
+  }
+
+  /** Ends the run that is under way: what it returns interests nobody. */
+  abandon(): void {
+    this.#giveUp?.();
   }
 
   /** Answers everybody with what the function did, or with a retry where that is not for them. */

@@ -21,7 +21,7 @@ import { CacheError } from "../errors.ts";
 import type { FetchOptions } from "./backend.ts";
 import { Call, ownedBy } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
-import type { Computation, Result } from "./computations.ts";
+import type { Computation, Result, Value } from "./computations.ts";
 import { closesCircle } from "./context.ts";
 import type { Counters } from "./counters.ts";
 import type { Reason, Why } from "./events.ts";
@@ -31,6 +31,7 @@ import { Leased } from "./leased.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
 import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
+import type { PendingTicket } from "./ticket.ts";
 import { Uncoordinated } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
@@ -68,16 +69,21 @@ export class Fetcher {
     this.#pollers = new Pollers(store, clock, random);
   }
 
-  /** Most calls are hits: they wait for one promise and no more. So the whole table is here, in one function. */
+  /**
+   * Most calls are hits: they wait for one promise and no more. So the whole table is here, in one function. `ticket`: is
+   * handed out where the function would run; then what this returns is of no interest.
+   */
   async fetch<T>(
     key: string,
     compute: (signal: AbortSignal) => T | Promise<T>,
     options: FetchOptions<T>,
     bypass: Why | undefined,
+    ticket?: PendingTicket,
   ): Promise<T> {
     const { events, reader } = this.#parts;
     const begun = events.begin("call");
     const call = new Call(key, compute, options, this.#parts, bypass);
+    ticket?.attach(call);
     try {
       options.signal?.throwIfAborted();
       if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE) as T;
@@ -105,8 +111,14 @@ export class Fetcher {
             return seen.value as T;
           case "stale":
             call.outcome = "stale";
-            this.#refreshes.start(call);
-            return seen.value as T;
+            if (ticket === undefined) {
+              this.#refreshes.start(call);
+              return seen.value as T;
+            }
+            result = await this.#refreshOutside(call, ticket, seen.value);
+            atOnce = undefined;
+            refusals++;
+            break;
           case "lease":
             if (++waits > MAX_WAITS) continue;
             result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
@@ -118,14 +130,15 @@ export class Fetcher {
             break;
           case "uncacheable": {
             const { writes } = this.#parts;
-            const write = (value: unknown) => writes.overMarker(call, value, snapshot);
+            const write = (leader: Call, value: unknown) => writes.overMarker(leader, value, snapshot);
             return await this.#computeUncoordinated(call, UNCACHEABLE, write) as T;
           }
           case "unanswered":
             return await this.#computeUncoordinated(call, STORE) as T;
         }
         if (result === TIMED_OUT) break;
-        if (result.kind !== "retry") return valueOf(call, result) as T;
+        // rule 17: its ticket has ended, and there is but one
+        if (result.kind !== "retry" || ticket?.isHandedOut === true) return valueOf(call, result) as T;
         if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE) as T;
       }
       return await this.#computeUncoordinated(call, BUSY) as T;
@@ -167,9 +180,11 @@ export class Fetcher {
   async #waitFor(call: Call, lease: LeaseEntry): Promise<Result | typeof TIMED_OUT> {
     const computation = this.#parts.computations.find(call.about.key, lease.nonce);
     if (computation !== undefined) return await this.#join(call, computation);
+    const leftMs = this.#leftMs(call);
+    if (call.ticket !== undefined && leftMs <= 0) return TIMED_OUT;
     const poll = this.#pollers.wait(call.about, lease);
     try {
-      const woken = await call.wait(withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
+      const woken = await call.wait(withTimeout(this.#parts.settings.clock, leftMs, poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
       call.unrenewed = woken.unrenewed;
       return { kind: "retry", why: "over" };
@@ -184,6 +199,7 @@ export class Fetcher {
     if (closesCircle(computation)) return { kind: "value", value: await this.#computeCircle(call) };
     // One that is settled only waits for its last write, and no call waits longer for the store than it must.
     const leftMs = this.#leftMs(call);
+    if (call.ticket !== undefined && leftMs <= 0) return TIMED_OUT;
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
     call.outcome = "wait";
     const waiter = computation.join();
@@ -197,20 +213,50 @@ export class Fetcher {
     const { clock } = this.#parts.settings;
     call.waitsSince ??= momentOf(clock);
     // rule 10: for all waits together
-    return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
+    return call.longestWaitMs - elapsedMs(clock, call.waitsSince);
   }
 
-  /** `write`: keeps the value, before anybody is answered. */
-  async #computeUncoordinated(call: Call, why: Why, write?: (value: unknown) => void): Promise<unknown> {
+  /**
+   * Of a call of `begin`, which holds a stale value: takes the refresh lock for its ticket. The value itself if somebody
+   * else refreshes it, or if that has failed: nobody but the ticket's holder waits for it.
+   */
+  async #refreshOutside(call: Call, ticket: PendingTicket, value: unknown): Promise<Result> {
+    const stale: Result = { kind: "value", value };
+    const computation = this.#parts.computations.create();
+    const waiter = computation.join();
+    ticket.stale = { value };
+    const result = this.#refreshes.start(call, computation) ? await call.result<never>(waiter) : stale;
+    if (result.kind === "error" || result.kind === "retry" && result.why === "refused") return stale;
+    // No longer stale, so there was nothing to refresh.
+    if (!ticket.isHandedOut) ticket.stale = undefined;
+    return result;
+  }
+
+  /** `write`: keeps the value, before anybody is answered. `call`: whose function made it. */
+  async #computeUncoordinated(
+    call: Call,
+    why: Why,
+    write?: (call: Call, value: unknown) => void,
+  ): Promise<unknown> {
     call.why = why;
+    const waitMs = call.ticket?.waitMs === undefined ? undefined : this.#leftMs(call);
+    if (waitMs !== undefined && waitMs <= 0) return await this.#computeUnshared(call, why, write);
     const joined = this.#uncoordinated.join(call, write);
     if (joined === undefined) return await this.#computeCircle(call);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await call.result(joined.waiter));
+    const { waiter, isLeader } = joined;
+    const isBounded = waitMs !== undefined && !isLeader;
+    const bounded = isBounded ? withTimeout(this.#parts.settings.clock, waitMs, waiter.result) : undefined;
+    const result = await call.result(waiter, bounded);
+    if (result !== TIMED_OUT) return await this.#uncoordinatedResult(call, isLeader, result);
+    waiter.leave("timed out");
+    return await this.#computeUnshared(call, why);
   }
 
   async #uncoordinatedResult(call: Call, isLeader: boolean, result: Result): Promise<unknown> {
     // What came of it is another caller's alone.
-    if (result.kind === "retry") return await this.#computeUnshared(call, call.why);
+    if (result.kind === "retry" && call.ticket?.isHandedOut !== true) {
+      return await this.#computeUnshared(call, call.why);
+    }
     call.outcome = isLeader ? "miss" : "wait";
     return valueOf(call, result);
   }
@@ -221,10 +267,15 @@ export class Fetcher {
   }
 
   /** Computes for this caller alone, who waits for nobody. */
-  async #computeUnshared(call: Call, why: Why | undefined): Promise<unknown> {
+  async #computeUnshared(
+    call: Call,
+    why: Why | undefined,
+    write?: (call: Call, value: unknown) => void,
+  ): Promise<unknown> {
     call.why = why;
     call.outcome = "miss";
-    return valueOf(call, await this.#parts.computations.unshared(call));
+    const keep = write && (({ value }: Value) => Promise.resolve(write(call, value)));
+    return valueOf(call, await this.#parts.computations.unshared(call, keep));
   }
 
   /**
@@ -265,8 +316,9 @@ export class Fetcher {
 }
 
 /** What the caller is given of a computation. */
-function valueOf({ about }: Call, result: Result): unknown {
+function valueOf({ about, ticket }: Call, result: Result): unknown {
   if (result.kind === "value") return result.value;
   if (result.kind === "error") throw result.error;
+  if (ticket?.isHandedOut === true) return undefined;
   throw new CacheError(`Cannot answer ${about.key}: its computation was given up`);
 }

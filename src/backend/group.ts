@@ -14,7 +14,16 @@ import { assertOptions } from "../util/checks.ts";
 import { Keys } from "../key/key.ts";
 import { MemoryStore } from "../store/memory/store.ts";
 import type { Owned, Store } from "../store/store.ts";
-import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
+import type {
+  Backend,
+  BeginOptions,
+  Begun,
+  DeleteOptions,
+  EntryOptions,
+  FetchOptions,
+  ReadOptions,
+  ReadyOptions,
+} from "./backend.ts";
 import { Target } from "./call.ts";
 import { Computations } from "./computations.ts";
 import { openContext } from "./context.ts";
@@ -28,6 +37,7 @@ import { Leases } from "./lease.ts";
 import { assertBoolean, type GroupBackendOptions, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
 import { SnapshotReader } from "./read_batch.ts";
+import { Tickets } from "./ticket.ts";
 import { UserWrites } from "./user_writes.ts";
 import { ResultWarnings } from "./warnings.ts";
 import { Writes } from "./writes.ts";
@@ -55,6 +65,7 @@ export class GroupBackend implements Backend {
   readonly store: Store;
   readonly #parts: FetchParts;
   readonly #fetcher: Fetcher;
+  readonly #tickets: Tickets;
   readonly #writes: UserWrites;
   #enabled: boolean;
   #closed: Promise<void> | undefined;
@@ -89,6 +100,7 @@ export class GroupBackend implements Backend {
       writes: new Writes(store, settings, warnings),
     };
     this.#fetcher = new Fetcher(parts);
+    this.#tickets = new Tickets(this.#fetcher, parts);
     this.#writes = new UserWrites(parts);
   }
 
@@ -142,6 +154,35 @@ export class GroupBackend implements Backend {
     options: FetchOptions<T> = {},
   ): Promise<T> {
     return this.#fetcher.fetch(key, compute, options, this.#bypass);
+  }
+
+  /**
+   * `fetch` with the computation outside, for callers who look in one place and store in another: query caches, page
+   * caches. Resolves with the value kept under `key`, or with a ticket: the right to keep what the caller computes now.
+   * Meanwhile it waits as `fetch` does, and rejects as `fetch` does. Whoever wants the same value waits for the ticket, so
+   * end each one, by `keep` or `drop`; `await using` drops what was not kept. One that nobody ends drops itself at
+   * `mintDelay`. Hold one at a time: two callers, of whom each waits for the other's, wait `mintDelay` (or ask with
+   * `wait: 0`).
+   *
+   * @example
+   * ```ts
+   * import { GroupBackend } from "@x/cache-utils";
+   *
+   * const backend = new GroupBackend({ project: "shop" });
+   * const query = () => Promise.resolve([{ city: "oslo" }]);
+   *
+   * async function rows() {
+   *   await using begun = await backend.begin<{ city: string }[]>("rows", { group: "cities", ttl: "5m" });
+   *   if (begun.hit) return begun.value;
+   *   const rows = await query();
+   *   await begun.keep(rows); // true: kept. false: invalidated meanwhile, or no store to keep it in
+   *   return rows;
+   * }
+   * console.log(await rows(), await rows());
+   * ```
+   */
+  begin<T = unknown>(key: string, options: BeginOptions = {}): Promise<Begun<T>> {
+    return this.#tickets.begin(key, options, this.#bypass);
   }
 
   /** The value kept under `key`, fresh or stale; else, or when the store does not answer, `undefined`. */
@@ -213,6 +254,7 @@ export class GroupBackend implements Backend {
 
   async #close(): Promise<void> {
     this.#fetcher.close();
+    this.#tickets.close();
     await this.#parts.leases.close();
     await this.#parts.store.close();
   }

@@ -84,6 +84,7 @@ export class Leased {
         // renewal is under way its token is not known yet: who tries again then waits until this is closed.)
         // rule 9: released before its callers learn of an error
         const released = lease.release();
+        call.wrote(released);
         computation.settle(computed);
         await released;
       }

@@ -7,6 +7,8 @@ import { type KeyValueCache, KeyValueStore } from "../store/key_value/store.ts";
 export type { KeyValueCache };
 import type {
   Backend,
+  BeginOptions,
+  Begun,
   DeleteOptions,
   EntryOptions,
   FetchOptions,
@@ -105,6 +107,12 @@ export class PlainBackend implements Backend {
     return await this.#backend.fetch(key, compute, neverStale(options));
   }
 
+  /** As of a GroupBackend; `stale` is 0 whatever `keep` says. */
+  async begin<T = unknown>(key: string, options: BeginOptions = {}): Promise<Begun<T>> {
+    const begun = await this.#backend.begin<T>(key, neverStale(options));
+    return begun.hit ? begun : { ...begun, keep: (value, options = {}) => begun.keep(value, neverStale(options)) };
+  }
+
   async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
     return await this.#backend.get(key, neverStale(options));
   }
@@ -144,7 +152,7 @@ export class PlainBackend implements Backend {
   }
 }
 
-function neverStale<O extends { group?: Groups | undefined }>(options: O): O & { stale: 0 } {
+function neverStale<O extends object>(options: O & { group?: Groups | undefined }): O & { stale: 0 } {
   assertOptions(options);
   if (options.group !== undefined && options.group.length > 0) throw noGroups(options.group);
   return { ...options, stale: 0 };

@@ -1,7 +1,7 @@
 import { elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import type { Keys } from "../key/key.ts";
 import { type Call, ownedBy } from "./call.ts";
-import type { Computations } from "./computations.ts";
+import type { Computation, Computations } from "./computations.ts";
 import type { Events } from "./events.ts";
 import type { Classifier } from "./freshness.ts";
 import type { Label } from "./guarded_store.ts";
@@ -34,19 +34,23 @@ export class BackgroundRefreshes {
     this.#parts = parts;
   }
 
-  /** Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. */
-  start(call: Call): void {
+  /**
+   * Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. false: this
+   * process is at it already. Who has joined the computation retries if the lock is refused, or the value stale no longer.
+   */
+  start(call: Call, computation: Computation = this.#parts.computations.create()): boolean {
     const { key } = call.about;
     const { clock, inBackground } = this.#parts.settings;
     const since = this.#since.get(key);
-    if (since !== undefined && elapsedMs(clock, since) < call.mintDelayMs + LEASE_MS) return;
+    if (since !== undefined && elapsedMs(clock, since) < call.mintDelayMs + LEASE_MS) return false;
     const now = momentOf(clock);
     this.#since.set(key, now);
     inBackground(
-      this.#refresh(call).finally(() => {
+      this.#refresh(call, computation).finally(() => {
         if (this.#since.get(key) === now) this.#since.delete(key);
       }),
     );
+    return true;
   }
 
   /**
@@ -55,20 +59,24 @@ export class BackgroundRefreshes {
    *   1. A finds the value stale       2. B, who holds the lock, sets the new value and drops the lock
    *   3. A takes the lock: only a look that is sent now shows it that there is nothing to refresh
    */
-  async #refresh(call: Call): Promise<void> {
-    const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
+  async #refresh(call: Call, computation: Computation): Promise<void> {
+    const { keys, settings, leases, reader, classifier, writes, events } = this.#parts;
     const { name, key } = call.about;
     const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     // rule 8: lock
     const lock = await leases.take(about, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
-    if (typeof lock === "string") return;
+    if (typeof lock === "string") return computation.retry("refused");
     // rule 8: then look
     const snapshot = await reader.read(call);
     // rule 8: no longer stale, so there is nothing to refresh
-    if (classifier.classify(call, snapshot).is !== "stale") return await lock.release();
+    if (classifier.classify(call, snapshot).is !== "stale") {
+      computation.retry("over");
+      return await lock.release();
+    }
     const begun = events.begin("refresh");
-    const computation = computations.create();
-    const tooLong = settings.clock.setTimeout(() => computation.expire(), call.mintDelayMs);
+    const expired = () =>
+      computation.fireSignal(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
+    const tooLong = settings.clock.setTimeout(expired, call.mintDelayMs);
     settings.clock.unref?.(tooLong);
     const computed = await computation.run(call);
     settings.clock.clearTimeout(tooLong);
@@ -78,9 +86,12 @@ export class BackgroundRefreshes {
     else if (computed.kind === "value" && computed.isShared) {
       // rule 2: stamped with the second snapshot
       const owned = ownedBy(call, snapshot.generations);
-      const written = await writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
+      const writing = writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
+      computation.settle(computed);
+      const written = await writing;
       if (written.kind === "unknown") failed = written;
     }
+    computation.settle(computed);
     // A lock that is left to run out is the whole fleet's pause before the next try.
     if (failed === undefined) await lock.release();
     else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));

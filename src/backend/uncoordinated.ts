@@ -5,8 +5,8 @@ import { BySlot, type Computation, type Computations, type Waiter } from "./comp
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
-/** Told a shared value before anybody is answered, so that it may be kept. */
-type Write = (value: unknown) => void;
+/** Told a shared value before anybody is answered, so that it may be kept. `call`: whose function made it. */
+type Write = (call: Call, value: unknown) => void;
 
 interface Running {
   readonly computation: Computation;
@@ -71,7 +71,7 @@ export class Uncoordinated {
     const isLimited = next.write === undefined && currentComputation() === undefined;
     if (before !== undefined) {
       const noLonger = noteWait(next.computation, before.computation);
-      await withTimeout(this.#clock, call.mintDelayMs, before.ended);
+      await withTimeout(this.#clock, call.longestWaitMs, before.ended);
       noLonger();
     } else await undefined; // Calls that ask no store are made in one turn, and have no slot: they join by then.
     const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;
@@ -86,7 +86,7 @@ export class Uncoordinated {
 
   async #run(next: Waiting, call: Call): Promise<void> {
     const computed = await next.computation.run(call);
-    if (computed.kind === "value" && computed.isShared) next.write?.(computed.value);
+    if (computed.kind === "value" && computed.isShared) next.write?.(call, computed.value);
     next.computation.settle(computed);
   }
 }

@@ -24,6 +24,17 @@ export class ResultWarnings {
     );
   }
 
+  ticketLeftOpen({ name, key }: Label, mintDelayMs: number): void {
+    this.#warnings.once(
+      "tickets left open",
+      name ?? key,
+      `a ticket of ${
+        name ?? key
+      } was neither kept nor dropped within mintDelay (${mintDelayMs} ms), so it dropped itself. ` +
+        "Hold tickets by `await using`, or call keep() or drop() on every path; for work that takes longer raise mintDelay.",
+    );
+  }
+
   /** Two releases of one function, or two functions of which each is given what the other one has kept. */
   otherSource(label: Label): void {
     this.#warn(

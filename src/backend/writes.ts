@@ -50,9 +50,12 @@ export class Writes {
   /**
    * And the marker where nothing is, if it is refused: a server that finds a value too large deletes what was there.
    */
-  async #orMarker({ about }: Call, kept: NewEntry | undefined, owned: Owned, write: Write): Promise<Written> {
+  async #orMarker(call: Call, kept: NewEntry | undefined, owned: Owned, write: Write): Promise<Written> {
+    const { about } = call;
     if (kept !== undefined) {
-      const written = await write(kept.entry, kept.ttlMs);
+      const writing = write(kept.entry, kept.ttlMs);
+      call.wrote(writing);
+      const written = await writing;
       if (written.kind !== "never") return written;
       this.#warnings.neverKept(about, written.error);
     }

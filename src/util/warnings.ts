@@ -11,6 +11,7 @@ export type WarningTopic =
   | "results whose call has changed"
   | "calls that would wait for themselves"
   | "callbacks"
+  | "tickets left open"
   | "listeners"
   | "functions that share a name"
   | "receivers that share results"
