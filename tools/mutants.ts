@@ -28,6 +28,7 @@ export interface Patch {
 }
 
 const WAITS = "tests/backend/waits_test.ts", STORE = "tests/store/memcached_test.ts";
+const TICKETS = "tests/backend/ticket_test.ts";
 
 /** Each rule, each fence, each order of two steps and each of the stores' duties, taken out. */
 export const MUTANTS: readonly Mutant[] = [
@@ -239,6 +240,50 @@ export const MUTANTS: readonly Mutant[] = [
     test: "rule 16:",
     in: "tests/backend/outage_test.ts",
     patches: [{ at: "rule 16: every group is confirmed", to: "return done ? undefined : done;" }],
+  },
+  {
+    name: "a ticket kept twice",
+    test: "rule 17, once",
+    in: TICKETS,
+    patches: [{ at: "rule 17: kept or dropped, and once", to: "" }],
+  },
+  {
+    name: "a ticket that was refused is kept over anything",
+    test: "rule 17, by its right",
+    in: TICKETS,
+    patches: [{
+      at: "rule 17: kept by its right, or not at all",
+      before:
+        'const now = this.#parts.settings.clock.now();\n    const plain = { kind: "value" as const, value, freshUntil: now + 60_000, staleUntil: now + 60_000, generations: [] };\n    if ((await this.lastWrite)?.kind !== "stored" && this.#call.bypass === undefined) {\n      const counters = this.#call.counters.map(({ key }) => this.#parts.store.counterOrThrow({ key }));\n      const generations = await Promise.all(counters).catch(() => []);\n      await this.#parts.store.set(this.#call.about, { ...plain, generations }, 60_000, "anything");\n    }',
+    }],
+  },
+  {
+    name: "a ticket that nobody ends",
+    test: "rule 17, ends",
+    in: TICKETS,
+    patches: [{ at: "rule 17: drops itself at mintDelay", to: "" }],
+  },
+  {
+    name: "a ticket for a caller who has left",
+    test: "rule 17, ends",
+    in: TICKETS,
+    patches: [{ at: "rule 17: nobody is there to take it", to: "" }],
+  },
+  {
+    name: "a call that begins again when its ticket has ended",
+    test: "rule 17, once",
+    in: TICKETS,
+    patches: [{
+      at: "rule 17: its ticket has ended, and there is but one",
+      from: " || ticket?.isHandedOut === true",
+      to: "",
+    }],
+  },
+  {
+    name: "a ticket keeps the value as it is when it is written",
+    test: "rule 17, as it is",
+    in: TICKETS,
+    patches: [{ at: "rule 17: the value as it is now", from: "this.#taken(value)", to: "value" }],
   },
 
   // ──────────────── the fences: what is written, and what it may replace ────────────────
