@@ -1,6 +1,6 @@
 /** What callers do: each one thing after another, whatever the others do. */
 import { CacheError, CacheTimeoutError, CacheValueError } from "../../src/errors.ts";
-import type { FetchOptions } from "../../src/backend/backend.ts";
+import type { BeginOptions, FetchOptions, Ticket } from "../../src/backend/backend.ts";
 import { type Answer, type Made, Thrown } from "./_oracle.ts";
 import type { Plan } from "./_plan.ts";
 import type { Process, Result } from "./_process.ts";
@@ -90,6 +90,11 @@ export class Callers {
         await Promise.all(Array.from({ length: together }, () => this.#call(process, who, key)));
         return;
       }
+      case "begin": {
+        const together = chance.says(plan.volleys) ? 2 + chance.below(2) : 1;
+        await Promise.all(Array.from({ length: together }, () => this.#begin(process, who, key)));
+        return;
+      }
       case "refresh":
         return await this.#refresh(process, who, key);
       case "invalidate":
@@ -140,6 +145,90 @@ export class Callers {
     await this.#fetch(call, options, "computed");
   }
 
+  /** Looks now, keeps later. */
+  async #begin(process: Process, who: string, key: number): Promise<void> {
+    const { world, oracle, plan, waits } = this.#fleet;
+    const { chance } = world;
+    const groups = this.#groupsOf(key);
+    const options: BeginOptions = { group: groups };
+    if (chance.says(plan.timeouts)) options.timeout = `${chance.pick([1, 100, 2000])}ms`;
+    if (chance.says(plan.impatience)) options.wait = `${chance.pick([0, 0, 500])}ms`;
+    const call = this.#waiting(process, who, key, groups, false);
+    const abort = this.#abortion(who);
+    world.tell(who, () => `begins k${key} ${shown(options)}, floor ${call.floor}`);
+    waits.begin(call);
+    try {
+      const begun = await process.backend.begin<Result>(`k${key}`, { ...options, ...abort.signal });
+      waits.end(call);
+      const found = begun.hit ? begun : begun.stale;
+      world.tell(who, () => `gets ${begun.hit ? "" : "a ticket, and "}${found ? shownAnswer(found.value) : "nothing"}`);
+      if (found !== undefined) {
+        oracle.answered(call, found.value);
+        if (found.value.never === undefined) spoil(found.value);
+      }
+      if (!begun.hit) await this.#hold(call, begun);
+    } catch (error) {
+      world.tell(who, () => `gets ${error}`);
+      if (error instanceof Thrown) oracle.answered(call, error.answer);
+      else if (error !== GONE && !(error instanceof CacheTimeoutError && options.timeout !== undefined)) {
+        oracle.breach(`${who}'s ticket of k${key} is answered by ${error instanceof Error ? error.stack : error}`);
+      }
+    } finally {
+      waits.end(call);
+      abort.cancel();
+    }
+  }
+
+  /** Computes under a ticket, and ends it, or forgets to. */
+  async #hold(call: Waiting, ticket: Ticket<Result>): Promise<void> {
+    const { world: { chance }, oracle, plan, world } = this.#fleet;
+    const { process, who } = call;
+    const end = chance.weigh(plan.ends);
+    const over = process.hold(call.key, ticket.signal);
+    world.tell(who, () => `holds a ticket, to ${end} it`);
+    if (end === "keep" || end === "late") {
+      let value: Result;
+      try {
+        value = await process.compute(call, "computed")(ticket.signal);
+      } catch (error) {
+        over();
+        return await ticket.drop(error);
+      }
+      if (end === "late") await process.sleep(chance.between(0, 3000));
+      over();
+      const kept = ticket.keep(value, value.wanted ? {} : { ttl: 0 });
+      // What its holder does to it now is its own affair.
+      if (value.never === undefined) spoil(value);
+      const isKept = await kept;
+      world.tell(who, () => `is told ${isKept ? "that it was kept" : "that it was not kept"}`);
+      if (isKept && (!value.wanted || value.never !== undefined)) oracle.breach(`${who} has kept what cannot be kept`);
+      if (await ticket.keep(value)) oracle.breach(`${who} has kept a ticket twice`);
+      return;
+    }
+    const made = process.computeInVain(call);
+    if (end === "forget") await new Promise((resolve) => ticket.signal.addEventListener("abort", resolve));
+    else await process.sleep(chance.between(0, 500));
+    over();
+    oracle.end(made, "threw");
+    if (end === "fail") await ticket.drop(new Thrown({ key: made.key, version: made.version, by: made.by }));
+    else await ticket.drop();
+    if (await ticket.keep({ key: made.key, version: made.version, by: made.by, wanted: true })) {
+      oracle.breach(`${who} has kept a ticket that was dropped`);
+    }
+  }
+
+  /** Perhaps a caller's signal, which fires after a while. */
+  #abortion(who: string): { readonly signal: { readonly signal?: AbortSignal }; cancel(): void } {
+    const { world, plan } = this.#fleet;
+    if (!world.chance.says(plan.aborts)) return { signal: {}, cancel: () => {} };
+    const controller = new AbortController();
+    const timer = world.after(world.chance.pick([0, 5, 200, 2000]), () => {
+      world.tell(who, () => "aborts");
+      controller.abort(GONE);
+    });
+    return { signal: { signal: controller.signal }, cancel: () => world.cancel(timer) };
+  }
+
   async #refresh(process: Process, who: string, key: number): Promise<void> {
     const { oracle } = this.#fleet;
     // The database changes, then its key is refreshed: nothing older than that may be answered, then or later.
@@ -154,19 +243,14 @@ export class Callers {
 
   /** Tells whether the function's value came back. */
   async #fetch(call: Waiting, options: FetchOptions<Result>, kind: "computed" | "refreshed"): Promise<boolean> {
-    const { world, oracle, plan, waits } = this.#fleet;
+    const { world, oracle, waits } = this.#fleet;
     const { process, who, key } = call;
-    const abort = world.chance.says(plan.aborts) ? new AbortController() : undefined;
-    const timer = abort &&
-      world.after(world.chance.pick([0, 5, 200, 2000]), () => {
-        world.tell(who, () => "aborts");
-        abort.abort(GONE);
-      });
+    const abort = this.#abortion(who);
     world.tell(
       who,
       () => `${kind === "computed" ? "calls" : "refreshes"} k${key} ${shown(options)}, floor ${call.floor}`,
     );
-    const given = { ...options, when: (value: Result) => value.wanted, ...(abort && { signal: abort.signal }) };
+    const given = { ...options, when: (value: Result) => value.wanted, ...abort.signal };
     waits.begin(call);
     try {
       const value = await process.backend.fetch<Result>(`k${key}`, process.compute(call, kind), given);
@@ -178,14 +262,14 @@ export class Callers {
     } catch (error) {
       world.tell(who, () => `gets ${error}`);
       if (error instanceof Thrown) oracle.answered(call, error.answer);
-      else if (error === GONE && abort !== undefined) return false;
+      else if (error === GONE) return false;
       else if (!(error instanceof CacheTimeoutError && options.timeout !== undefined)) {
         oracle.breach(`${who}'s call of k${key} is answered by ${error instanceof Error ? error.stack : error}`);
       }
       return false;
     } finally {
       waits.end(call);
-      if (timer !== undefined) world.cancel(timer);
+      abort.cancel();
     }
   }
 
@@ -275,8 +359,9 @@ export class Callers {
   }
 }
 
-const shown = ({ group, timeout, force }: FetchOptions<Result>): string =>
-  JSON.stringify({ ...(group?.length && { group }), timeout, force });
+const shown = (
+  { group, timeout, force, wait }: Pick<FetchOptions & BeginOptions, "group" | "timeout" | "force" | "wait">,
+): string => JSON.stringify({ ...(group?.length && { group }), timeout, force, wait });
 
 /** Changes a value that is one's own: nobody else may notice. */
 const spoil = (value: Answer): void => void ((value as { version: number }).version = -1);

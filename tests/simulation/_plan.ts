@@ -5,7 +5,16 @@
 import type { Sabotaged } from "./_server.ts";
 import type { Chance } from "./_world.ts";
 
-export type Verb = "call" | "refresh" | "invalidate" | "invalidateGroup" | "set" | "add" | "peek" | "peekMany";
+export type Verb =
+  | "call"
+  | "begin"
+  | "refresh"
+  | "invalidate"
+  | "invalidateGroup"
+  | "set"
+  | "add"
+  | "peek"
+  | "peekMany";
 export type Fault =
   | "evict"
   | "evictCounter"
@@ -19,6 +28,8 @@ export type Fault =
   | "setClock";
 export type Result = "value" | "throws" | "unwanted" | "unkeepable" | "large";
 export type Pace = "atOnce" | "quick" | "slow" | "renewed" | "lapsing";
+/** What becomes of a ticket. late: kept a while after it was computed. fail: dropped with an error. forget: nothing. */
+export type End = "keep" | "late" | "drop" | "fail" | "forget";
 export type Pause = "none" | "short" | "seconds" | "expiry";
 
 /**
@@ -47,6 +58,9 @@ export interface Plan {
   readonly results: Readonly<Record<Result, number>>;
   readonly paces: Readonly<Record<Pace, number>>;
   readonly pauses: Readonly<Record<Pause, number>>;
+  readonly ends: Readonly<Record<End, number>>;
+  /** How often a ticket is asked for that waits for nobody, or not for long. */
+  readonly impatience: number;
   /** How often a caller aborts, has a timeout, or asks twice at once. */
   readonly aborts: number;
   readonly timeouts: number;
@@ -103,6 +117,7 @@ export function planOf(chance: Chance): Plan {
     mintDelayMs: calm ? 60_000 : kind === "parade" ? 4000 : chance.pick([3000, 8000, 30_000]),
     verbs: {
       call: 10,
+      begin: some(8, 0.4),
       refresh: faulty ? some(6) : 0,
       invalidate: parade || expiry ? 0 : some(8, 0.7),
       invalidateGroup: parade || expiry || !grouped ? 0 : some(8, 0.8),
@@ -126,6 +141,14 @@ export function planOf(chance: Chance): Plan {
       lapsing: faulty ? some(4, 0.2) : 0,
     },
     pauses: { none: some(10, 0.8), short: 5, seconds: some(5, 0.7), expiry: parade ? 0 : expiry ? 20 : some(6, 0.6) },
+    ends: {
+      keep: 10,
+      late: faulty ? some(5, 0.4) : 0,
+      drop: parade ? 0 : some(4, 0.4),
+      fail: parade ? 0 : some(4, 0.4),
+      forget: faulty ? some(1.5, 0.3) : 0,
+    },
+    impatience: faulty ? some(0.5, 0.3) : 0,
     aborts: calm ? 0 : some(0.5, 0.25),
     timeouts: some(0.4, 0.25),
     volleys: some(0.6, 0.4),

@@ -102,6 +102,33 @@ export class Process {
     };
   }
 
+  /** Somebody works at a key until this is over: calls of it may wait. Returns how it ends. */
+  hold(key: number, signal: AbortSignal): () => void {
+    let isOver = false;
+    this.running[key]!++;
+    const over = () => {
+      if (!isOver) this.running[key]!--;
+      isOver = true;
+    };
+    signal.addEventListener("abort", over);
+    return over;
+  }
+
+  /** The same that comes to nothing. */
+  computeInVain(call: Waiting): Made {
+    return this.#oracle.begin(call.key, this.name, "computed", this.#right(call.entry), call);
+  }
+
+  /** In so many ms, unless it has crashed. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#world.after(ms, () => {
+        if (this.crashed) return "quiet";
+        resolve();
+      });
+    });
+  }
+
   /** A lease's computation begins when its answer comes; a mint lock's after one more look. */
   #right(entry: string): Right {
     if (this.client.leased.get(entry) === this.#world.happened) return "lease";

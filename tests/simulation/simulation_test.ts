@@ -76,7 +76,7 @@ test(
       "restart",
       "setClock",
     ];
-    const verbs = ["add", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
+    const verbs = ["add", "begin", "call", "invalidate", "invalidateGroup", "peek", "peekMany", "refresh", "set"];
     assertEquals([...met].sort(), [...kinds, ...faults, ...verbs].sort());
   },
 );
