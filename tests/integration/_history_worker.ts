@@ -34,7 +34,8 @@ interface Cache {
 const GROUPS = 3;
 const TTL_SECONDS = 1;
 
-function ours({ cache, protocol, skewMs }: Course): Cache {
+function ours({ cache, protocol, skewMs, seed }: Course): Cache {
+  const random = new SeededRandom(seed + 1);
   const backend = new GroupBackend({
     store: new MemcachedStore(cache, { protocol, timeout: "300ms" }),
     project: "history",
@@ -42,8 +43,23 @@ function ours({ cache, protocol, skewMs }: Course): Cache {
     stale: "300ms",
     clock: { ...systemClock, now: () => Date.now() + skewMs },
   });
+  /** The same by `begin`: mostly kept, at times behind the answer, dropped, or held until it drops itself. */
+  const begin = async (key: string, group: string, compute: () => Promise<number>): Promise<number> => {
+    const end = random.fraction();
+    const begun = await backend.begin<number>(key, { group, ...(end < 0.02 && { mintDelay: "1s" }) });
+    if (begun.hit) return begun.value;
+    if (begun.stale !== undefined) {
+      compute().then((value) => begun.keep(value), (error) => begun.drop(error));
+      return begun.stale.value;
+    }
+    const value = await compute();
+    if (end >= 0.1) await begun.keep(value);
+    else if (end >= 0.02) await begun.drop();
+    return value;
+  };
   return {
-    fetch: (key, group, compute) => backend.fetch(key, compute, { group }),
+    fetch: (key, group, compute) =>
+      random.fraction() < 0.5 ? begin(key, group, compute) : backend.fetch(key, compute, { group }),
     invalidate: (key, group, whole) => whole ? backend.invalidateGroup(group) : backend.delete(key),
   };
 }

@@ -146,7 +146,7 @@ export function planOf(chance: Chance): Plan {
       late: faulty ? some(5, 0.4) : 0,
       drop: parade ? 0 : some(4, 0.4),
       fail: parade ? 0 : some(4, 0.4),
-      forget: faulty ? some(1.5, 0.3) : 0,
+      forget: faulty ? some(3, 0.4) : 0,
     },
     impatience: faulty ? some(0.5, 0.3) : 0,
     aborts: calm ? 0 : some(0.5, 0.25),
