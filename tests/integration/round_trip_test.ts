@@ -1,7 +1,7 @@
 /** How many round trips, writes and requests a call costs, counted at the socket of a real memcached. */
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { type FetchOptions, GroupBackend } from "../backend/_mod.ts";
+import { GroupBackend } from "../backend/_mod.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { type Connect, connect } from "../../src/socket/socket.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
@@ -54,7 +54,7 @@ function counted(server: string) {
 }
 
 const GET = 0x00, SET = 0x01, ADD = 0x02, DELETE = 0x04, INCR = 0x05;
-const GROUPS: FetchOptions = { group: ["a", "b", "c"] };
+const GROUPS = { group: ["a", "b", "c"] };
 
 test("a grouped hit is one write, and its replies one round trip; so are 1,000 of them in one tick", async () => {
   await using server = await freshServer();
@@ -85,6 +85,42 @@ test("a miss is two trips and the function; the set is not waited for", async ()
   const { requests, replies } = take();
   assertEquals([requests.slice(0, 5), replies], [[GET, GET, GET, GET, ADD], 5]);
   assertEquals(requests.slice(5).every((opcode) => opcode === SET), true);
+  await client.close();
+});
+
+test("begin: a hit is one trip; the ticket of a miss is two, and its keep one", async () => {
+  await using server = await freshServer();
+  const { client, take } = counted(server.address);
+  await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
+  await backend.get("warm", GROUPS);
+  take();
+  const ticket = await backend.begin<string>("k", GROUPS);
+  assertEquals(take(), { writes: 2, requests: [GET, GET, GET, GET, ADD], replies: 5 });
+  assertEquals(!ticket.hit && await ticket.keep("value"), true);
+  assertEquals(take(), { writes: 1, requests: [SET], replies: 1 });
+  const found = await backend.begin<string>("k", GROUPS);
+  assertEquals(found.hit && found.value, "value");
+  assertEquals(take(), { writes: 1, requests: [GET, GET, GET, GET], replies: 4 });
+  const other = await backend.begin<string>("other");
+  take();
+  await (other.hit ? undefined : other.drop());
+  assertEquals(take(), { writes: 1, requests: [DELETE], replies: 1 });
+  await client.close();
+});
+
+test("begin: the ticket of a stale value is three trips, and its keep one", async () => {
+  await using server = await freshServer();
+  const { client, take } = counted(server.address);
+  await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s", stale: "1h" });
+  await backend.set("k", "old", { ttl: "1ms" });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  take();
+  const ticket = await backend.begin<string>("k");
+  assertEquals(take(), { writes: 3, requests: [GET, ADD, GET], replies: 3 });
+  assertEquals(!ticket.hit && ticket.stale, { value: "old" });
+  assertEquals(!ticket.hit && await ticket.keep("new"), true);
+  await untilKept(async () => (await backend.get("k")) === "new" ? "new" : undefined);
+  assertEquals(take().requests.filter((opcode) => opcode !== GET), [SET, DELETE], "and its lock is released");
   await client.close();
 });
 
