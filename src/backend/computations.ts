@@ -95,6 +95,7 @@ export class Computation {
 
   #run({ compute, options: { inputs } }: Call): Promise<Computed> {
     // Where what it read has changed since its key was cut, the result is no answer to that key.
+    // rule 15: shared and kept only for the arguments of its key
     const isShared = () => inputs === undefined || inputs.areCurrent();
     return new Promise((resolve) => {
       if (this.#leader !== undefined && this.#interested === 0) return resolve({ kind: "abandoned" });
@@ -181,6 +182,7 @@ export class Computations {
     const waiter = computation.join();
     const run = async () => {
       const computed = await computation.run(call);
+      // rule 13: written before its caller is answered
       if (computed.kind === "value") await write?.(computed);
       computation.settle(computed);
     };
@@ -195,6 +197,7 @@ export class Computations {
 
   open(key: string, nonce: string): Computation {
     const computation = this.create();
+    // rule 9: open before its lease is asked for
     this.#byNonce.set(nonce, { key, computation });
     return computation;
   }
@@ -226,6 +229,7 @@ export class BySlot {
   /** The one of the call's slot, unless it was answered or is another target's. */
   find(call: Call): Computation | undefined {
     const shared = call.slot === undefined ? undefined : this.#shared.get(call.slot);
+    // rule 5: joined for the same groups, key and source
     if (shared === undefined || shared.computation.isSettled || !isSame(shared.target, call)) return undefined;
     return shared.computation;
   }

@@ -34,7 +34,7 @@ import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
 import { Uncoordinated } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
-const MAX_REFUSALS = 8, MAX_WAITS = 3;
+const MAX_REFUSALS = 8, MAX_WAITS = 3; // rule 10: so often, and no more
 
 const because = (reason: Reason): Why => ({ reason });
 const FORCED = because("forced");
@@ -84,6 +84,7 @@ export class Fetcher {
       }
       // Most calls are hits, and a hit waits for one promise and no more. In memory it waits for none: such a snapshot is
       // shared with nobody, so no miss begins with it.
+      // rule 5: every call reads before it joins
       let snapshot = reader.readAtOnce(call);
       let seen = snapshot === undefined ? undefined : this.#see(call, snapshot);
       if (seen?.is === "fresh") options.inputs?.unread();
@@ -167,6 +168,7 @@ export class Fetcher {
   /** Is the lease's holder gone? It is this process without an open computation, or nobody renews the lease. */
   #isOrphaned({ about, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
     if (this.#parts.computations.find(about.key, nonce) !== undefined) return false;
+    // rule 9, rule 14: orphaned, or renewed by nobody
     return this.#parts.leases.isOwn(nonce) || unrenewed?.nonce === nonce && unrenewed.beat === beat;
   }
 
@@ -211,6 +213,7 @@ export class Fetcher {
   #leftMs(call: Call): number {
     const { clock } = this.#parts.settings;
     call.waitsSince ??= momentOf(clock);
+    // rule 10: for all waits together
     return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
   }
 
@@ -269,6 +272,7 @@ export class Fetcher {
     }
     const deleted = joined.waiter.result.then(async (result) => {
       // Also when this caller has left: nothing that is computed without a lease is kept, so the older value must go.
+      // rule 13: nothing was kept, so the older value goes
       if (result.kind !== "error") await writes.delete(call.about);
       return result;
     });

@@ -90,7 +90,9 @@ function classify(
   // Equality only: a counter that was evicted and created again costs misses and never brings an old value back.
   const kept = entry.generations;
   if (kept.length !== generations.length) return outdated("other groups");
+  // rule 2: under the same generations, each of them
   for (let i = 0; i < kept.length; i++) {
+    // rule 5: a lease of other generations is joined by nobody
     if (kept[i] !== generations[i]) return outdated("group", counters[i]!.group);
   }
   if (entry.kind !== "value") return entry.kind === "lease" ? LEASE : UNCACHEABLE;

@@ -32,6 +32,7 @@ export class Leases {
   /** A lease to ask for, with a nonce of its own. */
   entry(owned: Owned): LeaseEntry {
     const { fullKey, source, generations } = owned;
+    // rule 9: a nonce of its own for each attempt
     const nonce = this.#prefix + (this.#count++).toString(36);
     return { kind: "lease", nonce, fullKey, source, generations };
   }
@@ -137,6 +138,7 @@ export class Lease {
 
   #replace(entry: Entry, ttlMs: number): Promise<Written> {
     const { store } = this.#leases;
+    // rule 1: a value over its own lease
     const write = (taken: Entry) => this.#overLease((token) => store.set(this.#about, taken, ttlMs, token));
     // Where a store answers at once nothing is written twice.
     if (this.#renewal === undefined && store.immediate) return write(entry);
@@ -162,6 +164,7 @@ export class Lease {
   async #release(): Promise<void> {
     if (this.#renewal !== undefined) await this.#renewal;
     await this.#overLease(async (token) => {
+      // rule 1: released by its token
       const deleted = await this.#leases.store.delete(this.#about, token);
       if (deleted === "done") return { kind: "stored", token };
       return deleted === "refused" ? { kind: "refused" } : { kind: "unknown", error: deleted.error };
@@ -176,6 +179,7 @@ export class Lease {
 
   async #lapse(ms: number): Promise<void> {
     if (this.#renewal !== undefined) await this.#renewal;
+    // rule 1: left to run out by its token
     await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
   }
 
@@ -196,7 +200,9 @@ export class Lease {
     const timer = this.#timer;
     const askedAt = momentOf(this.#leases.clock);
     // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    // rule 14: each renewal raises the beat
     this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
+    // rule 1: a renewal over its own lease
     const written = await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
@@ -217,9 +223,11 @@ export class Lease {
    */
   async #overLease(write: (token: Token) => Promise<Written>): Promise<Written> {
     const written = await write(this.#token);
+    // rule 7: whatever is not stored is looked for, once
     if (written.kind === "stored" || written.kind === "never") return written;
     const found = await this.#leases.store.get(this.#about);
     if (found === UNANSWERED) return written;
+    // rule 7: only our own lease is written over
     if (found?.entry.kind !== "lease" || found.entry.nonce !== this.#entry.nonce) {
       this.#isLost = true;
       return written;

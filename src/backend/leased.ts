@@ -69,15 +69,20 @@ export class Leased {
     computation: Computation,
     finish: Finish,
   ): Promise<void> {
+    // rule 9: nothing is computed before its lease is confirmed
     const lease = await this.#leases.take(call.about, entry, snapshot.found?.token, call.mintDelayMs);
-    if (typeof lease === "string") computation.retry(lease);
+    if (typeof lease === "string") computation.retry(lease); // rule 9: without a lease its joiners start over
     else {
+      // rule 9: computed under a confirmed lease
       const computed = await computation.run(call);
+      // rule 9: open until its last write is answered
       if (computed.kind === "value" && computed.isShared) {
+        // rule 2: stamped with what was read before its lease was taken
         await finish.call(this, call, computed, entry, lease, computation);
       } else {
         // The release is on its way before anybody learns of an error, so who tries again finds no lease. (While a
         // renewal is under way its token is not known yet: who tries again then waits until this is closed.)
+        // rule 9: released before its callers learn of an error
         const released = lease.release();
         computation.settle(computed);
         await released;
@@ -88,6 +93,7 @@ export class Leased {
 
   /** The value is on its way to the store when its callers are answered; nobody waits for it to arrive. */
   async #writeAndAnswer(call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) {
+    // rule 9: on its way before its callers have it
     const written = this.#writes.valueOrMarker(call, value.value, owned, (...entry) => lease.replace(...entry));
     computation.settle(value);
     if ((await written).kind !== "refused" || !lease.hasLapsed) return;
@@ -98,6 +104,7 @@ export class Leased {
   }
 
   async #writeThenAnswer(call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) {
+    // rule 13: written, or deleted, before it is answered
     await this.#writes.valueOrDelete(call, value, owned, (...entry) => lease.replace(...entry));
     lease.end();
     computation.settle(value);

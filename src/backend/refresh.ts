@@ -59,9 +59,12 @@ export class BackgroundRefreshes {
     const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
     const { name, key } = call.about;
     const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
+    // rule 8: lock
     const lock = await leases.take(about, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
     if (typeof lock === "string") return;
+    // rule 8: then look
     const snapshot = await reader.read(call);
+    // rule 8: no longer stale, so there is nothing to refresh
     if (classifier.classify(call, snapshot).is !== "stale") return await lock.release();
     const begun = events.begin("refresh");
     const computation = computations.create();
@@ -69,9 +72,11 @@ export class BackgroundRefreshes {
     settings.clock.unref?.(tooLong);
     const computed = await computation.run(call);
     settings.clock.clearTimeout(tooLong);
+    // rule 8: set, then unlock
     let failed: { readonly error: unknown } | undefined;
     if (computed.kind === "error") failed = { error: computed.error };
     else if (computed.kind === "value" && computed.isShared) {
+      // rule 2: stamped with the second snapshot
       const owned = ownedBy(call, snapshot.generations);
       const written = await writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
       if (written.kind === "unknown") failed = written;

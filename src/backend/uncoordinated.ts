@@ -77,6 +77,7 @@ export class Uncoordinated {
     const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;
     const running: Running = { computation: next.computation, ended: this.#run(next, call) };
     this.#running.set(key, running);
+    // rule 11: joined until it begins
     this.#waiting.delete(key);
     await running.ended;
     release?.();

@@ -10,6 +10,7 @@ import { type Classifier, isServable } from "./freshness.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import { Lease, LEASE_MS, type Leases } from "./lease.ts";
 import type { Settings } from "./options.ts";
+import { ownSnapshot } from "./read_batch.ts";
 import type { Writes } from "./writes.ts";
 
 /** How often an `add` starts over for a refused lease. */
@@ -53,12 +54,11 @@ export class UserWrites {
         }),
         this.#generations(target),
       ]);
-      const snapshot = { found, generations, isWhole: true, slot: undefined, takeCopy: (value: unknown) => value };
-      if (isServable(this.#parts.classifier.classify(target, snapshot))) return false;
+      if (isServable(this.#parts.classifier.classify(target, ownSnapshot(found, generations)))) return false;
       const put = await this.#put(target, ownedBy(target, generations), entry, (lease) => {
         return found === undefined
-          ? this.#store.add(about, lease, LEASE_MS)
-          : this.#store.set(about, lease, LEASE_MS, found.token);
+          ? this.#store.add(about, lease, LEASE_MS) // rule 1: add takes its lease where nothing is
+          : this.#store.set(about, lease, LEASE_MS, found.token); // rule 1: or over what it saw
       });
       if (put !== "lease refused") return put === "stored";
     }
@@ -92,6 +92,7 @@ export class UserWrites {
     // Open before its lease is asked for, as of a miss: calls that see the lease join it.
     const computation = computations.open(about.key, asked.nonce);
     const put = async () => {
+      // rule 1: a given value takes a lease first
       const taken = await take(asked);
       if (taken.kind === "refused") return "lease refused";
       if (taken.kind !== "stored") throw notConfirmed("keep", about.key, taken.error);
@@ -115,6 +116,7 @@ export class UserWrites {
     const done = await this.#parts.writes.delete(about);
     const failed = done === "done" ? undefined : { error: notConfirmed("invalidate", about.key, done.error) };
     this.#parts.events.invalidated(about, failed);
+    // rule 16: an invalidation resolves confirmed
     if (failed !== undefined) throw failed.error;
   }
 
@@ -125,6 +127,7 @@ export class UserWrites {
       const about = { key: keys.counter(group) };
       const first = await this.#store.increment(about);
       const done = first === "done" ? first : await this.#store.increment(about);
+      // rule 16: every group is confirmed
       return done === "done" ? undefined : done;
     }));
     const confirmed = names.filter((_, i) => failures[i] === undefined);

@@ -30,6 +30,7 @@ export class Writes {
 
   /** The right to replace what a snapshot saw. */
   over({ about }: Target, { found }: Snapshot): Write {
+    // rule 1: over the very entry that was seen
     return (entry, ttlMs) => this.#store.set(about, entry, ttlMs, found!.token);
   }
 
@@ -58,6 +59,7 @@ export class Writes {
     const { fullKey, source, generations } = owned;
     const marker: UncacheableEntry = { kind: "uncacheable", fullKey, source, generations };
     const written = await write(marker, MARKER_MS);
+    // rule 1: the marker where nothing is
     return written.kind === "refused" ? await this.#store.add(about, marker, MARKER_MS) : written;
   }
 
@@ -66,6 +68,7 @@ export class Writes {
     const kept = isShared ? this.#newEntry(call, value, owned) : undefined;
     const written = kept && await write(kept.entry, kept.ttlMs);
     if (written?.kind === "never") this.#warnings.neverKept(call.about, written.error);
+    // rule 13: what was not stored is deleted
     if (written?.kind !== "stored") await this.delete(call.about);
   }
 
