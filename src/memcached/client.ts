@@ -1,4 +1,4 @@
-/** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
+/** The public API of the driver: verbs over several servers. A value is bytes or text with flags, whose meaning is the caller's. */
 
 import { responsiveTime } from "../util/deadline.ts";
 import { type Clock, monotonicMs } from "../util/clock.ts";
@@ -33,12 +33,12 @@ import {
   type RequestOptions,
   type WriteOptions,
 } from "./options.ts";
-import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
+import { checkSignal, checkTopic, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
 import type { Server } from "./cluster/server.ts";
 import { parseServers } from "./cluster/addresses.ts";
 import { Topology } from "./topology.ts";
 
-/** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
+/** Whether a client keeps connections that nobody uses: `configure` turns that off for a client it has replaced. No part of the public API. */
 export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
 /** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
@@ -108,21 +108,35 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
-   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
-   * abort rejects all of it.
+   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one
+   * request for each server, and each 1,000 of its keys, against `maxInFlight`. An abort rejects all of it.
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
-    try {
+    return attempt(() => {
       if (!Array.isArray(keys)) {
         throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
       }
       if (this.#closing !== undefined) throw clientClosed("get many");
       if (this.#pending.open) return this.#getMulti(keys, options);
-      const taken = [...keys];
+      const taken = [...keys]; // the caller may change the array while it waits
       return this.#pending.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
+  }
+
+  #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
+    const signal = options?.signal;
+    if (signal !== undefined) checkSignal(signal);
+    const items: ItemsByKey = new Map();
+    const runs = runsOf(keys, items, (key) => this.#cluster.serverOf(key));
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const multiGet = new MultiGet(items, runs.length, signal, resolve, reject);
+      for (const [server, list] of runs) {
+        const operation = new Operation(VERB.getMulti, "", 0, { list }, multiGet.callbackOf(server.name, list));
+        operation.gathered = items;
+        this.#askServer(server, operation, options);
+      }
+    });
   }
 
   #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
@@ -130,22 +144,6 @@ export class Memcached implements AsyncDisposable {
       const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
       this.#askServer(this.#cluster.serverOf(key), operation, undefined);
     } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
-  }
-
-  #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
-    const signal = options?.signal;
-    if (signal !== undefined) checkSignal(signal);
-    const places: ItemsByKey = new Map();
-    const runs = runsOf(keys, places, (key) => this.#cluster.serverOf(key));
-    signal?.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const gathering = new MultiGet(places, runs.length, signal, resolve, reject);
-      for (const [server, list] of runs) {
-        const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name, list));
-        operation.gathered = places;
-        this.#askServer(server, operation, options);
-      }
-    });
   }
 
   /** Writes a value, whatever is there; with `cas`, only over that. */
@@ -175,14 +173,12 @@ export class Memcached implements AsyncDisposable {
 
   /** Deletes. false: it was missing, or the cas no longer matches. */
   delete(key: string, options?: RequestOptions & CasOptions): Promise<boolean> {
-    try {
+    return attempt(() => {
       const keyBytes = checkKey(key);
       const token = options?.cas;
       const details = token === undefined ? undefined : { cas: casOf(token) };
       return this.#ask(new Operation(VERB.delete, key, keyBytes, details), options, token) as Promise<boolean>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**
@@ -234,11 +230,12 @@ export class Memcached implements AsyncDisposable {
     if (this.#closing !== undefined) throw clientClosed("be ready");
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    let errors: unknown[];
+    const errors: unknown[] = [];
     try {
-      errors = await this.#eachServer(() => new Operation(VERB.version, "", 0), options);
+      const asked = await this.#askEach(() => new Operation(VERB.version, "", 0), options);
+      await Promise.all(asked.map(([, answer]) => answer.catch((error) => errors.push(error))));
     } catch (error) {
-      errors = [error];
+      errors.push(error);
     }
     signal?.throwIfAborted();
     if (errors.length > 0) throw notReady(errors, this.servers.length);
@@ -277,10 +274,10 @@ export class Memcached implements AsyncDisposable {
    */
   async setServers(servers: string | readonly string[]): Promise<void> {
     if (servers === undefined) throw new TypeError("Cannot set the servers: `servers` is missing");
-    const places = parseServers(servers);
+    const addresses = parseServers(servers);
     if (this.#topology.discovers) throw new TypeError("Cannot set the servers: `discovery` finds them");
     if (this.#closing !== undefined) throw clientClosed("set the servers");
-    await this.#topology.replace(places);
+    await this.#topology.replace(addresses);
   }
 
   /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
@@ -327,13 +324,8 @@ export class Memcached implements AsyncDisposable {
     }
   }
 
-  #count(
-    verb: Verb,
-    key: string,
-    by: bigint | number,
-    options: CounterOptions | undefined,
-  ): Promise<bigint | undefined> {
-    try {
+  #count(verb: Verb, key: string, by: bigint | number, options?: CounterOptions): Promise<bigint | undefined> {
+    return attempt(() => {
       const keyBytes = checkKey(key);
       const delta = checkCounter(by, "delta");
       const ttl = exptime(options?.ttl, this.#clock.now());
@@ -342,18 +334,14 @@ export class Memcached implements AsyncDisposable {
         ? { delta, initial: 0n, exptime: DO_NOT_CREATE }
         : { delta, initial: checkCounter(given, "initial"), exptime: ttl };
       return this.#ask(new Operation(verb, key, keyBytes, details), options) as Promise<bigint | undefined>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   #touch(verb: Verb, key: string, ttl: Duration, options: RequestOptions | undefined): Promise<unknown> {
-    try {
-      const details: Details = { exptime: exptime(ttl, this.#clock.now()) };
+    return attempt(() => {
+      const details = { exptime: exptime(ttl, this.#clock.now()) };
       return this.#ask(new Operation(verb, key, checkKey(key), details), options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
@@ -389,35 +377,36 @@ export class Memcached implements AsyncDisposable {
     return operation.promise;
   }
 
+  /** Asks every server: its name -> its answer. Rejects if one of them fails. */
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (!this.#pending.open) return await this.#pending.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
-    const answers = await Promise.all(
-      this.#cluster.servers.map(async (server) =>
-        [server.name, await this.#askServer(server, make(), undefined)] as const
-      ),
-    );
-    return new Map(answers);
+    const asked = await this.#askEach(make);
+    return new Map(await Promise.all(asked.map(async ([name, answer]) => [name, await answer] as const)));
   }
 
-  /** What came of it where it failed. */
-  async #eachServer(make: () => Operation, options: RequestOptions | undefined): Promise<unknown[]> {
+  /** Asks every server. Their answers are on their way when it resolves. */
+  #askEach(make: () => Operation, options?: RequestOptions): Promise<[name: string, answer: Promise<unknown>][]> {
     if (!this.#pending.open) {
-      return await this.#pending.whenOpen(
-        actionOf(make()),
-        options?.signal,
-        () => this.#eachServer(make, options),
-      );
+      return this.#pending.whenOpen(actionOf(make()), options?.signal, () => this.#askEach(make, options));
     }
-    const asked = this.#cluster.servers.map((server) => this.#askServer(server, make(), options));
-    const settled = await Promise.allSettled(asked);
-    return settled.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
+    return Promise.resolve(
+      this.#cluster.servers.map((server) => [server.name, this.#askServer(server, make(), options)]),
+    );
   }
 
   #observer({ verb }: Operation, server: string): Observer {
     const began = monotonicMs(this.#clock);
     return (outcome, error) => {
-      const told = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
-      this.#listeners.emit("operation", outcome === "error" ? { ...told, error } : told);
+      const event = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
+      this.#listeners.emit("operation", outcome === "error" ? { ...event, error } : event);
     };
+  }
+}
+
+/** What throws within `make` rejects. */
+function attempt<T>(make: () => Promise<T>): Promise<T> {
+  try {
+    return make();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

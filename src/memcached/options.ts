@@ -1,4 +1,4 @@
-/** What a client may be told, and what that means where nothing is said. */
+/** The options of a client and of its calls, checked, and their defaults. */
 
 import { assertKnown, describeType } from "../util/checks.ts";
 import { type Clock, clockOf } from "../util/clock.ts";
@@ -141,6 +141,9 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
   connect: true,
 };
 
+/** More is a mistake: memcached itself takes 1,024 connections by default, from everybody. */
+const MOST_CONNECTIONS = 1024;
+
 /** Throws a TypeError or RangeError that names the option. */
 export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions {
   if (typeof options !== "object" || options === null) {
@@ -154,14 +157,12 @@ export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions 
   if (deadServers !== "fail" && deadServers !== "eject") {
     throw new TypeError(`Cannot use ${quote(String(deadServers))} as \`deadServers\`: it is "fail" or "eject"`);
   }
-  const maxValueBytes = options.maxValueBytes === undefined
-    ? undefined
-    : checkCount(options.maxValueBytes, "maxValueBytes", 1);
+  const maxValueBytes = checkCount(options.maxValueBytes, "maxValueBytes", undefined);
   return {
     connectTimeoutMs: timeoutMs(options.connectTimeout, "connectTimeout"),
     timeoutMs: timeoutMs(options.timeout, "timeout"),
     keepAliveMs: checkKeepAlive(options.keepAlive),
-    connections: checkConnections(options.connections),
+    connections: checkCount(options.connections, "connections", 1, MOST_CONNECTIONS),
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
@@ -170,7 +171,7 @@ export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions 
     protocol,
     tls: checkTls(options.tls),
     login: checkLogin(options),
-    allowInsecureAuth: checkSwitch(options.allowInsecureAuth, "allowInsecureAuth"),
+    allowInsecureAuth: checkBoolean(options.allowInsecureAuth, "allowInsecureAuth"),
     discoveryMs: checkDiscovery(options.discovery),
     clock: clockOf(options.clock),
     random: options.random ?? systemRandom,
@@ -180,14 +181,10 @@ export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions 
 
 const TLS_OPTIONS: Readonly<Record<keyof TlsOptions, true>> = { ca: true, cert: true, key: true, serverName: true };
 
-/** Never ignored, whatever it is: who asks for encryption and silently gets none is worse off than with an error. */
-function checkTls(tls: MemcachedOptions["tls"]): TlsOptions | undefined {
-  if (tls === undefined || tls === false) return undefined;
-  if (tls === true) return {};
-  if (typeof tls !== "object" || tls === null) {
-    throw new TypeError(`Cannot use ${describeType(tls)} as \`tls\`: it must be a boolean or an object`);
-  }
-  assertKnown(tls, TLS_OPTIONS);
+/** Nothing given is ignored: whoever asks for encryption and silently gets none is worse off than with an error. */
+function checkTls(given: MemcachedOptions["tls"]): TlsOptions | undefined {
+  const tls: TlsOptions | undefined = checkSwitch(given, "tls", TLS_OPTIONS);
+  if (tls === undefined) return undefined;
   for (const option of Object.keys(TLS_OPTIONS) as (keyof TlsOptions)[]) {
     if (tls[option] === undefined) continue;
     const remedy = option === "serverName" ? "it must be a name" : "it must be PEM, as text";
@@ -204,7 +201,7 @@ function checkTls(tls: MemcachedOptions["tls"]): TlsOptions | undefined {
   return { ...tls };
 }
 
-/** No error here repeats either: what stands in the place of one may be the other. */
+/** No error repeats either of them: they may have been given in each other's place. */
 function checkLogin({ username, password, protocol }: MemcachedOptions): Login | undefined {
   if (username === undefined && password === undefined) return undefined;
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
@@ -220,7 +217,22 @@ function checkLogin({ username, password, protocol }: MemcachedOptions): Login |
   return { username, password };
 }
 
-function checkSwitch(value: boolean | undefined, option: string): boolean {
+/** What is on by `true`, or by an object with options of its own. `undefined`: it is off. */
+function checkSwitch<T extends object>(
+  value: boolean | T | undefined,
+  option: string,
+  known: Readonly<Record<string, true>>,
+): Partial<T> | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value === true) return {};
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a boolean or an object`);
+  }
+  assertKnown(value, known);
+  return value;
+}
+
+function checkBoolean(value: boolean | undefined, option: string): boolean {
   if (value === undefined || typeof value === "boolean") return value === true;
   throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a boolean`);
 }
@@ -228,13 +240,9 @@ function checkSwitch(value: boolean | undefined, option: string): boolean {
 /** As often as the makers' own clients. */
 const DISCOVERY_MS = 60_000;
 
-function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | undefined {
-  if (discovery === undefined || discovery === false) return undefined;
-  if (discovery === true) return DISCOVERY_MS;
-  if (typeof discovery !== "object" || discovery === null) {
-    throw new TypeError(`Cannot use ${describeType(discovery)} as \`discovery\`: it must be a boolean or an object`);
-  }
-  assertKnown(discovery, { interval: true });
+function checkDiscovery(given: MemcachedOptions["discovery"]): number | undefined {
+  const discovery = checkSwitch(given, "discovery", { interval: true });
+  if (discovery === undefined) return undefined;
   return discovery.interval === undefined ? DISCOVERY_MS : timeoutMs(discovery.interval, "discovery.interval");
 }
 
@@ -254,15 +262,4 @@ function checkKeepAlive(keepAlive: Duration | undefined): number | undefined {
     throw new RangeError(`Cannot use ${keepAlive} as \`keepAlive\`: it must be at most 9 hours`);
   }
   return ms;
-}
-
-/** More is a mistake: memcached itself takes 1,024 connections by default, from everybody. */
-const MOST_CONNECTIONS = 1024;
-
-function checkConnections(connections: number | undefined): number {
-  const count = checkCount(connections, "connections", 1);
-  if (count > MOST_CONNECTIONS) {
-    throw new RangeError(`Cannot use ${count} as \`connections\`: it must be at most ${MOST_CONNECTIONS}`);
-  }
-  return count;
 }

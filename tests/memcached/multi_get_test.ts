@@ -40,12 +40,12 @@ function gathering(places: ItemsByKey, runs: number, signal?: AbortSignal): [Mul
   return [made, result];
 }
 
-test("Gathering gives what came, in the order of the keys, once all runs have ended", async () => {
+test("MultiGet gives what came, in the order of the keys, once all runs have ended", async () => {
   const places: ItemsByKey = new Map([["a", undefined], ["b", undefined], ["c", undefined]]);
-  const [gathered, result] = gathering(places, 2);
+  const [multiGet, result] = gathering(places, 2);
   const [first, second] = [
-    gathered.from("first", new KeyList(["a", "b"])),
-    gathered.from("second", new KeyList(["c"])),
+    multiGet.callbackOf("first", new KeyList(["a", "b"])),
+    multiGet.callbackOf("second", new KeyList(["c"])),
   ];
   places.set("c", item("c"));
   second.resolve(undefined);
@@ -59,20 +59,20 @@ test("Gathering gives what came, in the order of the keys, once all runs have en
   assertEquals((await result).failed.size, 0);
 });
 
-test("Gathering names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
+test("MultiGet names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
   const places: ItemsByKey = new Map([["a", item("a")], ["b", item("b")], ["c", undefined]]);
-  const [gathered, result] = gathering(places, 2);
-  gathered.from("one", new KeyList(["a"])).resolve(undefined);
-  gathered.from("two", new KeyList(["b", "c"])).reject(new Error("gone"));
+  const [multiGet, result] = gathering(places, 2);
+  multiGet.callbackOf("one", new KeyList(["a"])).resolve(undefined);
+  multiGet.callbackOf("two", new KeyList(["b", "c"])).reject(new Error("gone"));
   const found = await result;
   assertEquals([[...found.keys()], [...found.failed]], [["a"], [["two", new Error("gone")]]]);
   assertEquals((await gathering(new Map(), 0)[1]).size, 0);
 });
 
-test("Gathering rejects all of it when the signal has fired", async () => {
+test("MultiGet rejects all of it when the signal has fired", async () => {
   const controller = new AbortController();
-  const [gathered, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
-  const [one, two] = [gathered.from("one", new KeyList(["a"])), gathered.from("two", new KeyList(["b"]))];
+  const [multiGet, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
+  const [one, two] = [multiGet.callbackOf("one", new KeyList(["a"])), multiGet.callbackOf("two", new KeyList(["b"]))];
   controller.abort(new Error("enough"));
   one.reject(controller.signal.reason);
   two.reject(controller.signal.reason);

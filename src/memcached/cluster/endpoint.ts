@@ -8,7 +8,7 @@
  */
 
 import { deadline } from "../../util/deadline.ts";
-import { ConnectionError, type MemcachedError, ProtocolError } from "../../errors.ts";
+import { ConnectionError, ProtocolError } from "../../errors.ts";
 import { printable } from "../../util/checks.ts";
 import type { Socket, SocketListener } from "../../socket/socket.ts";
 import type { ConnectionOptions } from "../connection/connection.ts";
@@ -32,86 +32,47 @@ const MOST_SERVERS = 1000;
 
 /** Asks one endpoint. Rejects with a ConnectionError or a ProtocolError. */
 export function askForServers(endpoint: ServerAddress, options: EndpointOptions): Promise<ServerList> {
-  return new Promise((resolve, reject) => new Question(endpoint, options, resolve, reject));
-}
-
-class Question implements SocketListener {
-  readonly #endpoint: ServerAddress;
-  readonly #resolve: (list: ServerList) => void;
-  readonly #reject: (error: MemcachedError) => void;
-  readonly #cancelTimer: () => void;
-  #socket: Socket | undefined;
-  #text = "";
-  readonly #decoder = new TextDecoder();
-  #settled = false;
-
-  constructor(
-    endpoint: ServerAddress,
-    { tls, connectTimeoutMs, clock, connect }: EndpointOptions,
-    resolve: (list: ServerList) => void,
-    reject: (error: MemcachedError) => void,
-  ) {
-    this.#endpoint = endpoint;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
-    this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
+  const { name, address } = endpoint;
+  const { tls, connectTimeoutMs, clock, connect } = options;
+  return new Promise((resolve, reject) => {
+    let socket: Socket | undefined;
+    let text = "";
+    const decoder = new TextDecoder();
+    const end = () => {
+      cancelTimer();
+      socket?.close();
+    };
+    const fail = (state: string, cause?: Error) => {
+      end();
+      reject(new ConnectionError(`Cannot discover the servers: ${name} ${state}`, name, { cause }));
+    };
+    const cancelTimer = deadline(clock, connectTimeoutMs, () => fail(`did not answer within ${connectTimeoutMs} ms`));
+    const listener: SocketListener = {
+      opened: () => socket!.write(QUESTION),
+      sent: () => {},
+      received: (bytes) => {
+        text += decoder.decode(bytes, { stream: true });
+        if (text.length > LONGEST_ANSWER) return fail(`sent more than ${LONGEST_ANSWER} bytes`);
+        if (!/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n|(?:^|\n)END\r?\n$/.test(text)) return;
+        end();
+        try {
+          resolve(readList(text));
+        } catch (error) {
+          // What cannot be a server's address is no list either.
+          const said = `answered ${quote(text.replace(/[^\x20-\x7e]+/g, " ").trim())}; is it a configuration endpoint?`;
+          const what = error instanceof NoList && error.message || said;
+          reject(new ProtocolError(`Cannot discover the servers: ${name} ${what}`, name));
+        }
+      },
+      closed: (error) =>
+        fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error),
+    };
     try {
-      this.#socket = connect(endpoint.address, this, tls);
+      socket = connect(address, listener, tls);
     } catch (error) {
-      this.closed(error as Error);
+      listener.closed(error as Error);
     }
-  }
-
-  opened(): void {
-    this.#socket!.write(QUESTION);
-  }
-
-  sent(): void {}
-
-  received(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true });
-    if (this.#text.length > LONGEST_ANSWER) return this.#fail(`sent more than ${LONGEST_ANSWER} bytes`);
-    if (/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n/.test(this.#text)) return this.#misread();
-    if (!/(?:^|\n)END\r?\n$/.test(this.#text)) return;
-    let list: ServerList;
-    try {
-      list = readList(this.#text);
-    } catch (error) {
-      // What cannot be a server's address is no list either.
-      return this.#misread(error instanceof NoList ? error.message : "");
-    }
-    this.#end();
-    this.#resolve(list);
-  }
-
-  closed(error: Error | undefined): void {
-    this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error);
-  }
-
-  /** `what`: it did instead of naming servers, where that is known. */
-  #misread(what = ""): void {
-    const { name } = this.#endpoint;
-    const said = quote(this.#text.replace(/[^\x20-\x7e]+/g, " ").trim());
-    this.#end();
-    const message = what === ""
-      ? `Cannot discover the servers: ${name} answered ${said}; is it a configuration endpoint?`
-      : `Cannot discover the servers: ${name} ${what}`;
-    this.#reject(new ProtocolError(message, name));
-  }
-
-  #fail(state: string, cause?: Error): void {
-    if (this.#settled) return;
-    this.#end();
-    const { name } = this.#endpoint;
-    this.#reject(new ConnectionError(`Cannot discover the servers: ${name} ${state}`, name, { cause }));
-  }
-
-  #end(): void {
-    this.#settled = true;
-    this.#cancelTimer();
-    this.#socket?.close();
-  }
+  });
 }
 
 /** A list that is none: what it is instead, for an error. */

@@ -11,7 +11,7 @@ import { GIVES_VALUES, type Request, VERB, type Verb } from "../request.ts";
 import { endedText, readText } from "../text.ts";
 import { quote } from "../keys.ts";
 import { type Encode, type Reply, STATUS, uint64, Unreadable, Wire } from "../wire.ts";
-import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
+import { GET_KEY_QUIETLY, HEADER, MAGIC, NOOP, OPCODE_OF_VERB } from "./opcodes.ts";
 import { room, write } from "./write.ts";
 
 /** A counter is 64 bits, without extras and key. */
@@ -92,7 +92,7 @@ export class BinaryWire extends Wire {
 
   /** The same as `checkStep` for a multi-get. Hits come in the order of their keys, and each key once. */
   #checkStepOfMulti(keys: number, opcode: number, index: number, opaque: number): void {
-    const due = index === keys ? OPCODE.noop : OPCODE.getKeyQuietly;
+    const due = index === keys ? NOOP : GET_KEY_QUIETLY;
     if (opcode === due && index <= keys && index >= this.nextIndex) return;
     throw new Unreadable(`opaque ${opaque} and opcode ${hex(opcode)} where another was due`);
   }
