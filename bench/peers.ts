@@ -6,7 +6,7 @@
 import { pathToFileURL } from "node:url";
 
 /** The packages that are measured, and the lines of their versions. */
-export const packages = {
+export const libraries = {
   memjs: "1",
   "memcache-client": "1",
   memcached: "2",

@@ -4,7 +4,8 @@
  *     deno run -A --node-modules-dir=manual bench/report.ts bench/results/FILE.json
  */
 
-import { installPackages, run } from "../tools/machine.ts";
+import { packages } from "../tests/_install.ts";
+import { run } from "../tools/command.ts";
 import { load } from "./peers.ts";
 import type { Result } from "./run.ts";
 import { judge } from "./table.ts";
@@ -110,10 +111,9 @@ export function plotsOf(result: Result): Readonly<Record<string, object>> {
 }
 
 async function draw(plots: Readonly<Record<string, object>>, output: string): Promise<void> {
-  const installed = await installPackages("plots", drawers);
-  if ("missing" in installed) throw new Error(installed.missing);
-  const { compile } = await load(installed.path, "vega-lite");
-  const { parse, View } = await load(installed.path, "vega");
+  const folder = await packages("plots", drawers);
+  const { compile } = await load(folder, "vega-lite");
+  const { parse, View } = await load(folder, "vega");
   await Deno.mkdir(output, { recursive: true });
   for (const [name, spec] of Object.entries(plots)) {
     const view = new View(parse(compile(spec).spec), { renderer: "none" });

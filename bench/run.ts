@@ -14,10 +14,12 @@
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bun, installPackages, memcached, node, run, startServer } from "../tools/machine.ts";
+import { bun, memcached, node, packages } from "../tests/_install.ts";
+import { freshServer } from "../tests/_memcached.ts";
+import { run } from "../tools/command.ts";
 import { esbuild, installPacked } from "../tools/node_suite.ts";
 import { median, type Pace, quantile, type Table } from "./measure.ts";
-import { packages } from "./peers.ts";
+import { libraries } from "./peers.ts";
 import { report } from "./report.ts";
 import { judge, print } from "./table.ts";
 import type { Faces, Setting } from "./worker.ts";
@@ -70,7 +72,7 @@ async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise
     const flags = ["--node-modules-dir=manual", "--unsafe-proto", "--v8-flags=--expose-gc"];
     return { start, worker: [...start, ...flags, worker], faces: facesOf(root) };
   }
-  const { path } = had(await (name === "bun" ? bun() : node()));
+  const path = await (name === "bun" ? bun() : node());
   if (name === "bun") return { start: [path, "run"], worker: [path, "run", worker], faces: facesOf(root) };
   // Node 20 reads no TypeScript.
   await installPacked(packed);
@@ -83,11 +85,6 @@ const facesOf = (tree: string): Faces => [`${tree}/mod.ts`, `${tree}/src/memcach
 function packedFaces(folder: string): Faces {
   const home = `${folder}/node_modules/@x/cache-utils`;
   return [`${home}/mod.js`, `${home}/src/memcached/mod.js`];
-}
-
-function had<T extends object>(found: T | { readonly missing: string }): T {
-  if ("missing" in found) throw new Error(found.missing);
-  return found;
 }
 
 /** Runs a case in a process of its own, so that the runtime has optimized nothing for another. */
@@ -150,8 +147,8 @@ async function firstLine(command: string, args: readonly string[], cwd: string =
 
 /** The folder with the other libraries, and their versions. */
 async function fetchPeers(versions: Record<string, string>): Promise<string> {
-  const { path } = had(await installPackages("bench", packages));
-  for (const name of Object.keys(packages)) {
+  const path = await packages("bench", libraries);
+  for (const name of Object.keys(libraries)) {
     const text = await Deno.readTextFile(`${path}/node_modules/${name}/package.json`);
     versions[name] = (JSON.parse(text) as { version: string }).version;
   }
@@ -173,9 +170,9 @@ async function main(): Promise<void> {
   const other = against === undefined ? undefined : await Deno.realPath(against);
   const oneCase = other === undefined && only !== undefined && [...CASES, ...APART].includes(only);
   const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
-  const program = had(await memcached());
+  const program = await memcached();
   const versions: Record<string, string> = {
-    "memcached, the server": (await firstLine(program.path, ["-V"])).replace("memcached ", ""),
+    "memcached, the server": (await firstLine(program, ["-V"])).replace("memcached ", ""),
   };
   const peers = other === undefined ? await fetchPeers(versions) : "";
   const began = performance.now();
@@ -204,8 +201,8 @@ async function main(): Promise<void> {
           "",
         );
         // One for each runtime: nobody finds it filled by another.
-        await using server = had(await startServer(program));
-        const at = { hostname: "127.0.0.1", port: server.port, memcached: program.path };
+        await using server = await freshServer(["-m", "256"]);
+        const at = { hostname: "127.0.0.1", port: server.port, memcached: program };
         const setting: Setting = {
           ...at,
           ...runtime,

@@ -4,7 +4,7 @@
  *     deno run -A tools/check.ts
  */
 
-import { run } from "./machine.ts";
+import { run } from "./command.ts";
 import { filesUnder } from "./node_suite.ts";
 
 const deno = Deno.execPath();

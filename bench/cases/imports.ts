@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Kind, median, OURS, rounds, type Row, spreadOf } from "../measure.ts";
-import { packages, whoever } from "../peers.ts";
+import { libraries, whoever } from "../peers.ts";
 import type { Bench } from "../worker.ts";
 
 export async function imports(bench: Bench): Promise<void> {
@@ -17,7 +17,7 @@ export async function imports(bench: Bench): Promise<void> {
     ["an empty program", "floor", ""],
     [OURS, "ours", `import "${all}";`],
     ["its driver alone", "variant", `import "${driver}";`],
-    ...Object.keys(packages).map((name): [string, Kind, string] => [name, "peer", `import "${name}";`]),
+    ...Object.keys(libraries).map((name): [string, Kind, string] => [name, "peer", `import "${name}";`]),
   ];
   // Packages are found from the folder that they lie in.
   const folder = await mkdtemp(join(bench.peers, "imports-"));

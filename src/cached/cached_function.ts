@@ -224,20 +224,20 @@ export class CachedFunction {
   }
 
   #optionText(self: unknown, args: Arguments): string {
-    return argumentText(this.#ask("key", "what identifies a call", self, args), "what `key` returns");
+    const identity = this.#ask(this.options.key!, self, args, "key", "what identifies a call");
+    return argumentText(identity, "what `key` returns");
   }
 
   #group(self: unknown, args: Arguments): Groups | undefined {
     const { group } = this.options;
-    return typeof group === "function" ? this.#ask("group", "names of groups", self, args) as Groups : group;
+    return typeof group === "function" ? this.#ask(group, self, args, "group", "names of groups") as Groups : group;
   }
 
   /**
    * Calls a function of the options, which has to answer at once. Where it reads `this` and there is none, the error
    * says what to do.
    */
-  #ask(option: "key" | "group", wanted: string, self: unknown, args: Arguments): unknown {
-    const question = this.options[option] as AnyFunction;
+  #ask(question: AnyFunction, self: unknown, args: Arguments, option: "key" | "group", wanted: string): unknown {
     // A prototype is not the one whose state is meant.
     const receiver = this.member !== undefined && isPrototype(self) ? undefined : self;
     let answer: unknown;

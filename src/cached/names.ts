@@ -10,8 +10,6 @@ import { warn, type WarningTopic } from "../util/warnings.ts";
 
 /** How many names of functions a backend remembers, and how many more of classes: about 3 MB each. */
 const MAX_NAMES = 5_000;
-/** How many keys of a method are watched for a second receiver. */
-const WATCHED_KEYS = 100;
 
 /** A function or class that asks for a name. */
 export interface Candidate {
@@ -54,8 +52,6 @@ export class NameOwner {
   #identity: Identity;
   #order: number;
   #source: string;
-  /** Which receiver used a key first; `undefined`: none yet, or a second one was warned about. */
-  #receivers: Map<string, Identity> | undefined = new Map();
   #hasWarned = false;
 
   /** Gives the name to its first candidate. */
@@ -113,23 +109,6 @@ export class NameOwner {
       );
     }
     return true;
-  }
-
-  /** Warns, once, when a second receiver without an identity uses a key: the two share its result. */
-  noteReceiver(name: string, key: string, receiver: unknown): void {
-    const receivers = this.#receivers;
-    if (receivers === undefined) return;
-    const first = receivers.get(key), identity = identityOf(receiver);
-    if (first === undefined) {
-      if (receivers.size < WATCHED_KEYS) receivers.set(key, identity);
-    } else if (first !== identity) {
-      this.#receivers = undefined;
-      warn(
-        "receivers that share results",
-        `two instances or classes share the results of ${quoted(name)}, since \`this\` is not part of its key. ` +
-          "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
-      );
-    }
   }
 
   #warnOnce(topic: WarningTopic, text: string): void {
@@ -222,8 +201,8 @@ export function numberOf(object: object): number {
 }
 
 /** An object's number; of a primitive its type and text. */
-type Identity = number | string;
-const identityOf = (value: unknown): Identity =>
+export type Identity = number | string;
+export const identityOf = (value: unknown): Identity =>
   typeof value === "object" && value !== null || typeof value === "function"
     ? numberOf(value)
     : `${typeof value} ${String(value)}`;

@@ -13,8 +13,8 @@ const skip = !("Deno" in globalThis) && "the tools are Deno's";
 
 /** What `lacking` says there, of the tests of all runtimes. */
 async function lackingOn(env: Record<string, string>): Promise<string[]> {
-  const machine = new URL("../../tools/machine.ts", import.meta.url).href;
-  const program = `import { lacking } from "${machine}"; console.log(JSON.stringify(await lacking(["deno", "node"])))`;
+  const module = new URL("../_install.ts", import.meta.url).href;
+  const program = `import { lacking } from "${module}"; console.log(JSON.stringify(await lacking(["deno", "node"])))`;
   const { stdout } = await promisify(execFile)(process.execPath, ["eval", program], { env, timeout: 60_000 });
   return JSON.parse(stdout) as string[];
 }
