@@ -17,7 +17,7 @@ import { bigintCost, headersCost, MAX_READ_COST, regexpCost, sparseCost, TAG_COS
  *   {"$":["Map",[k,v,k,v]]}           {"$":["Set",[item,item]]}
  *   {"$":["bare",{…}]}                an object without a prototype
  *   {"$":["plain",{…}]}               a plain object that itself has a property "$"
- *   {"$":["Int8Array",length]}        so many bytes of the contents that follow the JSON, taken in turn
+ *   {"$":["Int8Array",length]}        the next `length` bytes of the contents that follow the JSON
  */
 export interface TaggedJson {
   readonly json: unknown;

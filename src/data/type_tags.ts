@@ -100,15 +100,15 @@ export const isTextTag = (tag: unknown): tag is TextTag => TEXTS.has(tag);
 
 function builtinTagOf(prototype: object): TypeTag | undefined {
   if (prototype === globals["Buffer"]?.prototype) return "Buffer";
-  const made = ownValue(prototype, "constructor");
-  if (typeof made !== "function" || ownValue(made, "prototype") !== prototype) return undefined;
+  const constructor = ownValue(prototype, "constructor");
+  if (typeof constructor !== "function" || ownValue(constructor, "prototype") !== prototype) return undefined;
   const tag = ownValue(prototype, Symbol.toStringTag);
   if (typeof tag === "string") {
-    if (PLATFORM.has(tag) && (made === globals[tag] || isNative(made, tag))) return tag as TypeTag;
-    if (isTextTag(tag) && isNative(made, tag.slice("Temporal.".length))) return tag;
+    if (PLATFORM.has(tag) && (constructor === globals[tag] || isNative(constructor, tag))) return tag as TypeTag;
+    if (isTextTag(tag) && isNative(constructor, tag.slice("Temporal.".length))) return tag;
   }
-  const name = ownValue(made, "name");
-  if (typeof name !== "string" || !LANGUAGE.has(name) || !isNative(made, name)) return undefined;
+  const name = ownValue(constructor, "name");
+  if (typeof name !== "string" || !LANGUAGE.has(name) || !isNative(constructor, name)) return undefined;
   return name === "Object" ? "plain" : name as TypeTag;
 }
 
@@ -128,8 +128,11 @@ export function prototypesOf(object: object): object[] {
 /** The names of an object's classes, its own first. Its prototypes are asked, since its own properties may be data. */
 export function namesOf(object: object): string[] {
   return prototypesOf(object).flatMap((prototype) => {
-    const made = ownValue(prototype, "constructor");
-    const names = [typeof made === "function" && ownValue(made, "name"), ownValue(prototype, Symbol.toStringTag)];
+    const constructor = ownValue(prototype, "constructor");
+    const names = [
+      typeof constructor === "function" && ownValue(constructor, "name"),
+      ownValue(prototype, Symbol.toStringTag),
+    ];
     return names.filter((name): name is string => typeof name === "string" && name !== "");
   });
 }
@@ -137,24 +140,25 @@ export function namesOf(object: object): string[] {
 /** An object's class. Its prototypes are asked, since its own properties may be data. */
 export function classOf(object: object): object | undefined {
   for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
-    const made = ownValue(at, "constructor");
-    if (typeof made === "function") return made;
+    const constructor = ownValue(at, "constructor");
+    if (typeof constructor === "function") return constructor;
   }
   return undefined;
 }
 
 /** The source of a function; of the engine's it has no body. */
-const sourceOf = (made: object): string => Function.prototype.toString.call(made).replace(/\s+/g, " ");
+const sourceOf = (constructor: object): string => Function.prototype.toString.call(constructor).replace(/\s+/g, " ");
 
 /** No function of a user's has this source, this name and a prototype of its own. */
-const isNative = (made: object, name: string): boolean => sourceOf(made) === `function ${name}() { [native code] }`;
+const isNative = (constructor: object, name: string): boolean =>
+  sourceOf(constructor) === `function ${name}() { [native code] }`;
 
 /** Whether an object's class belongs to the engine or the platform, so that nobody can give it a method. */
 export function isBuiltIn(object: object): boolean {
-  const made = classOf(object);
-  if (made === undefined || made === Object) return false;
-  return (globals as object as Record<string, unknown>)[String(ownValue(made, "name"))] === made ||
-    sourceOf(made).endsWith("{ [native code] }");
+  const constructor = classOf(object);
+  if (constructor === undefined || constructor === Object) return false;
+  return (globals as object as Record<string, unknown>)[String(ownValue(constructor, "name"))] === constructor ||
+    sourceOf(constructor).endsWith("{ [native code] }");
 }
 
 /**

@@ -315,7 +315,7 @@ function textOfStep(step: Step): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${quoted(step)}]`;
 }
 
-/** Throws for JSON data that is nested deeper than any value that can be kept. `depth`: of what is around it. */
+/** Throws for JSON data that is nested deeper than any value that can be kept. `depth`: how deep it is already. */
 export function assertDepth(json: unknown, depth = 0): void {
   if (typeof json !== "object" || json === null) return;
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);

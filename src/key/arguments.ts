@@ -162,21 +162,21 @@ class KeyText implements Builder {
     return `${value}n`;
   }
   /** Keys sorted by code unit; a property that holds `undefined` is absent. */
-  plain(made: Record<string, unknown>): string {
+  plain(built: Record<string, unknown>): string {
     let text = "";
-    for (const key of sorted(Object.keys(made))) {
-      const part = made[key] as string;
+    for (const key of sorted(Object.keys(built))) {
+      const part = built[key] as string;
       this.#spend(key.length + 1);
       if (part === "undefined") continue;
       text += `${text === "" ? "" : ","}${isWord(key) ? key : jsonText(key)}:${part}`;
     }
     return this.#spent(`{${text}}`, 2);
   }
-  bare(made: Record<string, unknown>): string {
-    return this.plain(made);
+  bare(built: Record<string, unknown>): string {
+    return this.plain(built);
   }
-  array(made: unknown[]): string {
-    return this.#spent(`[${made.join()}]`, 2);
+  array(built: unknown[]): string {
+    return this.#spent(`[${built.join()}]`, 2);
   }
   sparse(length: number, elements: [number, unknown][]): string {
     const items: unknown[] = [];
@@ -204,7 +204,7 @@ class KeyText implements Builder {
   headers(flat: unknown[]): string {
     return this.map(flat).replace("Map", "Headers");
   }
-  /** Refuses what could not be copied, but for what always can: to read a URL again is most of a hit's cost. */
+  /** Refuses what could not be copied. http URLs always can: parsing one again would be most of a hit's cost. */
   textual(text: string, kind: TextTag): string {
     if (kind !== "URLSearchParams" && !(kind === "URL" && text.startsWith("http"))) fromExactText(text, kind);
     return `${kind}<${this.text(text)}>`;

@@ -53,12 +53,12 @@ export function identityOf(object: Identified, subject: string): unknown {
  * cached/names.ts, which refuses to share results between them.
  */
 export function classNameOf(object: object, subject: string, use: "argument" | "receiver"): string {
-  const made = typeof object === "function" ? object : classOf(object);
-  const name = made === undefined ? "Object" : ownValue(made, "name");
+  const constructor = typeof object === "function" ? object : classOf(object);
+  const name = constructor === undefined ? "Object" : ownValue(constructor, "name");
   if (typeof name !== "string" || !isWord(name)) {
     throw new CacheKeyError(`Cannot make a key of ${subject}: the class of an object with [cacheKey] needs a name`);
   }
-  if (use === "argument" && made !== undefined && made !== Object) noteClass(name, made);
+  if (use === "argument" && constructor !== undefined && constructor !== Object) noteClass(name, constructor);
   // A class with a static [cacheKey] is no instance of itself.
   return typeof object === "function" ? `Class<${name}>` : name;
 }
@@ -69,9 +69,9 @@ const MAX_NAMES = 1000;
 const classes = new WeakSet<object>();
 const names = new Map<string, "one class" | "warned">();
 
-function noteClass(name: string, made: object): void {
-  if (classes.has(made)) return;
-  classes.add(made);
+function noteClass(name: string, constructor: object): void {
+  if (classes.has(constructor)) return;
+  classes.add(constructor);
   const known = names.get(name);
   if (known === "warned" || known === undefined && names.size === MAX_NAMES) return;
   names.set(name, known === undefined ? "one class" : "warned");

@@ -69,7 +69,7 @@ export class Keys {
 
 /** Escapes a text from an index on, in one pass, however much there is to escape. */
 function escaped(text: string, start: number): string {
-  let made = "", from = 0;
+  let result = "", from = 0;
   for (let i = start; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit > 0x20 && unit < 0x7f && unit !== 0x25) continue;
@@ -79,11 +79,11 @@ function escaped(text: string, start: number): string {
     }
     const digits = unit <= 0x20 || unit === 0x25 || unit === 0x7f ? 2 : unit >= 0xd800 && unit < 0xe000 ? 4 : 0;
     if (digits === 0 && !isSpoofingUnit(unit)) continue;
-    made += text.slice(from, i);
-    made += digits === 2 ? BYTES[unit]! : `%u${unit.toString(16).toUpperCase().padStart(4, "0")}`;
+    result += text.slice(from, i);
+    result += digits === 2 ? BYTES[unit]! : `%u${unit.toString(16).toUpperCase().padStart(4, "0")}`;
     from = i + 1;
   }
-  return from === 0 ? text : made + text.slice(from);
+  return from === 0 ? text : result + text.slice(from);
 }
 
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
