@@ -1,4 +1,4 @@
-import type { Call, Target } from "./call.ts";
+import { type Call, resultFor, type Target } from "./call.ts";
 import { contextOpening, currentComputation, noteWait, runAs } from "./context.ts";
 
 /**
@@ -94,14 +94,15 @@ export class Computation {
   }
 
   #run(call: Call): Promise<Computed> {
-    const { inputs } = call.options;
+    const { compute, ticket, options: { inputs } } = call;
+    const { signal } = this.#controller;
     // Where what it read has changed since its key was cut, the result is no answer to that key.
     // rule 15: shared and kept only for the arguments of its key
     const isShared = () => inputs === undefined || inputs.areCurrent();
     return new Promise((resolve) => {
       if (this.#leader !== undefined && this.#interested === 0) return resolve({ kind: "abandoned" });
       this.#giveUp = () => resolve({ kind: "abandoned" });
-      runAs(this, async () => await call.run(this, this.#controller.signal)).then(
+      runAs(this, async () => await (ticket === undefined ? compute(signal) : ticket.lead(this, signal))).then(
         (value) => resolve({ kind: "value", value, isShared: isShared() }),
         (error) => resolve({ kind: "error", error, isShared: isShared() }),
       );
@@ -125,30 +126,26 @@ export class Computation {
     this.#giveUp?.();
   }
 
-  /** Answers everybody with what the function did, or with a retry where that is not for them. */
+  /**
+   * Answers everybody with what the function did. Of a value the first gets the very one, the others a copy each, all
+   * made before anybody runs. Who cannot be given it looks again: what cannot be copied (a stream, an instance of a
+   * class) is given once, and what is not shared to the one whose function ran.
+   */
   settle(computed: Computed): void {
     if (computed.kind === "abandoned") return this.retry("over");
-    if (computed.kind === "value") this.#resolve(computed.value, computed.isShared ? undefined : this.#leader);
-    else this.#reject(computed.error, computed.isShared ? undefined : this.#leader);
+    let isTaken = false;
+    this.#answer((waiter) => {
+      if (!computed.isShared && waiter !== this.#leader) return OVER;
+      if (computed.kind === "error") return computed;
+      if (isTaken) return this.#copied(computed.value);
+      isTaken = true;
+      return computed;
+    });
   }
 
   /** Everybody looks again. */
   retry(why: "refused" | "unknown" | "over"): void {
     this.#answer(() => ({ kind: "retry", why }));
-  }
-
-  /**
-   * The first gets the very value, the others a copy each, all made before anybody runs. Of what cannot be copied (a
-   * stream, an instance of a class) there is one: the others retry. `only`: so do all but this one.
-   */
-  #resolve(value: unknown, only: Answer | undefined): void {
-    let isFirst = true;
-    this.#answer((waiter) => {
-      if (only !== undefined && waiter !== only) return OVER;
-      if (!isFirst) return this.#copied(value);
-      isFirst = false;
-      return { kind: "value", value };
-    });
   }
 
   #copied(value: unknown): Result {
@@ -157,10 +154,6 @@ export class Computation {
     } catch {
       return OVER;
     }
-  }
-
-  #reject(error: unknown, only: Answer | undefined): void {
-    this.#answer((waiter) => only === undefined || waiter === only ? { kind: "error", error } : OVER);
   }
 
   #answer(resultFor: (waiter: Answer) => Result): void {
@@ -197,7 +190,7 @@ export class Computations {
       computation.settle(computed);
     };
     this.#inBackground(run());
-    return call.result(waiter);
+    return resultFor(call, waiter);
   }
 
   /** One whose result is copied for all but the first of its waiters. */

@@ -19,20 +19,19 @@ import { elapsedMs, momentOf } from "../util/clock.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { CacheError } from "../errors.ts";
 import type { FetchOptions } from "./backend.ts";
-import { Call, ownedBy } from "./call.ts";
+import { type Call, callOf, longestWaitMs, ownedBy, resultFor, wait } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 import type { Computation, Result, Value } from "./computations.ts";
 import { closesCircle } from "./context.ts";
-import type { Counters } from "./counters.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
-import type { GuardedStore } from "./guarded_store.ts";
+import type { Parts } from "./group.ts";
 import { Leased } from "./leased.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
-import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
+import { BackgroundRefreshes } from "./refresh.ts";
 import type { PendingTicket } from "./ticket.ts";
-import { Uncoordinated } from "./uncoordinated.ts";
+import { Uncoordinated, type Write } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
 const MAX_REFUSALS = 8, MAX_WAITS = 3; // rule 10: so often, and no more
@@ -46,33 +45,23 @@ export const DISABLED: Why = because("disabled"), CLOSED: Why = because("closed"
 /** A lease whose holder is gone. It stands where nothing was. */
 const ORPHANED: Freshness = { is: "outdated", why: because("absent") };
 
-/** The parts of a backend that calls work with. */
-export interface FetchParts extends RefreshParts {
-  readonly counters: Counters;
-  readonly store: GuardedStore;
-}
-
 /** The calls of one backend. */
 export class Fetcher {
-  readonly #parts: FetchParts;
+  readonly #parts: Parts;
   readonly #leased: Leased;
   readonly #uncoordinated: Uncoordinated;
   readonly #refreshes: BackgroundRefreshes;
   readonly #pollers: Pollers;
 
-  constructor(parts: FetchParts) {
-    const { computations, leases, store, writes, settings } = this.#parts = parts;
-    const { clock, random, outageConcurrency, inBackground } = settings;
-    this.#leased = new Leased(computations, leases, store, writes, inBackground);
-    this.#uncoordinated = new Uncoordinated(computations, clock, outageConcurrency, inBackground);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#leased = new Leased(parts);
+    this.#uncoordinated = new Uncoordinated(parts);
     this.#refreshes = new BackgroundRefreshes(parts);
-    this.#pollers = new Pollers(store, clock, random);
+    this.#pollers = new Pollers(parts.store, parts.settings.clock, parts.settings.random);
   }
 
-  /**
-   * Most calls are hits: they wait for one promise and no more. So the whole table is here, in one function. `ticket`: is
-   * handed out where the function would run; then what this returns is of no interest.
-   */
+  /** `ticket`: is handed out where the function would run; then what this returns is of no interest. */
   async fetch<T>(
     key: string,
     compute: (signal: AbortSignal) => T | Promise<T>,
@@ -82,66 +71,25 @@ export class Fetcher {
   ): Promise<T> {
     const { events, reader } = this.#parts;
     const begun = events.begin("call");
-    const call = new Call(key, compute, options, this.#parts, bypass);
+    const call = callOf(key, compute, options, this.#parts, bypass, ticket);
     ticket?.attach(call);
     try {
       options.signal?.throwIfAborted();
-      if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE) as T;
-      if (options.force === true && bypass !== CLOSED) return await this.#refresh(call) as T;
-      if (bypass !== undefined) return await this.#computeUncoordinated(call, bypass) as T;
-      let refusals = 0, waits = 0;
-      // A store in memory answers within the call.
-      let atOnce = reader.readAtOnce(call);
-      while (refusals <= MAX_REFUSALS && waits <= MAX_WAITS) {
-        // rule 5: every call reads before it joins
-        const snapshot = atOnce ?? await call.wait(reader.read(call));
-        const seen = this.#see(call, snapshot);
-        if (atOnce !== undefined && !isServable(seen)) {
-          // Nobody shares it, so no miss begins with it.
-          atOnce = undefined;
-          continue;
-        }
-        call.slot = snapshot.slot;
-        call.why = seen.why;
-        let result: Result | typeof TIMED_OUT;
-        switch (seen.is) {
-          case "fresh":
-            call.outcome = waits === 0 ? "hit" : "wait";
-            if (atOnce !== undefined) options.inputs?.unread();
-            return seen.value as T;
-          case "stale":
-            call.outcome = "stale";
-            if (ticket === undefined) {
-              this.#refreshes.start(call);
-              return seen.value as T;
-            }
-            result = await this.#refreshOutside(call, ticket, seen.value);
-            atOnce = undefined;
-            refusals++;
-            break;
-          case "lease":
-            if (++waits > MAX_WAITS) continue;
-            result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
-            break;
-          case "nothing":
-          case "outdated":
-            result = await this.#computeLeased(call, snapshot);
-            refusals++;
-            break;
-          case "uncacheable": {
-            const { writes } = this.#parts;
-            const write = (leader: Call, value: unknown) => writes.overMarker(leader, value, snapshot);
-            return await this.#computeUncoordinated(call, UNCACHEABLE, write) as T;
-          }
-          case "unanswered":
-            return await this.#computeUncoordinated(call, STORE) as T;
-        }
-        if (result === TIMED_OUT) break;
-        // rule 17: its ticket has ended, and there is but one
-        if (result.kind !== "retry" || ticket?.isHandedOut === true) return valueOf(call, result) as T;
-        if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE) as T;
+      if (!call.isCacheable || options.force === true || bypass !== undefined) {
+        return await this.#answerUnread(call) as T;
       }
-      return await this.#computeUncoordinated(call, BUSY) as T;
+      // Most calls are hits, and a hit waits for one promise and no more. In memory it waits for none: such a snapshot is
+      // shared with nobody, so no miss begins with it.
+      // rule 5: every call reads before it joins
+      let snapshot = reader.readAtOnce(call);
+      let seen = snapshot === undefined ? undefined : this.#see(call, snapshot);
+      if (seen?.is === "fresh") options.inputs?.unread();
+      if (seen === undefined || !isServable(seen)) {
+        snapshot = await wait(call, reader.read(call));
+        seen = this.#see(call, snapshot);
+      }
+      const isServed = seen.is === "fresh" || seen.is === "stale" && ticket === undefined;
+      return (isServed ? this.#serve(call, seen) : await this.#answer(call, snapshot!, seen)) as T;
     } catch (error) {
       call.outcome = "error";
       throw error;
@@ -149,6 +97,68 @@ export class Fetcher {
       call.timeout?.end();
       events.called(call, begun);
     }
+  }
+
+  /** The table. */
+  async #answer(call: Call, snapshot: Snapshot, seen: Freshness): Promise<unknown> {
+    const { reader, writes } = this.#parts;
+    for (let refusals = 0; refusals <= MAX_REFUSALS && call.waits <= MAX_WAITS;) {
+      call.slot = snapshot.slot;
+      call.why = seen.why;
+      let result: Result | typeof TIMED_OUT;
+      switch (seen.is) {
+        case "fresh":
+          return this.#serve(call, seen);
+        case "stale":
+          if (call.ticket === undefined) return this.#serve(call, seen);
+          result = await this.#refreshOutside(call, call.ticket, seen.value);
+          refusals++;
+          break;
+        case "lease":
+          if (++call.waits > MAX_WAITS) continue;
+          result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
+          break;
+        case "nothing":
+        case "outdated":
+          result = await this.#computeLeased(call, snapshot);
+          refusals++;
+          break;
+        case "uncacheable": {
+          const marker = snapshot;
+          return await this.#computeUncoordinated(
+            call,
+            UNCACHEABLE,
+            (call, value) => writes.overMarker(call, value, marker),
+          );
+        }
+        case "unanswered":
+          return await this.#computeUncoordinated(call, STORE);
+      }
+      if (result === TIMED_OUT) break;
+      // rule 17: its ticket has ended, and there is but one
+      if (result.kind !== "retry" || call.ticket?.isHandedOut === true) return valueOf(call, result);
+      if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE);
+      if (refusals > MAX_REFUSALS) break;
+      snapshot = await wait(call, reader.read(call));
+      seen = this.#see(call, snapshot);
+    }
+    return await this.#computeUncoordinated(call, BUSY);
+  }
+
+  #serve(call: Call, seen: Freshness): unknown {
+    call.why = seen.why;
+    if (seen.is === "stale") {
+      call.outcome = "stale";
+      this.#refreshes.start(call);
+    } else call.outcome = call.waits === 0 ? "hit" : "wait";
+    return seen.value;
+  }
+
+  /** A call that looks at nothing: its ttl is 0, it is forced, or the store is not asked. */
+  async #answerUnread(call: Call): Promise<unknown> {
+    if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE);
+    if (call.options.force === true && call.bypass !== CLOSED) return await this.#refresh(call);
+    return await this.#computeUncoordinated(call, call.bypass!);
   }
 
   /** Wakes those who wait for leases: the backend closes. */
@@ -184,7 +194,7 @@ export class Fetcher {
     if (call.ticket !== undefined && leftMs <= 0) return TIMED_OUT;
     const poll = this.#pollers.wait(call.about, lease);
     try {
-      const woken = await call.wait(withTimeout(this.#parts.settings.clock, leftMs, poll.woken));
+      const woken = await wait(call, withTimeout(this.#parts.settings.clock, leftMs, poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
       call.unrenewed = woken.unrenewed;
       return { kind: "retry", why: "over" };
@@ -203,41 +213,38 @@ export class Fetcher {
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
     call.outcome = "wait";
     const waiter = computation.join();
-    const result = await call.result(waiter, withTimeout(clock, ms, waiter.result));
+    const result = await resultFor(call, waiter, withTimeout(clock, ms, waiter.result));
     if (result === TIMED_OUT) waiter.leave("timed out");
     return result;
   }
 
-  /** A call waits for others `mintDelay` in all. */
+  /** A call waits for others `mintDelay` in all, one of `begin` as long as its option `wait` says. */
   #leftMs(call: Call): number {
     const { clock } = this.#parts.settings;
     call.waitsSince ??= momentOf(clock);
     // rule 10: for all waits together
-    return call.longestWaitMs - elapsedMs(clock, call.waitsSince);
+    return longestWaitMs(call) - elapsedMs(clock, call.waitsSince);
   }
 
   /**
-   * Of a call of `begin`, which holds a stale value: takes the refresh lock for its ticket. The value itself if somebody
-   * else refreshes it, or if that has failed: nobody but the ticket's holder waits for it.
+   * Of a call of `begin` that sees a stale value: takes the refresh lock for its ticket. Gives the value itself if somebody
+   * else refreshes it, or if the ticket's holder has failed, who has that value already.
    */
   async #refreshOutside(call: Call, ticket: PendingTicket, value: unknown): Promise<Result> {
     const stale: Result = { kind: "value", value };
     const computation = this.#parts.computations.create();
     const waiter = computation.join();
+    call.outcome = "stale";
     ticket.stale = { value };
-    const result = this.#refreshes.start(call, computation) ? await call.result<never>(waiter) : stale;
+    const result = this.#refreshes.start(call, computation) ? await resultFor(call, waiter) : stale;
     if (result.kind === "error" || result.kind === "retry" && result.why === "refused") return stale;
     // No longer stale, so there was nothing to refresh.
     if (!ticket.isHandedOut) ticket.stale = undefined;
     return result;
   }
 
-  /** `write`: keeps the value, before anybody is answered. `call`: whose function made it. */
-  async #computeUncoordinated(
-    call: Call,
-    why: Why,
-    write?: (call: Call, value: unknown) => void,
-  ): Promise<unknown> {
+  /** `write`: keeps the value, before anybody is answered. */
+  async #computeUncoordinated(call: Call, why: Why, write?: Write): Promise<unknown> {
     call.why = why;
     const waitMs = call.ticket?.waitMs === undefined ? undefined : this.#leftMs(call);
     if (waitMs !== undefined && waitMs <= 0) return await this.#computeUnshared(call, why, write);
@@ -245,8 +252,8 @@ export class Fetcher {
     if (joined === undefined) return await this.#computeCircle(call);
     const { waiter, isLeader } = joined;
     const isBounded = waitMs !== undefined && !isLeader;
-    const bounded = isBounded ? withTimeout(this.#parts.settings.clock, waitMs, waiter.result) : undefined;
-    const result = await call.result(waiter, bounded);
+    const bounded = isBounded ? withTimeout(this.#parts.settings.clock, waitMs, waiter.result) : waiter.result;
+    const result = await resultFor(call, waiter, bounded);
     if (result !== TIMED_OUT) return await this.#uncoordinatedResult(call, isLeader, result);
     waiter.leave("timed out");
     return await this.#computeUnshared(call, why);
@@ -267,11 +274,7 @@ export class Fetcher {
   }
 
   /** Computes for this caller alone, who waits for nobody. */
-  async #computeUnshared(
-    call: Call,
-    why: Why | undefined,
-    write?: (call: Call, value: unknown) => void,
-  ): Promise<unknown> {
+  async #computeUnshared(call: Call, why: Why | undefined, write?: Write): Promise<unknown> {
     call.why = why;
     call.outcome = "miss";
     const keep = write && (({ value }: Value) => Promise.resolve(write(call, value)));
@@ -288,7 +291,7 @@ export class Fetcher {
     call.why = call.bypass ?? FORCED;
     call.outcome = "miss";
     for (let refusals = 0; call.bypass === undefined && refusals <= MAX_REFUSALS; refusals++) {
-      const snapshot = await call.wait(reader.read(call));
+      const snapshot = await wait(call, reader.read(call));
       call.slot = snapshot.slot;
       if (!snapshot.isWhole) break;
       const owned = ownedBy(call, snapshot.generations), over = writes.over(call, snapshot);
@@ -311,7 +314,7 @@ export class Fetcher {
       return result;
     });
     settings.inBackground(deleted);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await call.result(joined.waiter, deleted));
+    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter, deleted));
   }
 }
 

@@ -72,8 +72,6 @@ export class PendingTicket implements AbortListener {
   readonly waitMs: number | undefined;
   /** The value to refresh, if this ticket holds a refresh lock. */
   stale: { readonly value: unknown } | undefined = undefined;
-  /** The write of the kept value, or the release of the lease, once it is on its way. Absent: there was no right. */
-  lastWrite: Promise<Written | void> | undefined = undefined;
   /** Does its caller hold it? Then the call is over when its computation is: it starts nothing over. */
   isHandedOut = false;
   readonly #parts: TicketParts;
@@ -86,8 +84,10 @@ export class PendingTicket implements AbortListener {
   /** Settle the computation with what came from outside. */
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
-  /** Resolves when those who wait were answered; by then `lastWrite` is known. */
+  /** Resolves when those who wait were answered; by then the last write is known. */
   #settled!: Promise<void>;
+  /** What its right was used for: the write of the kept value, or a release. Absent: there was no right, or no use of it. */
+  #lastWrite: Promise<unknown> | undefined;
   #isEnded = false;
   #timer: unknown;
 
@@ -106,10 +106,14 @@ export class PendingTicket implements AbortListener {
     });
   }
 
-  /** Makes this the ticket of a call. */
+  /** This is the ticket of a call. */
   attach(call: Call): void {
     this.#call = call;
-    call.ticket = this;
+  }
+
+  /** What its right was used for is on its way. */
+  wrote(write: Promise<unknown>): void {
+    this.#lastWrite = write;
   }
 
   /** A ticket as soon as the call may compute, or the value that it was given. `ended`: the call. */
@@ -177,7 +181,7 @@ export class PendingTicket implements AbortListener {
     this.#resolve(this.#taken(value));
     await this.#settled;
     // rule 17: kept by its right, or not at all
-    return (await this.lastWrite)?.kind === "stored";
+    return ((await this.#lastWrite) as Written | undefined)?.kind === "stored";
   }
 
   /** What its holder does to the value after `keep` is not kept. What cannot be copied is refused when it is written. */
@@ -194,7 +198,7 @@ export class PendingTicket implements AbortListener {
     this.#isEnded = true;
     this.#giveBack(error);
     await this.#settled;
-    await this.lastWrite;
+    await this.#lastWrite;
   }
 
   /**

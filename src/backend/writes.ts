@@ -54,7 +54,7 @@ export class Writes {
     const { about } = call;
     if (kept !== undefined) {
       const writing = write(kept.entry, kept.ttlMs);
-      call.wrote(writing);
+      call.ticket?.wrote(writing);
       const written = await writing;
       if (written.kind !== "never") return written;
       this.#warnings.neverKept(about, written.error);
