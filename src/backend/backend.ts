@@ -82,7 +82,10 @@ export interface Kept<T> extends AsyncDisposable {
   readonly outcome: "hit" | "stale" | "wait";
 }
 
-/** `begin` has found nothing that it may give: the caller computes, and whoever else wants the value waits for it. */
+/**
+ * `begin` has found nothing that it may give: the caller computes, and whoever else wants the value waits for it. What is
+ * kept by a ticket must have been read after `begin` gave it, so find a ticket by what you do with it, never by its key.
+ */
 export interface Ticket<T> extends AsyncDisposable {
   readonly hit: false;
   /** The old value, where this ticket is to refresh a stale one: answer with it, and keep the new one afterwards. */

@@ -4,7 +4,16 @@
  */
 // deno-lint-ignore-file require-await no-explicit-any
 import { test } from "node:test";
-import { type Cached, cached, cacheKey, configure, type GroupBackend, handle } from "@x/cache-utils";
+import {
+  type Backend,
+  type Begun,
+  type Cached,
+  cached,
+  cacheKey,
+  configure,
+  type GroupBackend,
+  handle,
+} from "@x/cache-utils";
 import { FakeBackend } from "./_fake_backend.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
@@ -315,6 +324,37 @@ function _configure() {
   is<Same<typeof built, GroupBackend>>();
   // @ts-expect-error an unknown option
   configure({ projekt: "shop" });
+}
+
+async function _tickets(backend: GroupBackend, port: Backend) {
+  const begun = await backend.begin<City>("k", { group: ["cities"], ttl: "5m", wait: 0, timeout: "1s" });
+  is<Same<typeof begun, Begun<City>>>();
+  if (begun.hit) {
+    is<Same<typeof begun.value, City>>();
+    is<Same<typeof begun.outcome, "hit" | "stale" | "wait">>();
+    // @ts-expect-error a value was found: there is nothing to keep
+    void begun.keep(city);
+  } else {
+    const kept: boolean = await begun.keep(city, { ttl: "1m", stale: 0 });
+    const old: City | undefined = begun.stale?.value;
+    await begun.drop(kept ? undefined : new Error(`${old?.slug}`));
+    fetch("data:,", { signal: begun.signal });
+    // @ts-expect-error another value than begin was told
+    void begun.keep("oslo");
+    // @ts-expect-error no ticket knows other groups than those of its look
+    void begun.keep(city, { group: "late" });
+  }
+  const held: AsyncDisposable = begun;
+  void held;
+  // @ts-expect-error the caller has no value yet: name its ttl to keep
+  void backend.begin<City>("k", { ttl: (found: City) => found.size });
+  // @ts-expect-error whoever holds a value knows whether to keep it
+  void backend.begin("k", { when: () => true });
+  // @ts-expect-error backends of others may have no tickets
+  void port.begin("k");
+  void port.begin<City>?.("k");
+  const other: Backend = new FakeBackend();
+  void other;
 }
 
 test("the types are checked by deno check and tsc", () => {});
