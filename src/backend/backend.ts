@@ -76,7 +76,9 @@ export interface KeepOptions {
 
 /** `begin` has found a value. There is nothing to drop: it can be held as a ticket is, by `await using`. */
 export interface Kept<T> extends AsyncDisposable {
+  /** A value was found. */
   readonly hit: true;
+  /** This caller's own, as of `fetch`. */
   readonly value: T;
   /** hit: fresh. stale: within its window, and somebody else refreshes it. wait: another has just computed it. */
   readonly outcome: "hit" | "stale" | "wait";
@@ -87,6 +89,7 @@ export interface Kept<T> extends AsyncDisposable {
  * kept by a ticket must have been read after `begin` gave it, so find a ticket by what you do with it, never by its key.
  */
 export interface Ticket<T> extends AsyncDisposable {
+  /** No value was found. */
   readonly hit: false;
   /** The old value, where this ticket is to refresh a stale one: answer with it, and keep the new one afterwards. */
   readonly stale: { readonly value: T } | undefined;

@@ -233,10 +233,10 @@ export class Fetcher {
   async #refreshOutside(call: Call, ticket: PendingTicket, value: unknown): Promise<Result> {
     const stale: Result = { kind: "value", value };
     const computation = this.#parts.computations.create();
-    const waiter = computation.join();
     call.outcome = "stale";
+    if (!this.#refreshes.start(call, computation)) return stale;
     ticket.stale = { value };
-    const result = this.#refreshes.start(call, computation) ? await resultFor(call, waiter) : stale;
+    const result = await resultFor(call, computation.join());
     if (result.kind === "error" || result.kind === "retry" && result.why === "refused") return stale;
     // No longer stale, so there was nothing to refresh.
     if (!ticket.isHandedOut) ticket.stale = undefined;

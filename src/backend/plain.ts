@@ -71,7 +71,9 @@ export class PlainBackend extends GroupBackend {
   /** As of a GroupBackend; `stale` is 0 whatever `keep` says. */
   override async begin<T = unknown>(key: string, options: BeginOptions = {}): Promise<Begun<T>> {
     const begun = await super.begin<T>(key, neverStale(options));
-    return begun.hit ? begun : { ...begun, keep: (value, options = {}) => begun.keep(value, neverStale(options)) };
+    return begun.hit
+      ? begun
+      : { ...begun, keep: async (value, options = {}) => await begun.keep(value, neverStale(options)) };
   }
 
   override async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {

@@ -17,9 +17,9 @@ export class BackgroundRefreshes {
 
   /**
    * Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. false: this
-   * process is at it already. Who has joined the computation retries if the lock is refused, or the value stale no longer.
+   * process is at it already. `joined`: who waits for it retries if the lock is refused, or the value stale no longer.
    */
-  start(call: Call, computation: Computation = this.#parts.computations.create()): boolean {
+  start(call: Call, joined?: Computation): boolean {
     const { key } = call.about;
     const { clock, inBackground } = this.#parts.settings;
     const since = this.#since.get(key);
@@ -27,7 +27,7 @@ export class BackgroundRefreshes {
     const now = momentOf(clock);
     this.#since.set(key, now);
     inBackground(
-      this.#refresh(call, computation).finally(() => {
+      this.#refresh(call, joined).finally(() => {
         if (this.#since.get(key) === now) this.#since.delete(key);
       }),
     );
@@ -40,21 +40,22 @@ export class BackgroundRefreshes {
    *   1. A finds the value stale       2. B, who holds the lock, sets the new value and drops the lock
    *   3. A takes the lock: only a look that is sent now shows it that there is nothing to refresh
    */
-  async #refresh(call: Call, computation: Computation): Promise<void> {
-    const { keys, settings, leases, reader, classifier, writes, events } = this.#parts;
+  async #refresh(call: Call, joined?: Computation): Promise<void> {
+    const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
     const { name, key } = call.about;
     const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     // rule 8: lock
     const lock = await leases.take(about, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
-    if (typeof lock === "string") return computation.retry("refused");
+    if (typeof lock === "string") return joined?.retry("refused");
     // rule 8: then look
     const snapshot = await reader.read(call);
     // rule 8: no longer stale, so there is nothing to refresh
     if (classifier.classify(call, snapshot).is !== "stale") {
-      computation.retry("over");
+      joined?.retry("over");
       return void await lock.release();
     }
     const begun = events.begin("refresh");
+    const computation = joined ?? computations.create();
     const expired = () =>
       computation.fireSignal(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
     const tooLong = settings.clock.setTimeout(expired, call.mintDelayMs);

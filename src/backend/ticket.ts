@@ -5,6 +5,7 @@
  */
 import { type AbortListener, offAbort, onAbort } from "../util/abort.ts";
 import { assertKnown } from "../util/checks.ts";
+import { isPromise } from "../util/callbacks.ts";
 import { toMs, toMsFromZero } from "../util/duration.ts";
 import { CacheError } from "../errors.ts";
 import type { BeginOptions, Begun, FetchOptions, KeepOptions, Kept } from "./backend.ts";
@@ -172,6 +173,7 @@ export class PendingTicket implements AbortListener {
     const { ttl, stale } = options;
     if (ttl !== undefined) toMs(ttl, "ttl");
     if (stale !== undefined) toMsFromZero(stale, "stale");
+    if (isPromise(value)) throw new TypeError("Cannot keep a promise: await it, and keep what it gives");
     // rule 17: kept or dropped, and once
     if (this.#isEnded) return false;
     this.#isEnded = true;

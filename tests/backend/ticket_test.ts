@@ -354,6 +354,28 @@ test("wait: 0 gives a ticket without a right, instead of waiting for another's c
   assertEquals(valueOf(await b.backend.begin("k", { wait: 0 })), { value: 1, outcome: "hit" });
 });
 
+test("without a store as well: wait bounds the wait for another's ticket, for one that runs and one that waits", async () => {
+  const fleet = new Fleet();
+  const a = fleet.process();
+  a.store.down = true;
+  const held = ticketOf(await a.backend.begin("k"));
+  const next = a.backend.begin("k"), impatient = a.backend.begin("k", { wait: "1s" });
+  await ticketOf(await a.backend.begin("k", { wait: 0 })).drop();
+  await fleet.clock.advance(900);
+  assert(await isOpen(Promise.race([next, impatient]), fleet));
+  await fleet.clock.advance(200);
+  assertEquals(await ticketOf(await impatient).keep(1), false);
+  assert(await isOpen(next, fleet), "it waits still");
+  await held.keep(2);
+  await ticketOf(await next).keep(3);
+
+  const again = ticketOf(await a.backend.begin("k"));
+  const first = a.backend.begin("k", { wait: "1s" });
+  await fleet.clock.advance(1_100);
+  await ticketOf(await first).drop();
+  await again.drop();
+});
+
 test("two callers of whom each waits for the other's ticket wait mintDelay; with wait: 0 they do not", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
@@ -458,9 +480,14 @@ test("wrong options are told at once, and end no ticket", async () => {
   // deno-lint-ignore no-explicit-any
   const wrongly = (options: any) => assertRejects(() => ticket.keep(1, options), TypeError);
   await Promise.all([wrongly(null), wrongly({ ttl: "soon" }), wrongly({ stale: {} }), wrongly({ group: "late" })]);
+  await assertRejects(() => ticket.keep(Promise.resolve(1)), TypeError, "await it");
   assertEquals(await ticket.keep(1), true);
   const plain = new PlainBackend(new Map());
   await assertRejects(() => plain.begin("k", GROUP), TypeError, "has no groups");
+  const other = ticketOf(await plain.begin("k"));
+  // deno-lint-ignore no-explicit-any
+  await assertRejects(() => other.keep(1, null as any), TypeError);
+  await other.drop();
 });
 
 test("events: a ticket is told as the call that it is, and a refresh as one", async () => {

@@ -40,21 +40,21 @@ const SKEWS = [0, -3000, 0, 7000];
 const RUNTIMES = ["deno", "bun", "deno", "bun"] as const;
 const WORKER = fileURLToPath(new URL("./_history_worker.ts", import.meta.url));
 
-type Line = "done" | readonly [kind: "read" | "invalidated", key: number, ticket: number, version: number];
+type Line = "done" | readonly [kind: "read" | "invalidated", key: number, turn: number, version: number];
 
 /** Runs a plan and checks what was seen. Ends its servers and processes. */
 export async function runHistory(plan: Plan): Promise<History> {
   await using cache = await freshServer();
   await using quiet = await freshServer();
-  await using tickets = new Memcached(quiet.address);
-  await tickets.incr("ticket", 0, { initial: 0 });
-  for (let n = 0; n < KEYS; n++) await tickets.incr(`db:k${n}`, 0, { initial: 1 });
+  await using turns = new Memcached(quiet.address);
+  await turns.incr("turn", 0, { initial: 0 });
+  for (let n = 0; n < KEYS; n++) await turns.incr(`db:k${n}`, 0, { initial: 1 });
   const lines: Line[] = [];
   const blows = new Map<string, number>();
   const random = new SeededRandom(plan.seed);
   const share = Math.ceil(plan.reads / RUNTIMES.length);
   const running = RUNTIMES.map((runtime, n) => {
-    const course = { cache: cache.address, tickets: quiet.address, protocol: plan.protocol, kind: plan.kind };
+    const course = { cache: cache.address, turns: quiet.address, protocol: plan.protocol, kind: plan.kind };
     return new Runner(runtime, { ...course, seed: plan.seed + n, skewMs: SKEWS[n]!, keys: KEYS, lanes: LANES }, lines);
   });
   try {
@@ -170,24 +170,24 @@ async function strike(
 
 /** A call that began after a resolved invalidation never returns an older version. */
 function check(lines: readonly Line[]): Omit<History, "blows"> {
-  /** Of each key, by ticket: the newest version that an invalidation up to there has vouched for. */
-  const vouched = new Map<number, { readonly ticket: number; version: number }[]>();
+  /** Of each key, by turn: the newest version that an invalidation up to there has vouched for. */
+  const vouched = new Map<number, { readonly turn: number; version: number }[]>();
   const events = lines.filter((line) => line !== "done");
-  for (const [kind, key, ticket, version] of events) {
-    if (kind === "invalidated") vouched.set(key, [...vouched.get(key) ?? [], { ticket, version }]);
+  for (const [kind, key, turn, version] of events) {
+    if (kind === "invalidated") vouched.set(key, [...vouched.get(key) ?? [], { turn, version }]);
   }
   for (const list of vouched.values()) {
-    list.sort((a, b) => a.ticket - b.ticket);
+    list.sort((a, b) => a.turn - b.turn);
     for (let n = 1; n < list.length; n++) list[n]!.version = Math.max(list[n]!.version, list[n - 1]!.version);
   }
   const stale: string[] = [];
   let reads = 0;
-  for (const [kind, key, ticket, version] of events) {
+  for (const [kind, key, turn, version] of events) {
     if (kind !== "read") continue;
     reads++;
-    const before = vouched.get(key)?.findLast((one) => one.ticket < ticket);
+    const before = vouched.get(key)?.findLast((one) => one.turn < turn);
     if (before !== undefined && version < before.version) {
-      stale.push(`k${key}: version ${version} to a call of ticket ${ticket}; ${before.version} since ${before.ticket}`);
+      stale.push(`k${key}: version ${version} to a call of turn ${turn}; ${before.version} since ${before.turn}`);
     }
   }
   return { reads, invalidations: events.length - reads, stale };

@@ -1,8 +1,8 @@
 /**
- * One real process whose history is checked. A ticket, drawn by `incr` from a server that nobody disturbs, orders what
+ * One real process whose history is checked. A turn, drawn by `incr` from a server that nobody disturbs, orders what
  * different processes do, without any clock. The "database" is there, too: a counter a key, its version.
  *
- *     in   {"reads": 1000}      out  ["read", key, ticket before, version]  ["invalidated", key, ticket after, version]  "done"
+ *     in   {"reads": 1000}      out  ["read", key, turn before, version]  ["invalidated", key, turn after, version]  "done"
  */
 import { createInterface } from "node:readline";
 import process from "node:process";
@@ -15,7 +15,7 @@ import { SeededRandom } from "../../src/testing/seeded_random.ts";
 /** How a process of the history works. */
 export interface Course {
   readonly cache: string;
-  readonly tickets: string;
+  readonly turns: string;
   readonly protocol: "binary" | "meta";
   /** "plain": get, compute, set, as everybody writes it, for the control. */
   readonly kind: "ours" | "plain";
@@ -78,8 +78,8 @@ function plain({ cache, protocol }: Course): Cache {
   };
 }
 
-async function lane(course: Course, cache: Cache, tickets: Memcached, random: SeededRandom, reads: number) {
-  const ticket = async () => Number(await tickets.incr("ticket"));
+async function lane(course: Course, cache: Cache, turns: Memcached, random: SeededRandom, reads: number) {
+  const turn = async () => Number(await turns.incr("turn"));
   const pick = (most: number) => Math.floor(random.fraction() * most);
   const lines: string[] = [];
   const flush = () => {
@@ -89,10 +89,10 @@ async function lane(course: Course, cache: Cache, tickets: Memcached, random: Se
     const number = pick(course.keys);
     const key = `k${number}`, group = `g${number % GROUPS}`;
     if (random.fraction() < 0.9) {
-      const began = await ticket();
+      const began = await turn();
       const delay = pick(4) === 0 ? pick(30) : 0;
       const version = await cache.fetch(key, group, async () => {
-        const seen = Number((await tickets.get(`db:${key}`))!.text());
+        const seen = Number((await turns.get(`db:${key}`))!.text());
         await sleep(delay); // what was read grows old before it is returned
         return seen;
       });
@@ -100,9 +100,9 @@ async function lane(course: Course, cache: Cache, tickets: Memcached, random: Se
       n++;
     } else {
       const whole = pick(3) === 0;
-      const version = Number(await tickets.incr(`db:${key}`));
+      const version = Number(await turns.incr(`db:${key}`));
       const done = await cache.invalidate(key, group, whole).then(() => true, () => false);
-      if (done) lines.push(JSON.stringify(["invalidated", number, await ticket(), version]));
+      if (done) lines.push(JSON.stringify(["invalidated", number, await turn(), version]));
     }
     if (lines.length >= 50) flush();
   }
@@ -110,12 +110,12 @@ async function lane(course: Course, cache: Cache, tickets: Memcached, random: Se
 }
 
 const course = JSON.parse(process.argv[2]!) as Course;
-const tickets = new Memcached(course.tickets);
+const turns = new Memcached(course.turns);
 const cache = course.kind === "ours" ? ours(course) : plain(course);
 const random = new SeededRandom(course.seed);
 for await (const line of createInterface({ input: process.stdin })) {
   const { reads } = JSON.parse(line) as { reads: number };
   const share = Math.ceil(reads / course.lanes);
-  await Promise.all(Array.from({ length: course.lanes }, () => lane(course, cache, tickets, random, share)));
+  await Promise.all(Array.from({ length: course.lanes }, () => lane(course, cache, turns, random, share)));
   process.stdout.write('"done"\n');
 }
