@@ -254,7 +254,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [{
       at: "rule 17: kept by its right, or not at all",
       before:
-        'const now = this.#parts.settings.clock.now();\n    const plain = { kind: "value" as const, value, freshUntil: now + 60_000, staleUntil: now + 60_000, generations: [] };\n    if ((await this.#lastWrite as { kind: string } | undefined)?.kind !== "stored" && this.#call.bypass === undefined) {\n      const counters = this.#call.counters.map(({ key }) => this.#parts.store.counterOrThrow({ key }));\n      const generations = await Promise.all(counters).catch(() => []);\n      await this.#parts.store.set(this.#call.about, { ...plain, generations }, 60_000, "anything");\n    }',
+        'const now = this.#parts.settings.clock.now();\n    const plain = { kind: "value" as const, value: taken, freshUntil: now + 60_000, staleUntil: now + 60_000, generations: [] };\n    if ((await this.#lastWrite as { kind: string } | undefined)?.kind !== "stored" && this.#call.bypass === undefined) {\n      const counters = this.#call.counters.map(({ key }) => this.#parts.store.counterOrThrow({ key }));\n      const generations = await Promise.all(counters).catch(() => []);\n      await this.#parts.store.set(this.#call.about, { ...plain, generations }, 60_000, "anything");\n    }',
     }],
   },
   {
@@ -275,7 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
     in: TICKETS,
     patches: [{
       at: "rule 17: its ticket has ended, and there is but one",
-      from: " || ticket?.isHandedOut === true",
+      from: " || call.ticket?.isHandedOut === true",
       to: "",
     }],
   },

@@ -180,7 +180,8 @@ export class PendingTicket implements AbortListener {
     if (ttl !== undefined) this.options.ttl = ttl;
     if (stale !== undefined) this.options.stale = stale;
     // rule 17: the value as it is now
-    this.#resolve(this.#taken(value));
+    const taken = this.#taken(value);
+    this.#resolve(taken);
     await this.#settled;
     // rule 17: kept by its right, or not at all
     return ((await this.#lastWrite) as Written | undefined)?.kind === "stored";
