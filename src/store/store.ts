@@ -108,23 +108,23 @@ export interface Store extends AsyncDisposable {
    */
   copy?(value: unknown): unknown;
   /**
-   * `get` of each key and `counter` of each name that a backend asks for in one tick, for a store that answers them all by
-   * one command. All or nothing: where it rejects, none of them is known. Absent: `get` and `counter` are called.
+   * `get` of each key and `counter` of each name that a backend reads in one tick, for a store that answers them all by one
+   * command. All or nothing: where it rejects, none of them is known. Absent: `get` and `counter` are called for each.
    */
   read?(keys: readonly string[], counters: readonly string[]): Promise<ReadAnswer>;
   /**
-   * For how many ms what is asked under a key could be sent: 0 while it waits for a connection, or for modules. Pure,
-   * synchronous, asked only of what is late: such time does not count against `storeTimeout`, so the store bounds it
-   * itself. Absent: whatever is asked is sent at once.
+   * For how many ms a request for this key could have been sent: 0 while its connection, or the code for it, is awaited.
+   * Pure, synchronous, called only for requests that are late. The wait for a connection does not count against
+   * `storeTimeout`, so the store bounds it itself. Absent: every request is sent at once.
    */
   sendableMs?(key: string): number;
   /**
-   * How much of what it takes at once is in use, from 0 to 1 (more is refused), counted from the moment of asking: of the
-   * connection that a question under this key goes out on; without a key, of the fullest one. Pure, synchronous. From 0.9
-   * on a backend lets its reads and requests for leases wait. Absent: it takes whatever it is asked.
+   * How full the connection is that a request for this key goes out on, or, without a key, the fullest one: from 0 to 1,
+   * where requests are refused. What was asked in this very tick counts. Pure, synchronous. From 0.9 on a backend lets its
+   * reads and requests for leases wait. Absent: no request is refused.
    */
   load?(key?: string): number;
-  /** What shares that bound with this key has the same name: only those wait for each other. Absent: all do. */
+  /** The name of what bounds requests for this key, as its server's: only those of one lane wait for each other. Absent: all do. */
   lane?(key: string): string;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;
