@@ -2,13 +2,13 @@
  * The port a GroupBackend keeps entries through, and what an entry is.
  */
 
-/** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
+/** What every entry says of its call. An entry whose full key or generations are others than a call's is outdated to it. */
 export interface Owned {
-  /** The full key, or above 1 KB its sha-256 in hex; only where the store's key is a truncation of it. */
+  /** The full key, above 1 KB its sha-256 in hex. Absent where the store's key is not a truncation of it. */
   readonly fullKey?: string | undefined;
-  /** A short hash of the function's source, only where its name was derived: another one may be another function. */
+  /** A short hash of the function's source. Absent where the function was given its name: a derived one may be another's. */
   readonly source?: string | undefined;
-  /** Generation of each group, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
+  /** Each group's generation, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
   readonly generations: readonly bigint[];
 }
 
@@ -27,23 +27,23 @@ export interface ValueEntry extends Owned {
   readonly staleUntil: number;
 }
 
-/** A placeholder that says who computes. Mint locks are leases too. */
+/** A placeholder that says who computes. A refresh lock is a lease too, under a key of its own. */
 export interface LeaseEntry extends Owned {
   /** Says which entry it is. */
   readonly kind: "lease";
   /** Who computes. */
   readonly nonce: string;
-  /** How often it was renewed. Absent: never. */
+  /** How often its holder has renewed it. Absent: never. */
   readonly beat?: number | undefined;
 }
 
-/** The last result could not be kept: compute without a lease. */
+/** The hit-for-miss marker: the last result could not be kept, so calls compute without a lease. */
 export interface UncacheableEntry extends Owned {
   /** Says which entry it is. */
   readonly kind: "uncacheable";
 }
 
-/** Bytes that are no entry of ours. Never written; OUTDATED to everybody. */
+/** What is no entry of this library. No store writes it, and to every call it is outdated. */
 export interface UnreadableEntry {
   /** Says which entry it is. */
   readonly kind: "unreadable";
