@@ -436,7 +436,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refresh that computed uncoordinated leaves the older value",
-    patches: [{ at: "rule 13: nothing was kept, so the older value goes", to: "" }],
+    patches: [{
+      at: "rule 13: nothing was kept, so the older value goes, also when this caller has left",
+      from: "answer.then(forget, () => call.timeout?.hasLeft ? forget() : undefined)",
+      to: "answer.then(() => {}, () => {})",
+    }],
   },
 
   // ──────────────── the stores' duties ────────────────

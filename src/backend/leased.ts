@@ -25,6 +25,7 @@ export class Leased {
 
   /** Of a miss, whose computation goes on should its caller leave. Those who share the snapshot's slot share it. */
   compute(call: Call, snapshot: Snapshot): Promise<Result> {
+    call.outcome = "miss";
     const { lease, computation } = this.#open(call, snapshot);
     this.#bySlot.share(call, computation);
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);

@@ -40,11 +40,13 @@ export class Writes {
   }
 
   /** Writes a value that can be kept now over the marker that a snapshot saw; one that again cannot leaves it as it is. */
-  overMarker(call: Call, value: unknown, snapshot: Snapshot): void {
+  overMarker(call: Call, snapshot: Snapshot): (value: unknown) => void {
     const owned = ownedBy(call, snapshot.generations);
-    const entry = this.#newEntry(call, value, owned);
-    if (entry === undefined) return;
-    this.#settings.inBackground(this.#orMarker(call, entry, owned, this.over(call, snapshot)));
+    return (value) => {
+      const entry = this.#newEntry(call, value, owned);
+      if (entry === undefined) return;
+      this.#settings.inBackground(this.#orMarker(call, entry, owned, this.over(call, snapshot)));
+    };
   }
 
   /**
