@@ -156,8 +156,8 @@ export class Fetcher {
   }
 
   /** Is the lease's holder gone? It is this process without an open computation, or nobody renews the lease. */
-  #isOrphaned({ about, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
-    if (this.#parts.computations.find(about.key, nonce) !== undefined) return false;
+  #isOrphaned({ label, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
+    if (this.#parts.computations.find(label.key, nonce) !== undefined) return false;
     // rule 9, rule 14: orphaned, or renewed by nobody
     return this.#parts.leases.isOwn(nonce) || unrenewed?.nonce === nonce && unrenewed.beat === beat;
   }
@@ -171,9 +171,9 @@ export class Fetcher {
 
   /** Waits for the computation of a lease of this process, or until another process's lease is gone. */
   async #waitFor(call: Call, lease: LeaseEntry): Promise<Result | typeof TIMED_OUT> {
-    const computation = this.#parts.computations.find(call.about.key, lease.nonce);
+    const computation = this.#parts.computations.find(call.label.key, lease.nonce);
     if (computation !== undefined) return await this.#join(call, computation);
-    const poll = this.#pollers.wait(call.about, lease);
+    const poll = this.#pollers.wait(call.label, lease);
     try {
       const woken = await wait(call, withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
@@ -188,7 +188,7 @@ export class Fetcher {
   async #join(call: Call, computation: Computation): Promise<Result | typeof TIMED_OUT> {
     const { computations, settings: { clock, storeTimeoutMs }, warnings } = this.#parts;
     if (closesCircle(computation)) {
-      warnings.circle(call.about);
+      warnings.circle(call.label);
       return await computations.unshared(call);
     }
     // One that is settled only waits for its last write, and no call waits longer for the store than it must.
@@ -242,7 +242,7 @@ export class Fetcher {
       if (result.why === "unknown") break;
     }
     const answer = this.#computeUncoordinated(call, why);
-    const forget = () => writes.delete(call.about);
+    const forget = () => writes.delete(call.label);
     // rule 13: nothing was kept, so the older value goes, also when this caller has left
     const deleted = answer.then(forget, () => call.timeout?.hasLeft ? forget() : undefined);
     settings.inBackground(deleted);
@@ -255,8 +255,8 @@ export class Fetcher {
 const leaseIn = ({ found }: Snapshot): LeaseEntry => found!.entry as LeaseEntry;
 
 /** What the caller is given of a computation. */
-function valueOf({ about }: Call, result: Result): unknown {
+function valueOf({ label }: Call, result: Result): unknown {
   if (result.kind === "value") return result.value;
   if (result.kind === "error") throw result.error;
-  throw new CacheError(`Cannot answer ${about.key}: its computation was given up`);
+  throw new CacheError(`Cannot answer ${label.key}: its computation was given up`);
 }

@@ -53,13 +53,13 @@ export class Pollers {
   }
 
   /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
-  wait(about: Label, lease: LeaseEntry): Waiter {
-    const id = `${lease.nonce} ${about.key}`;
+  wait(label: Label, lease: LeaseEntry): Waiter {
+    const id = `${lease.nonce} ${label.key}`;
     this.#pass(0);
     let poller = this.#pollers.get(id);
     if (poller === undefined) {
       this.#holders.saw(lease.nonce);
-      this.#pollers.set(id, poller = new Poller(about, lease, momentOf(this.#clock)));
+      this.#pollers.set(id, poller = new Poller(label, lease, momentOf(this.#clock)));
       this.#pause(poller);
     }
     return poller.join(() => this.#end(id));
@@ -123,7 +123,7 @@ export class Pollers {
     });
     for (const [id, poller] of round) {
       poller.asked = sentAt;
-      void this.#store.get(poller.about).then((found) => {
+      void this.#store.get(poller.label).then((found) => {
         if (--open === 0) cancel();
         const entry = found === UNANSWERED ? undefined : found?.entry;
         if (poller.asked === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
@@ -160,7 +160,7 @@ export class Pollers {
 
 /** A key and a nonce that somebody waits for. */
 class Poller {
-  readonly about: Label;
+  readonly label: Label;
   lease: LeaseEntry;
   pauseMs = FIRST_PAUSE_MS;
   due = 0;
@@ -171,8 +171,8 @@ class Poller {
   #since: Moment;
   readonly #waiters = new Set<(unrenewed: LeaseEntry | undefined) => void>();
 
-  constructor(about: Label, lease: LeaseEntry, now: Moment) {
-    this.about = about;
+  constructor(label: Label, lease: LeaseEntry, now: Moment) {
+    this.label = label;
     this.lease = lease;
     this.#since = now;
   }

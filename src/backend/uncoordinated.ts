@@ -46,7 +46,7 @@ export class Uncoordinated {
     const shared = this.#bySlot.find(call), waiting = this.#waiting.get(key), running = this.#running.get(key);
     const awaited = shared === undefined ? [waiting?.computation, running?.computation] : [shared];
     if (closesCircle(...awaited)) {
-      this.#parts.warnings.circle(call.about);
+      this.#parts.warnings.circle(call.label);
       return { kind: "retry", why: "over" };
     }
     call.outcome = shared === undefined && waiting === undefined ? "miss" : "wait";
@@ -99,6 +99,6 @@ export class Uncoordinated {
 }
 
 /** Of one source: what another one computes under this key may not be meant for this caller. */
-function keyOf({ about, fullKey = about.key, source = "" }: Call): string {
+function keyOf({ label, fullKey = label.key, source = "" }: Call): string {
   return `${source} ${fullKey}`;
 }
