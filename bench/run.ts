@@ -155,8 +155,23 @@ async function fetchPeers(versions: Record<string, string>): Promise<string> {
   return path;
 }
 
-async function main(): Promise<void> {
-  const { values: { quick, only, runtime: wanted, against } } = parseArgs({
+/** What was asked for. */
+interface Asked {
+  readonly quick: boolean;
+  readonly runtimes: readonly (typeof RUNTIMES[number])[];
+  readonly cases: readonly string[];
+  /** Only the tables that have this in their title. */
+  readonly title?: string | undefined;
+  /** The folder of another checkout. */
+  readonly other?: string | undefined;
+  /** All of it: then the page is written. */
+  readonly whole: boolean;
+  /** The end of the name of the file of results. */
+  readonly name: readonly string[];
+}
+
+async function asked(): Promise<Asked> {
+  const { values: { quick, only, runtime, against } } = parseArgs({
     args: Deno.args,
     options: {
       quick: { type: "boolean", default: false },
@@ -165,91 +180,106 @@ async function main(): Promise<void> {
       against: { type: "string" },
     },
   });
-  const runtimes = RUNTIMES.filter((name) => wanted === undefined || wanted === name);
-  if (runtimes.length === 0) throw new Error(`Cannot measure on "${wanted}": name ${RUNTIMES.join(", ")}`);
-  const other = against === undefined ? undefined : await Deno.realPath(against);
-  const oneCase = other === undefined && only !== undefined && [...CASES, ...APART].includes(only);
-  const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
-  const program = await memcached();
-  const versions: Record<string, string> = {
-    "memcached, the server": (await firstLine(program, ["-V"])).replace("memcached ", ""),
+  const runtimes = RUNTIMES.filter((name) => runtime === undefined || runtime === name);
+  if (runtimes.length === 0) throw new Error(`Cannot measure on "${runtime}": name ${RUNTIMES.join(", ")}`);
+  const oneCase = against === undefined && only !== undefined && [...CASES, ...APART].includes(only);
+  const name = [runtime, only?.replaceAll(/[^\w]+/g, "-"), against && "against", quick ? "quick" : undefined];
+  return {
+    quick,
+    runtimes,
+    cases: oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name)),
+    title: oneCase ? undefined : only,
+    other: against && await Deno.realPath(against),
+    whole: name.every((part) => part === undefined),
+    name: name.filter((part) => part !== undefined),
   };
+}
+
+/** What is the same for all runtimes. */
+interface Surroundings extends Pick<Setting, "peers" | "memcached"> {
+  /** A folder that is removed after the run. */
+  readonly folder: string;
+  /** Collects what was measured in which version. */
+  readonly versions: Record<string, string>;
+}
+
+/** All that is asked for, on one runtime. What fails is named in the result, and the rest goes on. */
+async function measureOn(
+  name: typeof RUNTIMES[number],
+  { quick, cases, title, other }: Asked,
+  pace: Pace,
+  { folder, peers, memcached, versions }: Surroundings,
+): Promise<Measured> {
+  console.log(`== ${name}\n`);
+  const tables: Table[] = [];
+  const failed: string[] = [];
+  const keep = (table: Table) => {
+    console.log(print(table));
+    tables.push(table);
+  };
+  const attempt = async (what: string, act: () => Promise<void>) => {
+    await act().catch((error: Error) => {
+      console.error(`${what} failed on ${name}: ${error.message}\n`);
+      failed.push(`${what}: ${error.message}`);
+    });
+  };
+  await attempt("the start", async () => {
+    const runtime = await runtimeOf(name, folder);
+    const version = await firstLine(runtime.start[0]!, ["--version"]);
+    versions[name] = /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
+    // One for each runtime: nobody finds it filled by another.
+    await using server = await freshServer(["-m", "1024"]);
+    const at = { hostname: "127.0.0.1", port: server.port, memcached };
+    const setting: Setting = { ...at, ...runtime, peers, pace, quick, ...(title === undefined ? {} : { only: title }) };
+    if (other === undefined) {
+      for (const name of cases) await attempt(`the case ${name}`, () => measure(name, setting, keep));
+      return;
+    }
+    if (name === "node") await installPacked(`${folder}/other`, other);
+    const faces = name === "node" ? packedFaces(`${folder}/other`) : facesOf(other);
+    keep(await compare({ ...setting, other: faces }));
+  });
+  return { runtime: name, tables, failed };
+}
+
+async function main(): Promise<void> {
+  const wanted = await asked();
+  const { quick, other } = wanted;
+  const program = await memcached();
+  const versions: Record<string, string> = { "memcached, the server": await firstLine(program, ["-V"]) };
   const peers = other === undefined ? await fetchPeers(versions) : "";
+  const pace = (other === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
   const began = performance.now();
+  const measured: Measured[] = [];
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
   try {
-    const pace = (other === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
-    const measured: Measured[] = [];
-    for (const name of runtimes) {
-      console.log(`== ${name}\n`);
-      const tables: Table[] = [];
-      const failed: string[] = [];
-      const keep = (table: Table) => {
-        console.log(print(table));
-        tables.push(table);
-      };
-      const attempt = async (what: string, act: () => Promise<void>) => {
-        await act().catch((error: Error) => {
-          console.error(`${what} failed on ${name}: ${error.message}\n`);
-          failed.push(`${what}: ${error.message}`);
-        });
-      };
-      await attempt("the start", async () => {
-        const runtime = await runtimeOf(name, folder);
-        versions[name] = (await firstLine(runtime.start[0]!, ["--version"])).replace(/^(deno |v)/, "").replace(
-          / .*/,
-          "",
-        );
-        // One for each runtime: nobody finds it filled by another.
-        await using server = await freshServer(["-m", "1024"]);
-        const at = { hostname: "127.0.0.1", port: server.port, memcached: program };
-        const setting: Setting = {
-          ...at,
-          ...runtime,
-          peers,
-          pace,
-          quick,
-          ...(only === undefined || oneCase ? {} : { only }),
-        };
-        if (other === undefined) {
-          for (const name of asked) await attempt(`the case ${name}`, () => measure(name, setting, keep));
-          return;
-        }
-        if (name === "node") await installPacked(`${folder}/other`, other);
-        const faces = name === "node" ? packedFaces(`${folder}/other`) : facesOf(other);
-        keep(await compare({ ...setting, other: faces }));
-      });
-      measured.push({ runtime: name, tables, failed });
+    for (const name of wanted.runtimes) {
+      measured.push(await measureOn(name, wanted, pace, { folder, peers, memcached: program, versions }));
     }
-    const result: Result = {
-      date: new Date().toISOString(),
-      commit: await firstLine("git", ["describe", "--always", "--dirty"]),
-      ...(other === undefined ? {} : { against: await firstLine("git", ["describe", "--always", "--dirty"], other) }),
-      seconds: Math.round((performance.now() - began) / 1000),
-      machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
-      versions,
-      pace,
-      measured,
-    };
-    const what = [
-      result.date.slice(0, 16).replaceAll(":", "-"),
-      ...(wanted === undefined ? [] : [wanted]),
-      ...(only === undefined ? [] : [only.replaceAll(/[^\w]+/g, "-")]),
-      ...(other === undefined ? [] : ["against"]),
-      ...(quick ? ["quick"] : []),
-    ];
-    const file = `bench/results/${what.join("-")}.json`;
-    await Deno.mkdir(`${root}bench/results`, { recursive: true });
-    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 1)}\n`);
-    console.log(`kept in ${file}; ${result.seconds} s`);
-    if (!quick && only === undefined && wanted === undefined && other === undefined) await report(result);
-    const [all, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
-    if (all.length + failed.length === 0) throw new Error(`No table has "${only}" in its title`);
-    console.log(`targets missed: ${all.flatMap(judge).filter(({ missed }) => missed).length}`);
-    if (failed.length > 0) Deno.exitCode = 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+  const commitOf = (tree: string) => firstLine("git", ["describe", "--always", "--dirty"], tree);
+  const result: Result = {
+    date: new Date().toISOString(),
+    commit: await commitOf(root),
+    ...(other === undefined ? {} : { against: await commitOf(other) }),
+    seconds: Math.round((performance.now() - began) / 1000),
+    machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
+    versions,
+    pace,
+    measured,
+  };
+  const time = result.date.slice(0, 16).replaceAll(":", "-");
+  const file = `bench/results/${[time, ...wanted.name].join("-")}.json`;
+  await Deno.mkdir(`${root}bench/results`, { recursive: true });
+  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 1)}\n`);
+  console.log(`kept in ${file}; ${result.seconds} s`);
+  const [tables, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
+  if (tables.length + failed.length === 0) throw new Error(`No table has "${wanted.title}" in its title`);
+  console.log(`targets missed: ${tables.flatMap(judge).filter(({ missed }) => missed).length}`);
+  if (wanted.whole) await report(result);
+  if (failed.length > 0) Deno.exitCode = 1;
 }
 
 await main();

@@ -229,6 +229,13 @@ export const MUTANTS: readonly Mutant[] = [
     }],
   },
   {
+    name: "a key that is compared before the function runs, and not after",
+    test: "rule 15:",
+    in: "tests/cached/call_test.ts",
+    survives: "the simulation's functions read what their keys are made of; the named tests change it",
+    patches: [{ at: "rule 15: the key is compared when the function has ended", to: "" }],
+  },
+  {
     name: "an invalidation resolves unconfirmed",
     test: "rule 16:",
     in: "tests/backend/outage_test.ts",

@@ -115,30 +115,26 @@ export class Computation {
     this.#controller.abort(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
   }
 
-  /** Answers everybody with what the function did, or with a retry where that is not for them. */
+  /**
+   * Answers everybody with what the function did. Of a value the first gets the very one, the others a copy each, all
+   * made before anybody runs. Who cannot be given it looks again: what cannot be copied (a stream, an instance of a
+   * class) is given once, and what is not shared to the one whose function ran.
+   */
   settle(computed: Computed): void {
     if (computed.kind === "abandoned") return this.retry("over");
-    if (computed.kind === "value") this.#resolve(computed.value, computed.isShared ? undefined : this.#leader);
-    else this.#reject(computed.error, computed.isShared ? undefined : this.#leader);
+    let isTaken = false;
+    this.#answer((waiter) => {
+      if (!computed.isShared && waiter !== this.#leader) return OVER;
+      if (computed.kind === "error") return computed;
+      if (isTaken) return this.#copied(computed.value);
+      isTaken = true;
+      return computed;
+    });
   }
 
   /** Everybody looks again. */
   retry(why: "refused" | "unknown" | "over"): void {
     this.#answer(() => ({ kind: "retry", why }));
-  }
-
-  /**
-   * The first gets the very value, the others a copy each, all made before anybody runs. Of what cannot be copied (a
-   * stream, an instance of a class) there is one: the others retry. `only`: so do all but this one.
-   */
-  #resolve(value: unknown, only: Answer | undefined): void {
-    let isFirst = true;
-    this.#answer((waiter) => {
-      if (only !== undefined && waiter !== only) return OVER;
-      if (!isFirst) return this.#copied(value);
-      isFirst = false;
-      return { kind: "value", value };
-    });
   }
 
   #copied(value: unknown): Result {
@@ -147,10 +143,6 @@ export class Computation {
     } catch {
       return OVER;
     }
-  }
-
-  #reject(error: unknown, only: Answer | undefined): void {
-    this.#answer((waiter) => only === undefined || waiter === only ? { kind: "error", error } : OVER);
   }
 
   #answer(resultFor: (waiter: Answer) => Result): void {

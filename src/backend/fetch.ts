@@ -23,14 +23,13 @@ import { type Call, callOf, ownedBy, resultFor, wait } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 import type { Computation, Result } from "./computations.ts";
 import { closesCircle } from "./context.ts";
-import type { Counters } from "./counters.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
-import type { GuardedStore } from "./guarded_store.ts";
+import type { Parts } from "./group.ts";
 import { Leased } from "./leased.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
-import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
+import { BackgroundRefreshes } from "./refresh.ts";
 import { Uncoordinated } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
@@ -45,27 +44,20 @@ export const DISABLED: Why = because("disabled"), CLOSED: Why = because("closed"
 /** A lease whose holder is gone. It stands where nothing was. */
 const ORPHANED: Freshness = { is: "outdated", why: because("absent") };
 
-/** The parts of a backend that calls work with. */
-export interface FetchParts extends RefreshParts {
-  readonly counters: Counters;
-  readonly store: GuardedStore;
-}
-
 /** The calls of one backend. */
 export class Fetcher {
-  readonly #parts: FetchParts;
+  readonly #parts: Parts;
   readonly #leased: Leased;
   readonly #uncoordinated: Uncoordinated;
   readonly #refreshes: BackgroundRefreshes;
   readonly #pollers: Pollers;
 
-  constructor(parts: FetchParts) {
-    const { computations, leases, store, writes, settings } = this.#parts = parts;
-    const { clock, random, outageConcurrency, inBackground } = settings;
-    this.#leased = new Leased(computations, leases, store, writes, inBackground);
-    this.#uncoordinated = new Uncoordinated(computations, clock, outageConcurrency, inBackground);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#leased = new Leased(parts);
+    this.#uncoordinated = new Uncoordinated(parts);
     this.#refreshes = new BackgroundRefreshes(parts);
-    this.#pollers = new Pollers(store, clock, random);
+    this.#pollers = new Pollers(parts.store, parts.settings.clock, parts.settings.random);
   }
 
   async fetch<T>(

@@ -17,15 +17,15 @@ import type { Owned, Store } from "../store/store.ts";
 import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
 import { type Target, targetOf } from "./call.ts";
 import { Computations } from "./computations.ts";
-import { openContext } from "./context.ts";
+import { isContextFree, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { checkedOptions, distinctGroups, type NewEntry, newEntry, ttlMsOf } from "./entry_options.ts";
 import { type BackendEvents, Events, type Outcome, type Why } from "./events.ts";
-import { CLOSED, DISABLED, Fetcher, type FetchParts } from "./fetch.ts";
+import { CLOSED, DISABLED, Fetcher } from "./fetch.ts";
 import { Classifier } from "./freshness.ts";
 import { GuardedStore } from "./guarded_store.ts";
 import { Leases } from "./lease.ts";
-import { assertBoolean, type GroupBackendOptions, settingsOf } from "./options.ts";
+import { assertBoolean, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
 import { SnapshotReader } from "./read_batch.ts";
 import { UserWrites } from "./user_writes.ts";
@@ -34,6 +34,21 @@ import { Writes } from "./writes.ts";
 
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
+
+/** What the parts of one backend share. */
+export interface Parts {
+  readonly settings: Settings;
+  readonly keys: Keys;
+  readonly counters: Counters;
+  readonly events: Events;
+  readonly warnings: ResultWarnings;
+  readonly store: GuardedStore;
+  readonly reader: SnapshotReader;
+  readonly classifier: Classifier;
+  readonly computations: Computations;
+  readonly leases: Leases;
+  readonly writes: Writes;
+}
 
 /**
  * The group backend: generations, mint locks, leases, projects and versions over any Store.
@@ -53,7 +68,7 @@ export class GroupBackend implements Backend {
   readonly redefine: boolean;
   /** Where entries are kept: what was given, or made. */
   readonly store: Store;
-  readonly #parts: FetchParts;
+  readonly #parts: Parts;
   readonly #fetcher: Fetcher;
   readonly #writes: UserWrites;
   #enabled: boolean;
@@ -63,22 +78,23 @@ export class GroupBackend implements Backend {
   constructor(options: GroupBackendOptions = {}) {
     const warnings = new ResultWarnings();
     const settings = settingsOf(options, warnings);
-    this.redefine = settings.redefine;
-    this.#enabled = settings.enabled;
-    const { clock, storeTimeoutMs } = settings;
+    const { clock } = settings;
+    const { redefine = false, enabled = true, detectCycles = isContextFree() } = options;
+    this.redefine = redefine;
+    this.#enabled = enabled;
     // Calls inside a computation are known by it, for circles, and for the bound of an outage, which they pass.
-    if (settings.detectCycles || settings.outageConcurrency !== Infinity) openContext();
-    const keys = new Keys(settings.project, settings.version);
+    if (detectCycles || settings.outageConcurrency !== Infinity) openContext();
+    const keys = new Keys(options.project, options.version);
     const events = new Events(clock);
-    const given = this.store = settings.store ?? new MemoryStore({ clock });
+    const given = this.store = options.store ?? new MemoryStore({ clock });
     const outages = new Outages(given, clock, events);
-    const store = new GuardedStore(given, clock, storeTimeoutMs, (failure) => {
+    const store = new GuardedStore(given, clock, settings.storeTimeoutMs, (failure) => {
       if (this.#closed === undefined) outages.failed(failure);
     }, outages);
     const parts = this.#parts = {
       settings,
       keys,
-      counters: new Counters(keys, settings.groups),
+      counters: new Counters(keys, distinctGroups(options.group)),
       events,
       warnings,
       store,

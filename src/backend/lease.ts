@@ -132,38 +132,28 @@ export class Lease {
    *   3. the write is repeated over the token just seen: without the copy what the caller made of its value is kept
    */
   replace(entry: Entry, ttlMs: number): Promise<Written> {
-    this.end();
-    return this.#leases.finish(this.#replace(entry, ttlMs));
-  }
-
-  #replace(entry: Entry, ttlMs: number): Promise<Written> {
     const { store } = this.#leases;
-    // rule 1: a value over its own lease
-    const write = (taken: Entry) => this.#overLease((token) => store.set(this.#about, taken, ttlMs, token));
+    let taken = entry;
     // Where a store answers at once nothing is written twice.
-    if (this.#renewal === undefined && store.immediate) return write(entry);
-    let taken: Entry;
-    try {
-      taken = entry.kind === "value" ? { ...entry, value: store.copy(entry.value) } : entry;
-    } catch (error) {
-      store.failed("set", this.#about, error);
-      const never = error instanceof CacheValueError
-        ? error
-        : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
-      return Promise.resolve({ kind: "never", error: never });
+    if (entry.kind === "value" && !(this.#renewal === undefined && store.immediate)) {
+      try {
+        taken = { ...entry, value: store.copy(entry.value) };
+      } catch (error) {
+        this.end();
+        store.failed("set", this.#about, error);
+        const never = error instanceof CacheValueError
+          ? error
+          : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
+        return Promise.resolve({ kind: "never", error: never });
+      }
     }
-    return this.#renewal === undefined ? write(taken) : this.#renewal.then(() => write(taken));
+    // rule 1: a value over its own lease
+    return this.#last((token) => store.set(this.#about, taken, ttlMs, token));
   }
 
-  /** Deletes the lease and ends it: on the way when this returns, unless a renewal is. */
-  release(): Promise<void> {
-    this.end();
-    return this.#leases.finish(this.#release());
-  }
-
-  async #release(): Promise<void> {
-    if (this.#renewal !== undefined) await this.#renewal;
-    await this.#overLease(async (token) => {
+  /** Deletes the lease and ends it. */
+  release(): Promise<Written> {
+    return this.#last(async (token) => {
       // rule 1: released by its token
       const deleted = await this.#leases.store.delete(this.#about, token);
       if (deleted === "done") return { kind: "stored", token };
@@ -172,15 +162,18 @@ export class Lease {
   }
 
   /** Ends it, to run out by itself in so many ms. */
-  lapse(ms: number): Promise<void> {
-    this.end();
-    return this.#leases.finish(this.#lapse(ms));
+  lapse(ms: number): Promise<Written> {
+    // rule 1: left to run out by its token
+    return this.#last((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
   }
 
-  async #lapse(ms: number): Promise<void> {
-    if (this.#renewal !== undefined) await this.#renewal;
-    // rule 1: left to run out by its token
-    await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
+  /** Ends it by a write, which is on its way when this returns, unless a renewal is: then it follows that. */
+  #last(write: (token: Token) => Promise<Written>): Promise<Written> {
+    this.end();
+    const written = this.#renewal === undefined
+      ? this.#overLease(write)
+      : this.#renewal.then(() => this.#overLease(write));
+    return this.#leases.finish(written);
   }
 
   /** Ends it and leaves the entry as it is. */

@@ -1,36 +1,21 @@
 import { CacheError } from "../errors.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { type Call, ownedBy, resultFor } from "./call.ts";
-import { BySlot, type Computation, type Computations, type Result, type Value } from "./computations.ts";
-import type { GuardedStore } from "./guarded_store.ts";
-import type { Lease, Leases } from "./lease.ts";
+import { BySlot, type Computation, type Result, type Value } from "./computations.ts";
+import type { Parts } from "./group.ts";
+import type { Lease } from "./lease.ts";
 import type { Snapshot } from "./read_batch.ts";
-import type { Writes } from "./writes.ts";
 
 /** Keeps a value by the lease it was computed under, and answers those who wait. `owned`: the lease's own entry. */
 type Finish = (call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) => Promise<void>;
 
 /** Computing under a lease: takes it over what a snapshot saw, runs the function, keeps its result by it. */
 export class Leased {
-  readonly #computations: Computations;
-  readonly #leases: Leases;
-  readonly #store: GuardedStore;
-  readonly #writes: Writes;
-  readonly #inBackground: (work: Promise<unknown>) => void;
+  readonly #parts: Parts;
   readonly #bySlot = new BySlot();
 
-  constructor(
-    computations: Computations,
-    leases: Leases,
-    store: GuardedStore,
-    writes: Writes,
-    inBackground: (work: Promise<unknown>) => void,
-  ) {
-    this.#computations = computations;
-    this.#leases = leases;
-    this.#store = store;
-    this.#writes = writes;
-    this.#inBackground = inBackground;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** The computation of another call of this slot. */
@@ -52,13 +37,13 @@ export class Leased {
   }
 
   #open(call: Call, snapshot: Snapshot): { readonly lease: LeaseEntry; readonly computation: Computation } {
-    const lease = this.#leases.entry(ownedBy(call, snapshot.generations));
-    return { lease, computation: this.#computations.open(call.about.key, lease.nonce) };
+    const lease = this.#parts.leases.entry(ownedBy(call, snapshot.generations));
+    return { lease, computation: this.#parts.computations.open(call.about.key, lease.nonce) };
   }
 
   #lead(call: Call, snapshot: Snapshot, entry: LeaseEntry, computation: Computation, finish: Finish): Promise<Result> {
     const waiter = computation.join();
-    this.#inBackground(this.#run(call, snapshot, entry, computation, finish));
+    this.#parts.settings.inBackground(this.#run(call, snapshot, entry, computation, finish));
     return resultFor(call, waiter);
   }
 
@@ -70,7 +55,7 @@ export class Leased {
     finish: Finish,
   ): Promise<void> {
     // rule 9: nothing is computed before its lease is confirmed
-    const lease = await this.#leases.take(call.about, entry, snapshot.found?.token, call.mintDelayMs);
+    const lease = await this.#parts.leases.take(call.about, entry, snapshot.found?.token, call.mintDelayMs);
     if (typeof lease === "string") computation.retry(lease); // rule 9: without a lease its joiners start over
     else {
       // rule 9: computed under a confirmed lease
@@ -88,24 +73,24 @@ export class Leased {
         await released;
       }
     }
-    this.#computations.close(entry.nonce);
+    this.#parts.computations.close(entry.nonce);
   }
 
   /** The value is on its way to the store when its callers are answered; nobody waits for it to arrive. */
   async #writeAndAnswer(call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) {
     // rule 9: on its way before its callers have it
-    const written = this.#writes.valueOrMarker(call, value.value, owned, (...entry) => lease.replace(...entry));
+    const written = this.#parts.writes.valueOrMarker(call, value.value, owned, (...entry) => lease.replace(...entry));
     computation.settle(value);
     if ((await written).kind !== "refused" || !lease.hasLapsed) return;
     const error = new CacheError(
       `Cannot keep ${call.about.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
     );
-    this.#store.failed("set", call.about, error);
+    this.#parts.store.failed("set", call.about, error);
   }
 
   async #writeThenAnswer(call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) {
     // rule 13: written, or deleted, before it is answered
-    await this.#writes.valueOrDelete(call, value, owned, (...entry) => lease.replace(...entry));
+    await this.#parts.writes.valueOrDelete(call, value, owned, (...entry) => lease.replace(...entry));
     lease.end();
     computation.settle(value);
   }

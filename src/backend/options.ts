@@ -5,8 +5,7 @@ import { assertKnown } from "../util/checks.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
-import { isContextFree } from "./context.ts";
-import { type Defaults, distinctGroups } from "./entry_options.ts";
+import type { Defaults } from "./entry_options.ts";
 import type { ResultWarnings } from "./warnings.ts";
 
 /** How a GroupBackend works, and what it does where a call says nothing. */
@@ -75,20 +74,13 @@ export interface GroupBackendOptions {
 
 const AFTERLIFE_MS = 3_600_000;
 
-/** The options, checked, with every default in its place. */
+/** What the parts of a backend read of its options: checked, with every default in its place. */
 export interface Settings {
-  readonly store: Store | undefined;
-  readonly project: string | undefined;
-  readonly version: string | number | undefined;
-  readonly groups: readonly string[];
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
   readonly outageConcurrency: number;
   /** Tells the host of work that goes on after the answer, and never rejects. Never throws. */
   readonly inBackground: (work: Promise<unknown>) => void;
-  readonly redefine: boolean;
-  readonly detectCycles: boolean;
-  readonly enabled: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -129,16 +121,15 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions, warnings: ResultWarnings): Settings {
   assertKnown(options, KNOWN, ELSEWHERE);
-  const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
-  const { detectCycles = isContextFree() } = options;
+  const { jitter = 0, waitUntil = () => {}, store, redefine, enabled, detectCycles } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
   }
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
-  assertBoolean(redefine, "redefine");
-  assertBoolean(detectCycles, "detectCycles");
-  assertBoolean(enabled, "enabled");
+  for (const [option, value] of Object.entries({ redefine, enabled, detectCycles })) {
+    if (value !== undefined) assertBoolean(value, option);
+  }
   if (store !== undefined && typeof store?.increment !== "function") {
     const form = typeof store === "string"
       ? "a text is a URL for `configure`, or servers for `new MemcachedStore`"
@@ -146,10 +137,6 @@ export function settingsOf(options: GroupBackendOptions, warnings: ResultWarning
     throw new TypeError(`Cannot use store: ${form}`);
   }
   return {
-    store,
-    project: options.project,
-    version: options.version,
-    groups: distinctGroups(options.group),
     defaults: {
       ttlMs: toMsFromZero(options.ttl ?? 300, "ttl"),
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),
@@ -168,9 +155,6 @@ export function settingsOf(options: GroupBackendOptions, warnings: ResultWarning
         failed(error);
       }
     },
-    redefine,
-    detectCycles,
-    enabled,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };

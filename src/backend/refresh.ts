@@ -1,36 +1,16 @@
 import { elapsedMs, type Moment, momentOf } from "../util/clock.ts";
-import type { Keys } from "../key/key.ts";
 import { type Call, ownedBy } from "./call.ts";
-import type { Computations } from "./computations.ts";
-import type { Events } from "./events.ts";
-import type { Classifier } from "./freshness.ts";
 import type { Label } from "./guarded_store.ts";
-import { LEASE_MS, type Leases } from "./lease.ts";
-import type { Settings } from "./options.ts";
-import type { SnapshotReader } from "./read_batch.ts";
-import type { ResultWarnings } from "./warnings.ts";
-import type { Writes } from "./writes.ts";
-
-/** The parts of a backend that a refresh works with. */
-export interface RefreshParts {
-  readonly settings: Settings;
-  readonly keys: Keys;
-  readonly events: Events;
-  readonly reader: SnapshotReader;
-  readonly classifier: Classifier;
-  readonly computations: Computations;
-  readonly leases: Leases;
-  readonly writes: Writes;
-  readonly warnings: ResultWarnings;
-}
+import type { Parts } from "./group.ts";
+import { LEASE_MS } from "./lease.ts";
 
 /** Refreshes of stale values, in the background: one at a time of a key in the whole fleet, by its mint lock. */
 export class BackgroundRefreshes {
-  readonly #parts: RefreshParts;
+  readonly #parts: Parts;
   /** Keys whose stale value this process is refreshing, or trying to, and since when. */
   readonly #since = new Map<string, Moment>();
 
-  constructor(parts: RefreshParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
@@ -65,7 +45,7 @@ export class BackgroundRefreshes {
     // rule 8: then look
     const snapshot = await reader.read(call);
     // rule 8: no longer stale, so there is nothing to refresh
-    if (classifier.classify(call, snapshot).is !== "stale") return await lock.release();
+    if (classifier.classify(call, snapshot).is !== "stale") return void await lock.release();
     const begun = events.begin("refresh");
     const computation = computations.create();
     const tooLong = settings.clock.setTimeout(() => computation.expire(), call.mintDelayMs);

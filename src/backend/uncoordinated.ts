@@ -1,8 +1,8 @@
-import type { Clock } from "../util/clock.ts";
 import type { Call } from "./call.ts";
 import { withTimeout } from "./caller_timeout.ts";
-import { BySlot, type Computation, type Computations, type Waiter } from "./computations.ts";
+import { BySlot, type Computation, type Waiter } from "./computations.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
+import type { Parts } from "./group.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
 /** Told a shared value before anybody is answered, so that it may be kept. */
@@ -23,26 +23,17 @@ interface Waiting {
  * read before an invalidation; only those who share a slot may, since all of them called before it began.
  */
 export class Uncoordinated {
-  readonly #computations: Computations;
-  readonly #clock: Clock;
+  readonly #parts: Parts;
   /** Absent: as many keys at once as are asked for. */
   readonly #limit: ConcurrencyLimit | undefined;
-  readonly #inBackground: (work: Promise<unknown>) => void;
   readonly #bySlot = new BySlot();
   readonly #waiting = new Map<string, Waiting>();
   readonly #running = new Map<string, Running>();
 
-  /** `outageConcurrency`: so many keys are computed at once. */
-  constructor(
-    computations: Computations,
-    clock: Clock,
-    outageConcurrency: number,
-    inBackground: (work: Promise<unknown>) => void,
-  ) {
-    this.#computations = computations;
-    this.#clock = clock;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { clock, outageConcurrency } = parts.settings;
     this.#limit = outageConcurrency === Infinity ? undefined : new ConcurrencyLimit(clock, outageConcurrency);
-    this.#inBackground = inBackground;
   }
 
   /**
@@ -57,11 +48,11 @@ export class Uncoordinated {
     let next = this.#waiting.get(key);
     const running = this.#running.get(key), isLeader = next === undefined;
     if (closesCircle(...[next, running].flatMap((one) => one === undefined ? [] : one.computation))) return undefined;
-    if (next === undefined) this.#waiting.set(key, next = { computation: this.#computations.create(), write });
+    if (next === undefined) this.#waiting.set(key, next = { computation: this.#parts.computations.create(), write });
     else next.write ??= write;
     this.#bySlot.share(call, next.computation);
     const waiter = next.computation.join();
-    if (isLeader) this.#inBackground(this.#lead(key, next, running, call));
+    if (isLeader) this.#parts.settings.inBackground(this.#lead(key, next, running, call));
     return { waiter, isLeader };
   }
 
@@ -71,7 +62,7 @@ export class Uncoordinated {
     const isLimited = next.write === undefined && currentComputation() === undefined;
     if (before !== undefined) {
       const noLonger = noteWait(next.computation, before.computation);
-      await withTimeout(this.#clock, call.mintDelayMs, before.ended);
+      await withTimeout(this.#parts.settings.clock, call.mintDelayMs, before.ended);
       noLonger();
     } else await undefined; // Calls that ask no store are made in one turn, and have no slot: they join by then.
     const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;

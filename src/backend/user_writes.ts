@@ -1,39 +1,23 @@
 import { CacheError } from "../errors.ts";
 import { quoted } from "../util/checks.ts";
-import type { Keys } from "../key/key.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { ownedBy, type Target } from "./call.ts";
-import type { Computations } from "./computations.ts";
 import type { NewEntry } from "./entry_options.ts";
-import type { Events } from "./events.ts";
-import { type Classifier, isServable } from "./freshness.ts";
+import { isServable } from "./freshness.ts";
+import type { Parts } from "./group.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
-import { Lease, LEASE_MS, type Leases } from "./lease.ts";
-import type { Settings } from "./options.ts";
+import { Lease, LEASE_MS } from "./lease.ts";
 import { ownSnapshot } from "./read_batch.ts";
-import type { Writes } from "./writes.ts";
 
 /** How often an `add` starts over for a refused lease. */
 const MAX_REFUSALS = 8;
 
-/** The parts of a backend that the user's writes work with. */
-export interface UserWriteParts {
-  readonly settings: Settings;
-  readonly keys: Keys;
-  readonly store: GuardedStore;
-  readonly events: Events;
-  readonly classifier: Classifier;
-  readonly computations: Computations;
-  readonly leases: Leases;
-  readonly writes: Writes;
-}
-
 /** `set`, `add` and the invalidations. They promised something, so they reject where the store does not confirm it. */
 export class UserWrites {
-  readonly #parts: UserWriteParts;
+  readonly #parts: Parts;
   readonly #store: GuardedStore;
 
-  constructor(parts: UserWriteParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     this.#store = parts.store;
   }
