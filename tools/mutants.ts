@@ -543,7 +543,10 @@ export const MUTANTS: readonly Mutant[] = [
     test: "duty e:",
     in: "tests/memcached/cluster_test.ts",
     survives: "the simulation's servers are one at a time",
-    patches: [{ at: "duty e: a dead server keeps its keys", from: "this.#eject && ", to: "" }],
+    patches: [
+      { at: "duty e: a dead server keeps its keys", from: "this.#eject && ", to: "" },
+      { at: "duty e: a death moves no keys", from: "if (this.#eject) ", to: "" },
+    ],
   },
 ];
 

@@ -65,6 +65,7 @@ export class GuardedStore {
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
+  readonly #callbackReads: CallbackReads | undefined;
   readonly #room: Room;
 
   constructor(
@@ -79,6 +80,7 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
+    this.#callbackReads = callbackReadsOf(store);
     this.#room = new Room(store, clock, timeoutMs);
   }
 
@@ -93,30 +95,29 @@ export class GuardedStore {
   read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
     this.#room.begin();
     if (this.store.read !== undefined) {
-      const fits = (slot: ReadSlot) => this.#hasRoom(slot, undefined);
+      const fits = (slot: ReadSlot) => this.#hasRoom(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
-    const reads = callbackReadsOf(this.store);
-    for (const slot of entries) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
-    for (const slot of counters) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
+    for (const slot of entries) if (this.#hasRoom(slot)) this.#readOne(slot);
+    for (const slot of counters) if (this.#hasRoom(slot)) this.#readOne(slot);
   }
 
   /** false: it waits for room, and is read once there is some. */
-  #hasRoom(slot: ReadSlot, reads: CallbackReads | undefined): boolean {
+  #hasRoom(slot: ReadSlot): boolean {
     if (this.#room.has(slot.key)) return true;
     slot.sentAt = Infinity;
     const send = () => {
       slot.sentAt = responsiveTime(this.clock);
-      this.#readOne(slot, reads);
+      this.#readOne(slot);
     };
-    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`look at ${slot.key}`)));
+    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`read ${slot.key}`)));
     return false;
   }
 
-  #readOne(slot: ReadSlot, reads: CallbackReads | undefined): void {
+  #readOne(slot: ReadSlot): void {
     const { operation, key } = slot;
     try {
-      if (reads !== undefined) return reads[operation](key, slot);
+      if (this.#callbackReads !== undefined) return this.#callbackReads[operation](key, slot);
       const answer = this.store[operation](key);
       if (!isThenable(answer)) return slot.resolve(answer ?? undefined);
       Promise.resolve(answer).then((awaited) => slot.resolve(awaited ?? undefined), (error) => slot.reject(error));
@@ -125,6 +126,7 @@ export class GuardedStore {
     }
   }
 
+  /** By one command. What it does not answer is not known of any of them. */
   async #readTogether(entries: readonly ReadSlot[], counters: readonly ReadSlot[]): Promise<void> {
     if (entries.length + counters.length === 0) return;
     const keyOf = ({ key }: ReadSlot) => key;

@@ -184,7 +184,7 @@ class ReadBatch {
       const waitedMs = Math.max(0, Math.min(store.sendableMs(slot.key), now - slot.sentAt));
       const left = store.timeoutMs - waitedMs;
       if (left > 0) leastLeft = Math.min(leastLeft, left);
-      else slot.reject(store.tooLate(`look at ${slot.key}`));
+      else slot.reject(store.tooLate(`read ${slot.key}`));
     }
     return leastLeft;
   }
