@@ -99,7 +99,7 @@ export class Layouts {
   }
 }
 
-/** What keeping a value costs in memory. `value` has passed a walk. */
+/** What keeping a value costs in memory. `value` is one that a traversal has built. */
 export function weigh(value: unknown, layouts: Layouts = new Layouts()): number {
   switch (typeof value) {
     case "string":
