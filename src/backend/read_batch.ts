@@ -16,7 +16,7 @@ import type { Counter } from "./counters.ts";
 
 /** An entry, and the counters it is judged by. */
 export interface Question {
-  readonly about: Label;
+  readonly label: Label;
   readonly counters: readonly Counter[];
 }
 
@@ -56,10 +56,10 @@ export class SnapshotReader {
   }
 
   /** Reads an entry and counters. Never rejects. */
-  read({ about, counters }: Question): Promise<Snapshot> {
+  read({ label, counters }: Question): Promise<Snapshot> {
     const batch = this.#open();
     return new Promise((resolve) => {
-      new PendingSnapshot(batch.entry(about), batch.counters(about.name, counters), resolve);
+      new PendingSnapshot(batch.entry(label), batch.counters(label.name, counters), resolve);
     });
   }
 
@@ -68,13 +68,13 @@ export class SnapshotReader {
    * failed: who reads again reports that. Nobody shares this snapshot, so no miss begins with it: those who share a
    * snapshot share the computation that it leads to.
    */
-  readAtOnce({ about, counters }: Question): Snapshot | undefined {
+  readAtOnce({ label, counters }: Question): Snapshot | undefined {
     const { store } = this.#store;
     // If this key is already in the current batch, an earlier caller of this tick read it and could not use it. Join that
     // batch instead of copying the value again.
-    if (store.immediate !== true || this.#answersLater || this.#batch?.has(about.key)) return undefined;
+    if (store.immediate !== true || this.#answersLater || this.#batch?.has(label.key)) return undefined;
     try {
-      const found = store.get(about.key) ?? undefined;
+      const found = store.get(label.key) ?? undefined;
       if (!isFound(found)) return this.#notAtOnce(found);
       if (counters.length === 0) return ownSnapshot(found, NO_GENERATIONS);
       const generations: bigint[] = [];
