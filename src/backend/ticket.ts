@@ -209,7 +209,7 @@ export class PendingTicket implements AbortListener {
    * out, as after a function that failed.
    */
   #giveBack(error: unknown): void {
-    const { key } = this.#call.about;
+    const { key } = this.#call.label;
     if (error !== undefined) this.#reject(error);
     else if (this.stale !== undefined) this.#reject(new CacheError(`Cannot refresh ${key}: its ticket was dropped`));
     else this.#computation.abandon();
@@ -219,8 +219,8 @@ export class PendingTicket implements AbortListener {
   #expire(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    const { about, mintDelayMs } = this.#call;
-    this.#parts.warnings.ticketLeftOpen(about, mintDelayMs);
+    const { label, mintDelayMs } = this.#call;
+    this.#parts.warnings.ticketLeftOpen(label, mintDelayMs);
     this.#computation.fireSignal(new DOMException("the ticket was held longer than mintDelay", "TimeoutError"));
     this.#giveBack(undefined);
   }

@@ -7,7 +7,7 @@ import { identityText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { quoted } from "../util/checks.ts";
 import { warn } from "../util/warnings.ts";
-import type { CachedFunction } from "./cached_function.ts";
+import type { CachedFunction } from "./function.ts";
 import {
   type Candidate,
   type Identity,

@@ -2,7 +2,7 @@ import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { isKeptByDefault } from "../backend/entry_options.ts";
 import { copiedArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
-import type { CachedFunction } from "./cached_function.ts";
+import type { CachedFunction } from "./function.ts";
 
 /** The arguments of one call. */
 export type Arguments = readonly unknown[];
@@ -98,7 +98,7 @@ export class ObjectCall implements Inputs {
     try {
       return await run();
     } finally {
-      this.#compareKeys();
+      this.#compareKeys(); // rule 15: the key is compared when the function has ended
     }
   }
 

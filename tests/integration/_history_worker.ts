@@ -23,7 +23,7 @@ export interface Course {
   /** How wrong this process's clock is. */
   readonly skewMs: number;
   readonly keys: number;
-  readonly lanes: number;
+  readonly callers: number;
 }
 
 interface Cache {
@@ -78,7 +78,7 @@ function plain({ cache, protocol }: Course): Cache {
   };
 }
 
-async function lane(course: Course, cache: Cache, turns: Memcached, random: SeededRandom, reads: number) {
+async function caller(course: Course, cache: Cache, turns: Memcached, random: SeededRandom, reads: number) {
   const turn = async () => Number(await turns.incr("turn"));
   const pick = (most: number) => Math.floor(random.fraction() * most);
   const lines: string[] = [];
@@ -115,7 +115,7 @@ const cache = course.kind === "ours" ? ours(course) : plain(course);
 const random = new SeededRandom(course.seed);
 for await (const line of createInterface({ input: process.stdin })) {
   const { reads } = JSON.parse(line) as { reads: number };
-  const share = Math.ceil(reads / course.lanes);
-  await Promise.all(Array.from({ length: course.lanes }, () => lane(course, cache, turns, random, share)));
+  const share = Math.ceil(reads / course.callers);
+  await Promise.all(Array.from({ length: course.callers }, () => caller(course, cache, turns, random, share)));
   process.stdout.write('"done"\n');
 }
