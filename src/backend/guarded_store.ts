@@ -65,6 +65,7 @@ export class GuardedStore {
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
+  readonly #callbackReads: CallbackReads | undefined;
   readonly #room: Room;
 
   constructor(
@@ -79,6 +80,7 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
+    this.#callbackReads = callbackReadsOf(store);
     this.#room = new Room(store, clock, timeoutMs);
   }
 
@@ -93,30 +95,29 @@ export class GuardedStore {
   read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
     this.#room.begin();
     if (this.store.read !== undefined) {
-      const fits = (slot: ReadSlot) => this.#hasRoom(slot, undefined);
+      const fits = (slot: ReadSlot) => this.#hasRoom(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
-    const reads = callbackReadsOf(this.store);
-    for (const slot of entries) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
-    for (const slot of counters) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
+    for (const slot of entries) if (this.#hasRoom(slot)) this.#readOne(slot);
+    for (const slot of counters) if (this.#hasRoom(slot)) this.#readOne(slot);
   }
 
   /** false: it waits for room, and is read once there is some. */
-  #hasRoom(slot: ReadSlot, reads: CallbackReads | undefined): boolean {
+  #hasRoom(slot: ReadSlot): boolean {
     if (this.#room.has(slot.key)) return true;
     slot.sentAt = Infinity;
     const send = () => {
       slot.sentAt = responsiveTime(this.clock);
-      this.#readOne(slot, reads);
+      this.#readOne(slot);
     };
-    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`look at ${slot.key}`)));
+    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`read ${slot.key}`)));
     return false;
   }
 
-  #readOne(slot: ReadSlot, reads: CallbackReads | undefined): void {
+  #readOne(slot: ReadSlot): void {
     const { operation, key } = slot;
     try {
-      if (reads !== undefined) return reads[operation](key, slot);
+      if (this.#callbackReads !== undefined) return this.#callbackReads[operation](key, slot);
       const answer = this.store[operation](key);
       if (!isThenable(answer)) return slot.resolve(answer ?? undefined);
       Promise.resolve(answer).then((awaited) => slot.resolve(awaited ?? undefined), (error) => slot.reject(error));
@@ -125,6 +126,7 @@ export class GuardedStore {
     }
   }
 
+  /** By one command. What it does not answer is not known of any of them. */
   async #readTogether(entries: readonly ReadSlot[], counters: readonly ReadSlot[]): Promise<void> {
     if (entries.length + counters.length === 0) return;
     const keyOf = ({ key }: ReadSlot) => key;
@@ -187,12 +189,8 @@ export class GuardedStore {
 
   // ──────────────── the store's verbs ────────────────
 
-  async get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
-    try {
-      return await this.getOrThrow(label);
-    } catch {
-      return UNANSWERED;
-    }
+  get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
+    return this.getOrThrow(label).catch((): typeof UNANSWERED => UNANSWERED);
   }
 
   /** The same; it rejects with what was reported. */
@@ -223,23 +221,17 @@ export class GuardedStore {
   }
 
   /** Over "anything", absence is done as well. */
-  async delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
-    try {
-      const done = await this.#call("delete", label, () => this.store.delete(label.key, over));
-      return done || over === "anything" ? "done" : "refused";
-    } catch (error) {
-      return { error };
-    }
+  delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+    const done = this.#call("delete", label, () => this.store.delete(label.key, over));
+    return done.then((done) => done || over === "anything" ? "done" : "refused", (error) => ({ error }));
   }
 
   /** `label.key`: the counter's. */
-  async increment(label: Label): Promise<"done" | { readonly error: unknown }> {
-    try {
-      await this.#call("increment", label, () => this.store.increment(label.key));
-      return "done";
-    } catch (error) {
-      return { error };
-    }
+  increment(label: Label): Promise<"done" | { readonly error: unknown }> {
+    return this.#call("increment", label, () => this.store.increment(label.key)).then(
+      () => "done",
+      (error) => ({ error }),
+    );
   }
 
   /** A store that does not come to an end is left alone. */
@@ -276,7 +268,7 @@ export class GuardedStore {
     try {
       const token = await write();
       this.worked(label.key);
-      // A store of others may say no in its own way.
+      // Another store may say no by null, or false.
       return token ? { kind: "stored", token } : REFUSED;
     } catch (error) {
       if (!isReported()) this.failed(operation, label, error);

@@ -18,9 +18,6 @@ const MAX_LOAD = 0.9;
  *   3. the functions, which were quick, have ended, and their values' sets find the store full
  */
 const PAUSE_MS = 1;
-/** A request may fill this many times as much as the largest before it. */
-const CAUTION = 16;
-
 interface Waiting {
   readonly key: string;
   readonly since: number;
@@ -46,13 +43,10 @@ export class Room {
   /** Who waits, by lane, in order. A lane that nobody waits for is not in it. */
   readonly #waiting = new Map<string, Set<Waiting>>();
   #timer: unknown;
-  /** The load when it was read last in this tick, and how many requests were let through since. */
-  #load = 0;
-  #sentSince = 0;
-  /** The most that one request was seen to fill; 0: none was seen yet. */
-  #share = 0;
-  /** How many more may pass before the load is read again. */
-  #free = 0;
+  /** How many requests passed in this tick. */
+  #passed = 0;
+  /** How many more may pass before the load is read again: to read it for each would cost a hit a tenth of its time. */
+  #unread = 0;
 
   /** `timeoutMs`: how long a request may wait. */
   constructor(store: Store, clock: Clock, timeoutMs: number) {
@@ -63,32 +57,26 @@ export class Room {
 
   /** The requests of another tick begin: how much others have sent meanwhile is not known. */
   begin(): void {
-    this.#free = this.#sentSince = 0;
+    this.#unread = this.#passed = 0;
   }
 
   /** May it be sent now? Not where others wait for the same room: they came first. */
   has(key: string): boolean {
     if (this.#store.load === undefined) return true;
     if (this.#waiting.size === 0) {
-      this.#sentSince++;
-      if (this.#free > 0) {
-        this.#free--;
-        return true;
-      }
+      if (this.#unread-- > 0) return this.#pass();
       // The fullest of all the store has first: which of them is the key's takes longer to tell.
-      if (this.#readFullest() < MAX_LOAD) return true;
+      const load = this.#loadOf();
+      // What passed has filled no more than this, so as many more will not fill what is left, be they three times as long.
+      this.#unread = load < MAX_LOAD / 4 ? this.#passed : 0;
+      if (load < MAX_LOAD) return this.#pass();
     }
     return !this.#waiting.has(laneOf(this.#store, key)) && this.#loadOf(key) < MAX_LOAD;
   }
 
-  /** To read the load for each of a hundred requests would cost a hit a tenth of its time. */
-  #readFullest(): number {
-    const load = this.#loadOf(), sent = this.#sentSince - 1;
-    if (sent > 0) this.#share = Math.max(this.#share, (load - this.#load) / sent);
-    this.#free = this.#share > 0 ? Math.floor((MAX_LOAD - load) / (CAUTION * this.#share)) : 0;
-    this.#load = load;
-    this.#sentSince = 1;
-    return load;
+  #pass(): true {
+    this.#passed++;
+    return true;
   }
 
   /** Calls `send` once there is room, or `giveUp` where there was none for the whole timeout. */

@@ -9,7 +9,7 @@ import type { ServerOptions } from "./cluster/server.ts";
 import type { Login } from "./connection/handshake.ts";
 import type { Item, Stored } from "./connection/item.ts";
 import { quote } from "./protocol/keys.ts";
-import { checkCount, longestRead } from "./protocol/limits.ts";
+import { checkCount, DEFAULT_ITEM_BYTES } from "./protocol/limits.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
@@ -166,7 +166,7 @@ export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions 
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
-    longestValueBytes: longestRead(maxValueBytes),
+    longestValueBytes: maxValueBytes ?? DEFAULT_ITEM_BYTES,
     eject: deadServers === "eject",
     protocol,
     tls: checkTls(options.tls),

@@ -35,7 +35,7 @@ export function applyReply(operation: Operation, reply: Reply, connection: Conne
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       break;
     case VERB.getMulti:
-      return gather(operation, reply, connection);
+      return gatherItem(operation, reply, connection);
     case VERB.set:
     case VERB.add:
     case VERB.replace:
@@ -71,7 +71,6 @@ export function applyReply(operation: Operation, reply: Reply, connection: Conne
       if (status === STATUS.ok) return operation.succeed(textOf(reply), "ok");
       break;
     case VERB.flushAll:
-    case VERB.noop:
       if (status === STATUS.ok) return operation.succeed(undefined, "ok");
       break;
   }
@@ -99,7 +98,7 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
  * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are: the
  * run resolves with it. Only a missing login rejects at once, since nothing else can follow.
  */
-function gather(operation: Operation, reply: Reply, connection: Connection): void {
+function gatherItem(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
   const details = operation.details!;
   if (reply.last) return operation.succeed(details.failure, details.failure === undefined ? "ok" : "error");

@@ -4,7 +4,7 @@ import process from "node:process";
 import type { Tally } from "../../tests/memcached/_load.ts";
 
 /** One line of the table. */
-export interface Verdict {
+export interface FaultResult {
   readonly fault: string;
   readonly count: number;
   readonly wrong: number;
@@ -17,8 +17,8 @@ export interface Verdict {
   readonly failures: readonly string[];
 }
 
-/** What every case is told. */
-export interface Terms {
+/** What every class of faults is given. */
+export interface SoakOptions {
   readonly seed: number;
   readonly protocol: "binary" | "meta";
   /** A share of the full count: 1, or less with --quick. */
@@ -27,8 +27,8 @@ export interface Terms {
   readonly count: number | undefined;
 }
 
-/** A verdict of a tally. */
-export function verdictOf(fault: string, count: number, tally: Tally, notes: string, more: string[] = []): Verdict {
+/** What the callers' tally comes to. */
+export function resultOf(fault: string, count: number, tally: Tally, notes: string, more: string[] = []): FaultResult {
   const { wrong, unsettled, worstMs, complaint } = tally;
   const failures = [...more];
   if (wrong > 0) failures.push(`${wrong} wrong: ${complaint}`);
@@ -42,9 +42,9 @@ export const expectAtMost = (name: string, value: number, most: number): string[
 
 export const heading: string = `${"fault".padEnd(34)} ${"count".padStart(10)} ${"wrong".padStart(5)} ${
   "open".padStart(5)
-} ${"worst ms".padStart(9)}  verdict`;
+} ${"worst ms".padStart(9)}  result`;
 
-export function lineOf({ fault, count, wrong, unsettled, worstMs, notes, failures }: Verdict): string {
+export function lineOf({ fault, count, wrong, unsettled, worstMs, notes, failures }: FaultResult): string {
   const numbers = [
     fault.padEnd(34),
     count.toLocaleString("en").padStart(10),
@@ -52,11 +52,11 @@ export function lineOf({ fault, count, wrong, unsettled, worstMs, notes, failure
     String(unsettled).padStart(5),
     worstMs.toFixed(1).padStart(9),
   ];
-  const verdict = failures.length === 0 ? "ok" : `FAILED: ${failures.join("; ")}`;
-  return `${numbers.join(" ")}  ${verdict}${notes === "" ? "" : `  (${notes})`}`;
+  const end = failures.length === 0 ? "ok" : `FAILED: ${failures.join("; ")}`;
+  return `${numbers.join(" ")}  ${end}${notes === "" ? "" : `  (${notes})`}`;
 }
 
-/** Collects, where the runtime lets one, and tells how much is held. */
+/** Bytes in use, after a collection where the runtime lets one ask for it. */
 export function memory(): { readonly heap: number; readonly rss: number } {
   const { gc, Bun } = globalThis as { gc?(): void; Bun?: { gc(synchronous: boolean): void } };
   gc?.();
@@ -71,9 +71,9 @@ export const mb = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB
 export class LoopWatch {
   longestMs = 0;
   #last = performance.now();
-  readonly #timer = setInterval(() => this.#look(), 5);
+  readonly #timer = setInterval(() => this.#measure(), 5);
 
-  #look(): void {
+  #measure(): void {
     const now = performance.now();
     this.longestMs = Math.max(this.longestMs, now - this.#last - 5);
     this.#last = now;
