@@ -58,13 +58,26 @@ const PAIR_PACES = {
   quick: { warmMs: 200, dropped: 10, rounds: 20, roundMs: 20 },
 };
 
+const { values: { quick, only, runtime: oneRuntime, against } } = parseArgs({
+  args: Deno.args,
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    runtime: { type: "string" },
+    against: { type: "string" },
+  },
+});
+const oneCase = against === undefined && only !== undefined && [...CASES, ...APART].includes(only);
+const pace = (against === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
 const root = new URL("../", import.meta.url).pathname;
 const worker = `${root}bench/worker.ts`;
+/** What was measured in which version. */
+const versions: Record<string, string> = {};
+/** Removed after the run. */
+const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
 
-/** How a runtime is started; `packed`: where the library lies as npm installs it. */
-type Runtime = Pick<Setting, "start" | "worker" | "faces">;
-
-async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise<Runtime> {
+/** How a runtime is started. */
+async function runtimeOf(name: typeof RUNTIMES[number]): Promise<Pick<Setting, "start" | "worker" | "faces">> {
   if (name === "deno") {
     const start = [Deno.execPath(), "run", "-A"];
     // The other libraries lie in a folder of their own, one of them (memcached) assigns to `__proto__`, and where memory
@@ -75,14 +88,17 @@ async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise
   const path = await (name === "bun" ? bun() : node());
   if (name === "bun") return { start: [path, "run"], worker: [path, "run", worker], faces: facesOf(root) };
   // Node 20 reads no TypeScript.
-  await installPacked(packed);
-  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${packed}/worker.mjs`, worker]);
-  return { start: [path], worker: [path, "--expose-gc", `${packed}/worker.mjs`], faces: packedFaces(packed) };
+  const faces = await packed(folder);
+  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${folder}/worker.mjs`, worker]);
+  return { start: [path], worker: [path, "--expose-gc", `${folder}/worker.mjs`], faces };
 }
 
 const facesOf = (tree: string): Faces => [`${tree}/mod.ts`, `${tree}/src/memcached/mod.ts`];
 
-function packedFaces(folder: string): Faces {
+/** A tree as npm installs it. */
+async function packed(folder: string, tree?: string): Promise<Faces> {
+  await Deno.mkdir(folder, { recursive: true });
+  await installPacked(folder, tree);
   const home = `${folder}/node_modules/@x/cache-utils`;
   return [`${home}/mod.js`, `${home}/src/memcached/mod.js`];
 }
@@ -93,7 +109,7 @@ async function measure(name: string, setting: Setting, keep: (table: Table) => v
   const args = [...before, name, JSON.stringify(setting)];
   const child = new Deno.Command(command!, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
   // One that hangs must not take the others with it.
-  const overdue = setTimeout(() => child.kill("SIGKILL"), setting.quick ? 60_000 : 240_000);
+  const overdue = setTimeout(() => child.kill("SIGKILL"), quick ? 60_000 : 240_000);
   let rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
@@ -116,7 +132,7 @@ interface Took {
 async function compare(setting: Setting): Promise<Table> {
   const all = new Map<string, Took>();
   // What is compiled, and how well, differs from process to process and with who was loaded first: so there are several.
-  for (let n = 0; n < (setting.quick ? 2 : 4); n++) {
+  for (let n = 0; n < (quick ? 2 : 4); n++) {
     await measure("pair", { ...setting, swapped: n % 2 === 1 }, ({ title, rows }) => {
       if (!all.has(title)) all.set(title, { old: [], new: [], empty: [] });
       for (const { name, cells } of rows) all.get(title)![name as keyof Took].push(...cells as number[]);
@@ -140,13 +156,17 @@ function overEmpty({ old, new: now, empty }: Took): number[] {
   return [before, after, after / before];
 }
 
-async function firstLine(command: string, args: readonly string[], cwd: string = root): Promise<string> {
-  const { code, output } = await run(command, args, { cwd });
-  return code === 0 ? output.trim().split("\n")[0]! : "unknown";
+async function versionOf(program: string): Promise<string> {
+  return /\d+\.\d+\.\d+/.exec((await run(program, ["--version"])).output)?.[0] ?? "unknown";
 }
 
-/** The folder with the other libraries, and their versions. */
-async function fetchPeers(versions: Record<string, string>): Promise<string> {
+async function commitOf(tree: string): Promise<string> {
+  const { code, output } = await run("git", ["describe", "--always", "--dirty"], { cwd: tree });
+  return code === 0 ? output.trim() : "unknown";
+}
+
+/** The folder with the other libraries. */
+async function fetchPeers(): Promise<string> {
   const path = await packages("bench", libraries);
   for (const name of Object.keys(libraries)) {
     const text = await Deno.readTextFile(`${path}/node_modules/${name}/package.json`);
@@ -155,61 +175,8 @@ async function fetchPeers(versions: Record<string, string>): Promise<string> {
   return path;
 }
 
-/** What was asked for. */
-interface Asked {
-  readonly quick: boolean;
-  readonly runtimes: readonly (typeof RUNTIMES[number])[];
-  readonly cases: readonly string[];
-  /** Only the tables that have this in their title. */
-  readonly title?: string | undefined;
-  /** The folder of another checkout. */
-  readonly other?: string | undefined;
-  /** All of it: then the page is written. */
-  readonly whole: boolean;
-  /** The end of the name of the file of results. */
-  readonly name: readonly string[];
-}
-
-async function asked(): Promise<Asked> {
-  const { values: { quick, only, runtime, against } } = parseArgs({
-    args: Deno.args,
-    options: {
-      quick: { type: "boolean", default: false },
-      only: { type: "string" },
-      runtime: { type: "string" },
-      against: { type: "string" },
-    },
-  });
-  const runtimes = RUNTIMES.filter((name) => runtime === undefined || runtime === name);
-  if (runtimes.length === 0) throw new Error(`Cannot measure on "${runtime}": name ${RUNTIMES.join(", ")}`);
-  const oneCase = against === undefined && only !== undefined && [...CASES, ...APART].includes(only);
-  const name = [runtime, only?.replaceAll(/[^\w]+/g, "-"), against && "against", quick ? "quick" : undefined];
-  return {
-    quick,
-    runtimes,
-    cases: oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name)),
-    title: oneCase ? undefined : only,
-    other: against && await Deno.realPath(against),
-    whole: name.every((part) => part === undefined),
-    name: name.filter((part) => part !== undefined),
-  };
-}
-
-/** What is the same for all runtimes. */
-interface Surroundings extends Pick<Setting, "peers" | "memcached"> {
-  /** A folder that is removed after the run. */
-  readonly folder: string;
-  /** Collects what was measured in which version. */
-  readonly versions: Record<string, string>;
-}
-
 /** All that is asked for, on one runtime. What fails is named in the result, and the rest goes on. */
-async function measureOn(
-  name: typeof RUNTIMES[number],
-  { quick, cases, title, other }: Asked,
-  pace: Pace,
-  { folder, peers, memcached, versions }: Surroundings,
-): Promise<Measured> {
+async function measureOn(name: typeof RUNTIMES[number], memcached: string, peers: string): Promise<Measured> {
   console.log(`== ${name}\n`);
   const tables: Table[] = [];
   const failed: string[] = [];
@@ -224,62 +191,59 @@ async function measureOn(
     });
   };
   await attempt("the start", async () => {
-    const runtime = await runtimeOf(name, folder);
-    const version = await firstLine(runtime.start[0]!, ["--version"]);
-    versions[name] = /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
+    const runtime = await runtimeOf(name);
+    versions[name] = await versionOf(runtime.start[0]!);
     // One for each runtime: nobody finds it filled by another.
     await using server = await freshServer(["-m", "1024"]);
     const at = { hostname: "127.0.0.1", port: server.port, memcached };
-    const setting: Setting = { ...at, ...runtime, peers, pace, quick, ...(title === undefined ? {} : { only: title }) };
-    if (other === undefined) {
-      for (const name of cases) await attempt(`the case ${name}`, () => measure(name, setting, keep));
-      return;
+    const title = only === undefined || oneCase ? {} : { only };
+    const setting: Setting = { ...at, ...runtime, peers, pace, quick, ...title };
+    if (against !== undefined) {
+      const tree = await Deno.realPath(against);
+      const other = name === "node" ? await packed(`${folder}/other`, tree) : facesOf(tree);
+      return keep(await compare({ ...setting, other }));
     }
-    if (name === "node") await installPacked(`${folder}/other`, other);
-    const faces = name === "node" ? packedFaces(`${folder}/other`) : facesOf(other);
-    keep(await compare({ ...setting, other: faces }));
+    const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
+    for (const name of asked) await attempt(`the case ${name}`, () => measure(name, setting, keep));
   });
   return { runtime: name, tables, failed };
 }
 
 async function main(): Promise<void> {
-  const wanted = await asked();
-  const { quick, other } = wanted;
+  const runtimes = RUNTIMES.filter((name) => oneRuntime === undefined || oneRuntime === name);
+  if (runtimes.length === 0) throw new Error(`Cannot measure on "${oneRuntime}": name ${RUNTIMES.join(", ")}`);
   const program = await memcached();
-  const versions: Record<string, string> = { "memcached, the server": await firstLine(program, ["-V"]) };
-  const peers = other === undefined ? await fetchPeers(versions) : "";
-  const pace = (other === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
+  versions["memcached, the server"] = await versionOf(program);
+  const peers = against === undefined ? await fetchPeers() : "";
   const began = performance.now();
   const measured: Measured[] = [];
-  const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
-  try {
-    for (const name of wanted.runtimes) {
-      measured.push(await measureOn(name, wanted, pace, { folder, peers, memcached: program, versions }));
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-  const commitOf = (tree: string) => firstLine("git", ["describe", "--always", "--dirty"], tree);
+  for (const name of runtimes) measured.push(await measureOn(name, program, peers));
   const result: Result = {
     date: new Date().toISOString(),
     commit: await commitOf(root),
-    ...(other === undefined ? {} : { against: await commitOf(other) }),
+    ...(against === undefined ? {} : { against: await commitOf(against) }),
     seconds: Math.round((performance.now() - began) / 1000),
     machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
     versions,
     pace,
     measured,
   };
-  const time = result.date.slice(0, 16).replaceAll(":", "-");
-  const file = `bench/results/${[time, ...wanted.name].join("-")}.json`;
+  const what = [oneRuntime, only?.replaceAll(/[^\w]+/g, "-"), against && "against", quick ? "quick" : undefined]
+    .filter((part) => part !== undefined);
+  const file = `bench/results/${[result.date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
   await Deno.mkdir(`${root}bench/results`, { recursive: true });
-  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 1)}\n`);
+  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
   console.log(`kept in ${file}; ${result.seconds} s`);
   const [tables, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
-  if (tables.length + failed.length === 0) throw new Error(`No table has "${wanted.title}" in its title`);
+  if (tables.length + failed.length === 0) throw new Error(`No table has "${only}" in its title`);
   console.log(`targets missed: ${tables.flatMap(judge).filter(({ missed }) => missed).length}`);
-  if (wanted.whole) await report(result);
+  // All of it was measured.
+  if (what.length === 0) await report(result);
   if (failed.length > 0) Deno.exitCode = 1;
 }
 
-await main();
+try {
+  await main();
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
