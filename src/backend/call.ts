@@ -13,7 +13,7 @@ import type { Settings } from "./options.ts";
 
 /** Whose entry a call takes for its own, and by which counters it is judged. */
 export interface Target {
-  readonly about: Label;
+  readonly label: Label;
   /** Only where the store's key is a truncation of it. */
   readonly fullKey: string | undefined;
   /** A short hash of the text of the function that computes. */
@@ -35,7 +35,7 @@ export function targetOf(key: string, options: ReadOptions, { keys, counters }: 
   assertOptions(options);
   const entry = keys.entry(key);
   return {
-    about: { name: options.name, key: entry.key },
+    label: { name: options.name, key: entry.key },
     fullKey: entry.fullKey,
     source: options.source,
     strictSource: options.strictSource ?? false,
@@ -85,12 +85,12 @@ export function callOf(
   bypass: Why | undefined,
 ): Call {
   if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
-  const { about, fullKey, source, strictSource, counters } = targetOf(key, options, parts);
+  const { label, fullKey, source, strictSource, counters } = targetOf(key, options, parts);
   const { clock, defaults } = parts.settings;
   const { timeoutMs, mintDelayMs, isCacheable } = checkedOptions(options, defaults);
   // Written out: as a class that extends another one, or with a spread, a hit in memory takes a twentieth longer.
   return {
-    about,
+    label,
     fullKey,
     source,
     strictSource,
@@ -102,7 +102,7 @@ export function callOf(
     bypass,
     timeout: timeoutMs === Infinity && options.signal === undefined
       ? undefined
-      : new CallerTimeout(clock, about.key, timeoutMs, options.signal),
+      : new CallerTimeout(clock, label.key, timeoutMs, options.signal),
     waits: 0,
     waitsSince: undefined,
     slot: undefined,

@@ -170,6 +170,7 @@ export class Computations {
 
   /** Runs the function for this caller alone. `write`: what becomes of its value before the caller is answered. */
   unshared(call: Call, write?: (value: Value) => Promise<void>): Promise<Result> {
+    call.outcome = "miss";
     const computation = this.create();
     const waiter = computation.join();
     const run = async () => {

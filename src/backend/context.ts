@@ -68,13 +68,13 @@ export function noteWait(from: Computation | undefined, to: Computation): () => 
 }
 
 /** Would a call that is made now wait for itself, if it waited for one of these? It would, until `mintDelay`. */
-export function closesCircle(...awaited: readonly Computation[]): boolean {
+export function closesCircle(...awaited: readonly (Computation | undefined)[]): boolean {
   const from = currentComputation();
   if (from === undefined) return false;
   const seen = new Set(awaited);
   for (const one of seen) {
     if (one === from) return true;
-    for (const next of one.waitsFor.keys()) seen.add(next);
+    for (const next of one?.waitsFor.keys() ?? []) seen.add(next);
   }
   return false;
 }

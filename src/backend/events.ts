@@ -100,15 +100,15 @@ export class Events extends Listeners<BackendEvents> {
     return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }
 
-  called({ about, counters, outcome, why }: Call, begun: number): void {
+  called({ label, counters, outcome, why }: Call, begun: number): void {
     this.stats[outcome]++;
     if (!this.hasListeners("call")) return;
     const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
-    this.emit("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
+    this.emit("call", { ...labelled(label), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
-  refreshed(about: Label, begun: number, failed?: { readonly error: unknown }): void {
-    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
+  refreshed(label: Label, begun: number, failed?: { readonly error: unknown }): void {
+    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(label), ms: this.#since(begun), ...failed });
   }
 
   /** `failed`: what it rejects with. */

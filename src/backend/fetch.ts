@@ -94,10 +94,10 @@ export class Fetcher {
     }
   }
 
-  /** The table. */
+  /** The table, again and again until there is an answer. */
   async #answer(call: Call, snapshot: Snapshot, seen: Freshness): Promise<unknown> {
     const { reader, writes } = this.#parts;
-    for (let refusals = 0; refusals <= MAX_REFUSALS && call.waits <= MAX_WAITS;) {
+    for (let refusals = 0;;) {
       call.slot = snapshot.slot;
       call.why = seen.why;
       let result: Result | typeof TIMED_OUT;
@@ -106,8 +106,7 @@ export class Fetcher {
         case "stale":
           return this.#serve(call, seen);
         case "lease":
-          if (++call.waits > MAX_WAITS) continue;
-          result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
+          result = ++call.waits > MAX_WAITS ? TIMED_OUT : await this.#waitFor(call, leaseIn(snapshot));
           break;
         case "nothing":
         case "outdated":
@@ -115,20 +114,19 @@ export class Fetcher {
           refusals++;
           break;
         case "uncacheable": {
-          const marker = snapshot;
-          return await this.#computeUncoordinated(call, UNCACHEABLE, (value) => writes.overMarker(call, value, marker));
+          const write = writes.overMarker(call, snapshot);
+          return await this.#computeUncoordinated(call, UNCACHEABLE, write);
         }
         case "unanswered":
           return await this.#computeUncoordinated(call, STORE);
       }
-      if (result === TIMED_OUT) break;
+      if (result === TIMED_OUT) return await this.#computeUncoordinated(call, BUSY);
       if (result.kind !== "retry") return valueOf(call, result);
       if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE);
-      if (refusals > MAX_REFUSALS) break;
+      if (refusals > MAX_REFUSALS) return await this.#computeUncoordinated(call, BUSY);
       snapshot = await wait(call, reader.read(call));
       seen = this.#see(call, snapshot);
     }
-    return await this.#computeUncoordinated(call, BUSY);
   }
 
   #serve(call: Call, seen: Freshness): unknown {
@@ -154,12 +152,12 @@ export class Fetcher {
 
   #see(call: Call, snapshot: Snapshot): Freshness {
     const seen = this.#parts.classifier.see(call, snapshot);
-    return seen.is === "lease" && this.#isOrphaned(call, snapshot.found!.entry as LeaseEntry) ? ORPHANED : seen;
+    return seen.is === "lease" && this.#isOrphaned(call, leaseIn(snapshot)) ? ORPHANED : seen;
   }
 
   /** Is the lease's holder gone? It is this process without an open computation, or nobody renews the lease. */
-  #isOrphaned({ about, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
-    if (this.#parts.computations.find(about.key, nonce) !== undefined) return false;
+  #isOrphaned({ label, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
+    if (this.#parts.computations.find(label.key, nonce) !== undefined) return false;
     // rule 9, rule 14: orphaned, or renewed by nobody
     return this.#parts.leases.isOwn(nonce) || unrenewed?.nonce === nonce && unrenewed.beat === beat;
   }
@@ -168,19 +166,18 @@ export class Fetcher {
   async #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
     const shared = this.#leased.shared(call);
     if (shared !== undefined) return await this.#join(call, shared);
-    call.outcome = "miss";
     return await this.#leased.compute(call, snapshot);
   }
 
   /** Waits for the computation of a lease of this process, or until another process's lease is gone. */
   async #waitFor(call: Call, lease: LeaseEntry): Promise<Result | typeof TIMED_OUT> {
-    const computation = this.#parts.computations.find(call.about.key, lease.nonce);
+    const computation = this.#parts.computations.find(call.label.key, lease.nonce);
     if (computation !== undefined) return await this.#join(call, computation);
-    const poll = this.#pollers.wait(call.about, lease);
+    const poll = this.#pollers.wait(call.label, lease);
     try {
       const woken = await wait(call, withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
-      call.unrenewed = woken.unrenewed;
+      call.unrenewed = woken;
       return { kind: "retry", why: "over" };
     } finally {
       poll.leave();
@@ -189,8 +186,11 @@ export class Fetcher {
 
   /** Waits for a computation of this process; TIMED_OUT when the call has waited long enough. */
   async #join(call: Call, computation: Computation): Promise<Result | typeof TIMED_OUT> {
-    const { clock, storeTimeoutMs } = this.#parts.settings;
-    if (closesCircle(computation)) return { kind: "value", value: await this.#computeCircle(call) };
+    const { computations, settings: { clock, storeTimeoutMs }, warnings } = this.#parts;
+    if (closesCircle(computation)) {
+      warnings.circle(call.label);
+      return await computations.unshared(call);
+    }
     // One that is settled only waits for its last write, and no call waits longer for the store than it must.
     const leftMs = this.#leftMs(call);
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
@@ -209,30 +209,16 @@ export class Fetcher {
     return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
   }
 
-  /** `write`: keeps the value, before anybody is answered. */
+  /** Computes without a lease. `write`: keeps the value, before anybody is answered. */
   async #computeUncoordinated(call: Call, why: Why, write?: (value: unknown) => void): Promise<unknown> {
     call.why = why;
-    const joined = this.#uncoordinated.join(call, write);
-    if (joined === undefined) return await this.#computeCircle(call);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter));
-  }
-
-  async #uncoordinatedResult(call: Call, isLeader: boolean, result: Result): Promise<unknown> {
-    // What came of it is another caller's alone.
-    if (result.kind === "retry") return await this.#computeUnshared(call, call.why);
-    call.outcome = isLeader ? "miss" : "wait";
-    return valueOf(call, result);
-  }
-
-  async #computeCircle(call: Call): Promise<unknown> {
-    this.#parts.warnings.circle(call.about);
-    return await this.#computeUnshared(call, call.why);
+    const result = await this.#uncoordinated.compute(call, write);
+    return result.kind === "retry" ? await this.#computeUnshared(call, why) : valueOf(call, result);
   }
 
   /** Computes for this caller alone, who waits for nobody. */
-  async #computeUnshared(call: Call, why: Why | undefined): Promise<unknown> {
+  async #computeUnshared(call: Call, why: Why): Promise<unknown> {
     call.why = why;
-    call.outcome = "miss";
     return valueOf(call, await this.#parts.computations.unshared(call));
   }
 
@@ -243,8 +229,7 @@ export class Fetcher {
    */
   async #refresh(call: Call): Promise<unknown> {
     const { reader, classifier, computations, writes, settings } = this.#parts;
-    call.why = call.bypass ?? FORCED;
-    call.outcome = "miss";
+    const why = call.why = call.bypass ?? FORCED;
     for (let refusals = 0; call.bypass === undefined && refusals <= MAX_REFUSALS; refusals++) {
       const snapshot = await wait(call, reader.read(call));
       call.slot = snapshot.slot;
@@ -256,26 +241,22 @@ export class Fetcher {
       if (result.kind !== "retry") return valueOf(call, result);
       if (result.why === "unknown") break;
     }
-    const joined = this.#uncoordinated.join(call);
-    if (joined === undefined) {
-      const value = await this.#computeCircle(call);
-      await writes.delete(call.about);
-      return value;
-    }
-    const deleted = joined.waiter.result.then(async (result) => {
-      // Also when this caller has left: nothing that is computed without a lease is kept, so the older value must go.
-      // rule 13: nothing was kept, so the older value goes
-      if (result.kind !== "error") await writes.delete(call.about);
-      return result;
-    });
+    const answer = this.#computeUncoordinated(call, why);
+    const forget = () => writes.delete(call.label);
+    // rule 13: nothing was kept, so the older value goes, also when this caller has left
+    const deleted = answer.then(forget, () => call.timeout?.hasLeft ? forget() : undefined);
     settings.inBackground(deleted);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter, deleted));
+    const value = await answer;
+    await wait(call, deleted);
+    return value;
   }
 }
 
+const leaseIn = ({ found }: Snapshot): LeaseEntry => found!.entry as LeaseEntry;
+
 /** What the caller is given of a computation. */
-function valueOf({ about }: Call, result: Result): unknown {
+function valueOf({ label }: Call, result: Result): unknown {
   if (result.kind === "value") return result.value;
   if (result.kind === "error") throw result.error;
-  throw new CacheError(`Cannot answer ${about.key}: its computation was given up`);
+  throw new CacheError(`Cannot answer ${label.key}: its computation was given up`);
 }

@@ -55,7 +55,7 @@ export class Classifier {
     const freshness = classify(snapshot, target, this.#clock.now());
     if (isServable(freshness) && target.source !== undefined) {
       const { source } = snapshot.found!.entry as ValueEntry;
-      if (source !== undefined && source !== target.source) this.#warnings.otherSource(target.about);
+      if (source !== undefined && source !== target.source) this.#warnings.otherSource(target.label);
     }
     return freshness;
   }
@@ -69,7 +69,7 @@ export class Classifier {
       return { is, why, value: snapshot.takeCopy((snapshot.found!.entry as ValueEntry).value) };
     } catch (error) {
       // Its store cannot copy what it has given.
-      this.#store.failed("get", target.about, error);
+      this.#store.failed("get", target.label, error);
       return outdated("unreadable");
     }
   }

@@ -186,7 +186,7 @@ export class GroupBackend implements Backend {
   async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
     const { target, ttlMs, entry } = this.#given(key, value, options);
     if (ttlMs > 0 && this.#enabled) await this.#writes.set(target, entry);
-    else await this.#writes.invalidate(target.about);
+    else await this.#writes.invalidate(target.label);
   }
 
   /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
@@ -194,14 +194,14 @@ export class GroupBackend implements Backend {
     const { target, ttlMs, entry } = this.#given(key, value, options);
     if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
     if (this.#enabled) return await this.#writes.add(target, entry);
-    await this.#writes.invalidate(target.about);
+    await this.#writes.invalidate(target.label);
     return false;
   }
 
   /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
     this.#assertOpen();
-    await this.#writes.invalidate(this.#target(key, { name: options.name }).about);
+    await this.#writes.invalidate(this.#target(key, { name: options.name }).label);
   }
 
   /**

@@ -47,15 +47,15 @@ export class Leases {
    * unknown: no answer came in time, or the backend closes.
    */
   async take(
-    about: Label,
+    label: Label,
     entry: LeaseEntry,
     over: Token | undefined,
     mintDelayMs: number,
   ): Promise<Lease | "refused" | "unknown"> {
     if (this.#isClosed) return "unknown";
-    const written = await this.finish(this.store.lease(about, entry, LEASE_MS, over));
+    const written = await this.finish(this.store.lease(label, entry, LEASE_MS, over));
     if (written.kind !== "stored") return written.kind === "refused" ? "refused" : "unknown";
-    const lease = new Lease(this, about, entry, written.token, mintDelayMs);
+    const lease = new Lease(this, label, entry, written.token, mintDelayMs);
     this.#held.add(lease);
     return lease;
   }
@@ -95,7 +95,7 @@ export class Leases {
 /** A lease that this process holds: renewed while its value is computed, then replaced or released by its token. */
 export class Lease {
   readonly #leases: Leases;
-  readonly #about: Label;
+  readonly #label: Label;
   #entry: LeaseEntry;
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
@@ -108,10 +108,10 @@ export class Lease {
   /** The renewal that is under way, if one is. */
   #renewal: Promise<void> | undefined;
 
-  /** `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
-  constructor(leases: Leases, about: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
+  /** `label.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
+  constructor(leases: Leases, label: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
     this.#leases = leases;
-    this.#about = about;
+    this.#label = label;
     this.#entry = entry;
     this.#token = token;
     this.#mintDelayMs = mintDelayMs;
@@ -140,7 +140,7 @@ export class Lease {
         taken = { ...entry, value: store.copy(entry.value) };
       } catch (error) {
         this.end();
-        store.failed("set", this.#about, error);
+        store.failed("set", this.#label, error);
         const never = error instanceof CacheValueError
           ? error
           : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
@@ -148,14 +148,14 @@ export class Lease {
       }
     }
     // rule 1: a value over its own lease
-    return this.#last((token) => store.set(this.#about, taken, ttlMs, token));
+    return this.#last((token) => store.set(this.#label, taken, ttlMs, token));
   }
 
   /** Deletes the lease and ends it. */
   release(): Promise<Written> {
     return this.#last(async (token) => {
       // rule 1: released by its token
-      const deleted = await this.#leases.store.delete(this.#about, token);
+      const deleted = await this.#leases.store.delete(this.#label, token);
       if (deleted === "done") return { kind: "stored", token };
       return deleted === "refused" ? { kind: "refused" } : { kind: "unknown", error: deleted.error };
     });
@@ -164,7 +164,7 @@ export class Lease {
   /** Ends it, to run out by itself in so many ms. */
   lapse(ms: number): Promise<Written> {
     // rule 1: left to run out by its token
-    return this.#last((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
+    return this.#last((token) => this.#leases.store.set(this.#label, this.#entry, ms, token));
   }
 
   /** Ends it by a write, which is on its way when this returns, unless a renewal is: then it follows that. */
@@ -196,7 +196,7 @@ export class Lease {
     // rule 14: each renewal raises the beat
     this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
     // rule 1: a renewal over its own lease
-    const written = await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, LEASE_MS, token));
+    const written = await this.#overLease((token) => this.#leases.store.set(this.#label, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
       this.#stoodAt = askedAt;
@@ -218,7 +218,7 @@ export class Lease {
     const written = await write(this.#token);
     // rule 7: whatever is not stored is looked for, once
     if (written.kind === "stored" || written.kind === "never") return written;
-    const found = await this.#leases.store.get(this.#about);
+    const found = await this.#leases.store.get(this.#label);
     if (found === UNANSWERED) return written;
     // rule 7: only our own lease is written over
     if (found?.entry.kind !== "lease" || found.entry.nonce !== this.#entry.nonce) {

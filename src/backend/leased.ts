@@ -25,6 +25,7 @@ export class Leased {
 
   /** Of a miss, whose computation goes on should its caller leave. Those who share the snapshot's slot share it. */
   compute(call: Call, snapshot: Snapshot): Promise<Result> {
+    call.outcome = "miss";
     const { lease, computation } = this.#open(call, snapshot);
     this.#bySlot.share(call, computation);
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);
@@ -38,7 +39,7 @@ export class Leased {
 
   #open(call: Call, snapshot: Snapshot): { readonly lease: LeaseEntry; readonly computation: Computation } {
     const lease = this.#parts.leases.entry(ownedBy(call, snapshot.generations));
-    return { lease, computation: this.#parts.computations.open(call.about.key, lease.nonce) };
+    return { lease, computation: this.#parts.computations.open(call.label.key, lease.nonce) };
   }
 
   #lead(call: Call, snapshot: Snapshot, entry: LeaseEntry, computation: Computation, finish: Finish): Promise<Result> {
@@ -55,7 +56,7 @@ export class Leased {
     finish: Finish,
   ): Promise<void> {
     // rule 9: nothing is computed before its lease is confirmed
-    const lease = await this.#parts.leases.take(call.about, entry, snapshot.found?.token, call.mintDelayMs);
+    const lease = await this.#parts.leases.take(call.label, entry, snapshot.found?.token, call.mintDelayMs);
     if (typeof lease === "string") computation.retry(lease); // rule 9: without a lease its joiners start over
     else {
       // rule 9: computed under a confirmed lease
@@ -83,9 +84,9 @@ export class Leased {
     computation.settle(value);
     if ((await written).kind !== "refused" || !lease.hasLapsed) return;
     const error = new CacheError(
-      `Cannot keep ${call.about.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
+      `Cannot keep ${call.label.key}: its function ran longer than mintDelay (${call.mintDelayMs} ms), and its lease lapsed`,
     );
-    this.#parts.store.failed("set", call.about, error);
+    this.#parts.store.failed("set", call.label, error);
   }
 
   async #writeThenAnswer(call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) {

@@ -15,15 +15,10 @@ const ULTIMATE_PAUSE_MS = 2000;
 /** A lease is renewed every 1.7 s and runs out after 6: its holder is gone. */
 const UNRENEWED_MS = 7000;
 
-/** Why a waiter wakes. `unrenewed`: this lease was there all the time, and nobody has renewed it. */
-export interface Woken {
-  readonly unrenewed: LeaseEntry | undefined;
-}
-const GONE: Woken = { unrenewed: undefined };
-
 /** One caller's wait. */
 export interface Waiter {
-  readonly woken: Promise<Woken>;
+  /** Resolves with the lease if it was there all the time, and nobody has renewed it; else with `undefined`. */
+  readonly woken: Promise<LeaseEntry | undefined>;
   leave(): void;
 }
 
@@ -58,13 +53,13 @@ export class Pollers {
   }
 
   /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
-  wait(about: Label, lease: LeaseEntry): Waiter {
-    const id = `${lease.nonce} ${about.key}`;
+  wait(label: Label, lease: LeaseEntry): Waiter {
+    const id = `${lease.nonce} ${label.key}`;
     this.#pass(0);
     let poller = this.#pollers.get(id);
     if (poller === undefined) {
       this.#holders.saw(lease.nonce);
-      this.#pollers.set(id, poller = new Poller(about, lease, momentOf(this.#clock)));
+      this.#pollers.set(id, poller = new Poller(label, lease, momentOf(this.#clock)));
       this.#pause(poller);
     }
     return poller.join(() => this.#end(id));
@@ -74,7 +69,7 @@ export class Pollers {
   close(): void {
     for (const [id, poller] of [...this.#pollers]) {
       this.#end(id);
-      poller.wake(GONE);
+      poller.wake(undefined);
     }
   }
 
@@ -124,11 +119,11 @@ export class Pollers {
     // A store that never settles is one that does not answer.
     if (open === 0) return this.#fire(this.#nextDue());
     const cancel = this.#store.immediate ? () => {} : deadline(this.#clock, this.#store.timeoutMs, () => {
-      for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, GONE);
+      for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, undefined);
     });
     for (const [id, poller] of round) {
       poller.asked = sentAt;
-      void this.#store.get(poller.about).then((found) => {
+      void this.#store.get(poller.label).then((found) => {
         if (--open === 0) cancel();
         const entry = found === UNANSWERED ? undefined : found?.entry;
         if (poller.asked === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
@@ -149,23 +144,23 @@ export class Pollers {
     // Everybody may have left in between.
     if (this.#pollers.get(id) !== poller) return;
     // rule 6: known by its nonce
-    if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, GONE);
+    if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, undefined);
     if (entry.beat !== lease.beat) poller.renewed(entry, sentAt!);
-    else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, { unrenewed: entry });
+    else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, entry);
     this.#pass(0);
     this.#pause(poller);
   }
 
-  #wake(id: string, poller: Poller, woken: Woken): void {
+  #wake(id: string, poller: Poller, unrenewed: LeaseEntry | undefined): void {
     if (this.#pollers.get(id) === poller) this.#end(id);
     poller.asked = undefined;
-    poller.wake(woken);
+    poller.wake(unrenewed);
   }
 }
 
 /** A key and a nonce that somebody waits for. */
 class Poller {
-  readonly about: Label;
+  readonly label: Label;
   lease: LeaseEntry;
   pauseMs = FIRST_PAUSE_MS;
   due = 0;
@@ -174,24 +169,24 @@ class Poller {
   asked: Moment | undefined = undefined;
   /** When this beat was seen first. */
   #since: Moment;
-  readonly #waiters = new Set<(woken: Woken) => void>();
+  readonly #waiters = new Set<(unrenewed: LeaseEntry | undefined) => void>();
 
-  constructor(about: Label, lease: LeaseEntry, now: Moment) {
-    this.about = about;
+  constructor(label: Label, lease: LeaseEntry, now: Moment) {
+    this.label = label;
     this.lease = lease;
     this.#since = now;
   }
 
   /** `ended`: nobody waits any more. Each waiter has a promise of its own, so that what waited for it is done when it leaves. */
   join(ended: () => void): Waiter {
-    let waiter!: (woken: Woken) => void;
-    const woken = new Promise<Woken>((resolve) => waiter = resolve);
+    let waiter!: (unrenewed: LeaseEntry | undefined) => void;
+    const woken = new Promise<LeaseEntry | undefined>((resolve) => waiter = resolve);
     this.#waiters.add(waiter);
     return {
       woken,
       leave: () => {
         if (!this.#waiters.delete(waiter)) return;
-        waiter(GONE);
+        waiter(undefined);
         if (this.#waiters.size === 0) ended();
       },
     };
@@ -206,8 +201,8 @@ class Poller {
     return Math.max(at.wallMs - this.#since.wallMs, at.monotonicMs - this.#since.monotonicMs);
   }
 
-  wake(woken: Woken): void {
-    for (const waiter of this.#waiters) waiter(woken);
+  wake(unrenewed: LeaseEntry | undefined): void {
+    for (const waiter of this.#waiters) waiter(unrenewed);
     this.#waiters.clear();
   }
 }

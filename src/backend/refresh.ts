@@ -16,7 +16,7 @@ export class BackgroundRefreshes {
 
   /** Refreshes a stale value, if nobody does. One that hangs holds up others no longer than its lock would. */
   start(call: Call): void {
-    const { key } = call.about;
+    const { key } = call.label;
     const { clock, inBackground } = this.#parts.settings;
     const since = this.#since.get(key);
     if (since !== undefined && elapsedMs(clock, since) < call.mintDelayMs + LEASE_MS) return;
@@ -37,10 +37,10 @@ export class BackgroundRefreshes {
    */
   async #refresh(call: Call): Promise<void> {
     const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
-    const { name, key } = call.about;
-    const about: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
+    const { name, key } = call.label;
+    const label: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     // rule 8: lock
-    const lock = await leases.take(about, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
+    const lock = await leases.take(label, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
     if (typeof lock === "string") return;
     // rule 8: then look
     const snapshot = await reader.read(call);
@@ -64,6 +64,6 @@ export class BackgroundRefreshes {
     // A lock that is left to run out is the whole fleet's pause before the next try.
     if (failed === undefined) await lock.release();
     else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
-    events.refreshed(call.about, begun, computed.kind === "error" ? failed : undefined);
+    events.refreshed(call.label, begun, computed.kind === "error" ? failed : undefined);
   }
 }

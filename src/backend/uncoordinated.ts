@@ -1,6 +1,6 @@
-import type { Call } from "./call.ts";
+import { type Call, resultFor } from "./call.ts";
 import { withTimeout } from "./caller_timeout.ts";
-import { BySlot, type Computation, type Waiter } from "./computations.ts";
+import { BySlot, type Computation, type Result } from "./computations.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import type { Parts } from "./group.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
@@ -38,22 +38,38 @@ export class Uncoordinated {
 
   /**
    * Joins the computation that may be joined, or begins one, which waits for the one that runs at most `mintDelay`.
-   * `isLeader`: it is this caller's function that runs. Of several callers who bring a `write` the first one's is used.
-   * `undefined`: the call would wait for itself.
+   * `write`: of several callers who bring one the first one's is used. retry: the result is another caller's alone, or
+   * the call would wait for itself.
    */
-  join(call: Call, write?: Write): { readonly waiter: Waiter; readonly isLeader: boolean } | undefined {
-    const shared = this.#bySlot.find(call);
-    if (shared !== undefined) return closesCircle(shared) ? undefined : { waiter: shared.join(), isLeader: false };
+  async compute(call: Call, write?: Write): Promise<Result> {
     const key = keyOf(call);
-    let next = this.#waiting.get(key);
-    const running = this.#running.get(key), isLeader = next === undefined;
-    if (closesCircle(...[next, running].flatMap((one) => one === undefined ? [] : one.computation))) return undefined;
-    if (next === undefined) this.#waiting.set(key, next = { computation: this.#parts.computations.create(), write });
-    else next.write ??= write;
+    const shared = this.#bySlot.find(call), waiting = this.#waiting.get(key), running = this.#running.get(key);
+    const awaited = shared === undefined ? [waiting?.computation, running?.computation] : [shared];
+    if (closesCircle(...awaited)) {
+      this.#parts.warnings.circle(call.label);
+      return { kind: "retry", why: "over" };
+    }
+    call.outcome = shared === undefined && waiting === undefined ? "miss" : "wait";
+    const computation = shared ?? this.#next(key, call, waiting, running, write);
+    return await resultFor(call, computation.join());
+  }
+
+  /** The one that has not begun yet. */
+  #next(
+    key: string,
+    call: Call,
+    waiting: Waiting | undefined,
+    running: Running | undefined,
+    write?: Write,
+  ): Computation {
+    const next = waiting ?? { computation: this.#parts.computations.create(), write };
+    next.write ??= write;
     this.#bySlot.share(call, next.computation);
-    const waiter = next.computation.join();
-    if (isLeader) this.#parts.settings.inBackground(this.#lead(key, next, running, call));
-    return { waiter, isLeader };
+    if (waiting === undefined) {
+      this.#waiting.set(key, next);
+      this.#parts.settings.inBackground(this.#lead(key, next, running, call));
+    }
+    return next.computation;
   }
 
   async #lead(key: string, next: Waiting, before: Running | undefined, call: Call): Promise<void> {
@@ -83,6 +99,6 @@ export class Uncoordinated {
 }
 
 /** Of one source: what another one computes under this key may not be meant for this caller. */
-function keyOf({ about, fullKey = about.key, source = "" }: Call): string {
+function keyOf({ label, fullKey = label.key, source = "" }: Call): string {
   return `${source} ${fullKey}`;
 }

@@ -29,9 +29,9 @@ export class Writes {
   }
 
   /** The right to replace what a snapshot saw. */
-  over({ about }: Target, { found }: Snapshot): Write {
+  over({ label }: Target, { found }: Snapshot): Write {
     // rule 1: over the very entry that was seen
-    return (entry, ttlMs) => this.#store.set(about, entry, ttlMs, found!.token);
+    return (entry, ttlMs) => this.#store.set(label, entry, ttlMs, found!.token);
   }
 
   /** Writes the value, or the marker where it cannot be kept. The first write is on its way when this returns. */
@@ -40,47 +40,49 @@ export class Writes {
   }
 
   /** Writes a value that can be kept now over the marker that a snapshot saw; one that again cannot leaves it as it is. */
-  overMarker(call: Call, value: unknown, snapshot: Snapshot): void {
+  overMarker(call: Call, snapshot: Snapshot): (value: unknown) => void {
     const owned = ownedBy(call, snapshot.generations);
-    const entry = this.#newEntry(call, value, owned);
-    if (entry === undefined) return;
-    this.#settings.inBackground(this.#orMarker(call, entry, owned, this.over(call, snapshot)));
+    return (value) => {
+      const entry = this.#newEntry(call, value, owned);
+      if (entry === undefined) return;
+      this.#settings.inBackground(this.#orMarker(call, entry, owned, this.over(call, snapshot)));
+    };
   }
 
   /**
    * And the marker where nothing is, if it is refused: a server that finds a value too large deletes what was there.
    */
-  async #orMarker({ about }: Call, kept: NewEntry | undefined, owned: Owned, write: Write): Promise<Written> {
+  async #orMarker({ label }: Call, kept: NewEntry | undefined, owned: Owned, write: Write): Promise<Written> {
     if (kept !== undefined) {
       const written = await write(kept.entry, kept.ttlMs);
       if (written.kind !== "never") return written;
-      this.#warnings.neverKept(about, written.error);
+      this.#warnings.neverKept(label, written.error);
     }
     const { fullKey, source, generations } = owned;
     const marker: UncacheableEntry = { kind: "uncacheable", fullKey, source, generations };
     const written = await write(marker, MARKER_MS);
     // rule 1: the marker where nothing is
-    return written.kind === "refused" ? await this.#store.add(about, marker, MARKER_MS) : written;
+    return written.kind === "refused" ? await this.#store.add(label, marker, MARKER_MS) : written;
   }
 
   /** Writes the value; what was not stored is deleted, so that no older value stays. */
   async valueOrDelete(call: Call, { value, isShared }: Value, owned: Owned, write: Write): Promise<void> {
     const kept = isShared ? this.#newEntry(call, value, owned) : undefined;
     const written = kept && await write(kept.entry, kept.ttlMs);
-    if (written?.kind === "never") this.#warnings.neverKept(call.about, written.error);
+    if (written?.kind === "never") this.#warnings.neverKept(call.label, written.error);
     // rule 13: what was not stored is deleted
-    if (written?.kind !== "stored") await this.delete(call.about);
+    if (written?.kind !== "stored") await this.delete(call.label);
   }
 
   /** Deletes whatever is there; asks once more when it was not confirmed, since a second delete changes nothing. */
-  async delete(about: Label): Promise<"done" | { readonly error: unknown }> {
-    const first = await this.#store.delete(about, "anything");
-    const answer = first === "done" ? first : await this.#store.delete(about, "anything");
+  async delete(label: Label): Promise<"done" | { readonly error: unknown }> {
+    const first = await this.#store.delete(label, "anything");
+    const answer = first === "done" ? first : await this.#store.delete(label, "anything");
     return answer === "refused" ? "done" : answer;
   }
 
   /** `undefined`: it is not to be kept. What the call's own `when` or `ttl` throws costs only the keeping. */
-  #newEntry({ about, options }: Call, value: unknown, owned: Owned): NewEntry | undefined {
+  #newEntry({ label, options }: Call, value: unknown, owned: Owned): NewEntry | undefined {
     const { defaults, clock, random } = this.#settings;
     const { when = isKeptByDefault, ttl, stale } = options;
     let option: "when" | "ttl" = "when", ttlMs: number;
@@ -89,7 +91,7 @@ export class Writes {
       option = "ttl";
       ttlMs = ttlMsOf(value, ttl, defaults);
     } catch (error) {
-      this.#warnings.optionFailed(option, about, error);
+      this.#warnings.optionFailed(option, label, error);
       return undefined;
     }
     return ttlMs > 0 ? newEntry(value, ttlMs, stale, defaults, owned, clock.now(), random) : undefined;

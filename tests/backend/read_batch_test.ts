@@ -11,7 +11,7 @@ import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
 const LONG_MS = 600_000;
 const counter = (key: string): Counter => ({ key, group: key });
 const question = (key: string, ...counters: string[]): Question => ({
-  about: { key },
+  label: { key },
   counters: counters.map(counter),
 });
 const entry: ValueEntry = { kind: "value", value: 1, freshUntil: Infinity, staleUntil: Infinity, generations: [] };
@@ -142,7 +142,7 @@ test("Reads of a tick that is not answered yet share nothing with those of the n
     counter: (name) => (asked.push(name), later(() => kept.counter(name))),
   });
   const { reader } = readerOn(slow);
-  const shared = { about: { key: "key" }, counters: [counter("a")] };
+  const shared = { label: { key: "key" }, counters: [counter("a")] };
   const first = reader.read(shared);
   await Promise.resolve();
   const second = reader.read(shared);
