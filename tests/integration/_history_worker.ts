@@ -1,5 +1,5 @@
 /**
- * One real process whose history is checked. A turn, drawn by `incr` from a server that nobody disturbs, orders what
+ * One real process whose history is checked. A turn, drawn by `incr` from a server that stays undisturbed, orders what
  * different processes do, without any clock. The "database" is there, too: a counter a key, its version.
  *
  *     in   {"reads": 1000}      out  ["read", key, turn before, version]  ["invalidated", key, turn after, version]  "done"
