@@ -11,6 +11,9 @@
  *   the hit-for-miss marker                           computes uncoordinated, keeps over the marker's token if it can
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
  *
+ * A call of `begin` hands a ticket out wherever this says computes; of a stale value it takes the refresh lock first, and
+ * returns the value if it does not get it.
+ *
  * uncoordinated: without a lease, since there is none to be had; shared in this process by those who call before it
  * begins. unshared: for one caller alone, with whom nothing can be shared: it would wait for itself, its result cannot be
  * copied, its arguments have changed meanwhile, or its ttl is 0.
