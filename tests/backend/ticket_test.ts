@@ -404,6 +404,20 @@ test("without a store a ticket has no right: keep answers those who wait, and sa
   assertEquals(valueOf(await waiting), { value: 2, outcome: "wait" });
 });
 
+test("a store that never answers: begin, keep and drop end all the same", async () => {
+  const fleet = new Fleet();
+  const a = fleet.process();
+  (a.store as { bounded: boolean }).bounded = false; // nor does it bound its verbs itself
+  const kept = ticketOf(await a.backend.begin("k")), dropped = ticketOf(await a.backend.begin("other"));
+  for (const verb of ["set", "delete", "get"] as const) a.store.gate(verb, "hold", undefined, 99);
+  const ends = [kept.keep(1), dropped.drop()] as const;
+  for (let n = 0; n < 5; n++) await fleet.clock.advance(1_100);
+  assertEquals(await Promise.all(ends), [false, undefined]);
+  const begun = a.backend.begin("k");
+  for (let n = 0; n < 5; n++) await fleet.clock.advance(1_100);
+  assertEquals(await ticketOf(await begun).keep(1), false);
+});
+
 for (const state of ["disabled", "closed"] as const) {
   test(`a ticket of a ${state} backend: nothing hangs, keep says false`, async () => {
     const fleet = new Fleet();
