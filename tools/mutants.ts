@@ -541,7 +541,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the keys of a dead server move to the others",
     test: "duty e:",
-    in: "tests/memcached/cluster_test.ts",
+    in: "tests/memcached/cluster/cluster_test.ts",
     survives: "the simulation's servers are one at a time",
     patches: [
       { at: "duty e: a dead server keeps its keys", from: "this.#eject && ", to: "" },

@@ -189,12 +189,8 @@ export class GuardedStore {
 
   // ──────────────── the store's verbs ────────────────
 
-  async get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
-    try {
-      return await this.getOrThrow(label);
-    } catch {
-      return UNANSWERED;
-    }
+  get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
+    return this.getOrThrow(label).catch((): typeof UNANSWERED => UNANSWERED);
   }
 
   /** The same; it rejects with what was reported. */
@@ -225,23 +221,17 @@ export class GuardedStore {
   }
 
   /** Over "anything", absence is done as well. */
-  async delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
-    try {
-      const done = await this.#call("delete", label, () => this.store.delete(label.key, over));
-      return done || over === "anything" ? "done" : "refused";
-    } catch (error) {
-      return { error };
-    }
+  delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+    const done = this.#call("delete", label, () => this.store.delete(label.key, over));
+    return done.then((done) => done || over === "anything" ? "done" : "refused", (error) => ({ error }));
   }
 
   /** `label.key`: the counter's. */
-  async increment(label: Label): Promise<"done" | { readonly error: unknown }> {
-    try {
-      await this.#call("increment", label, () => this.store.increment(label.key));
-      return "done";
-    } catch (error) {
-      return { error };
-    }
+  increment(label: Label): Promise<"done" | { readonly error: unknown }> {
+    return this.#call("increment", label, () => this.store.increment(label.key)).then(
+      () => "done",
+      (error) => ({ error }),
+    );
   }
 
   /** A store that does not come to an end is left alone. */
@@ -278,7 +268,7 @@ export class GuardedStore {
     try {
       const token = await write();
       this.worked(label.key);
-      // A store of others may say no in its own way.
+      // Another store may say no by null, or false.
       return token ? { kind: "stored", token } : REFUSED;
     } catch (error) {
       if (!isReported()) this.failed(operation, label, error);

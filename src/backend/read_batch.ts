@@ -38,17 +38,17 @@ const NO_GENERATIONS: readonly bigint[] = [];
 const NO_SLOTS: readonly Slot[] = [];
 
 /**
- * Takes snapshots. All calls of one tick share a batch, in which each key and each counter is read once. The batch leaves
- * the table BEFORE it is sent, and nothing that was read is remembered between calls:
+ * Takes snapshots. All calls of one tick share a batch, in which each key and each counter is read once. A batch takes no
+ * more calls BEFORE it is sent, and nothing that was read is remembered between calls:
  *
- *   1. A reads k; the get leaves and reads v1        2. B invalidates k, and that resolves
- *   3. C reads k: were A's get still in the table, C would be given v1
+ *   1. A reads k: its batch is sent, and reads v1        2. B invalidates k, and that resolves
+ *   3. C reads k: could it join A's batch, it would be given v1
  */
 export class SnapshotReader {
   readonly #store: GuardedStore;
-  /** Takes what is asked until this tick's microtasks run. */
+  /** The batch of this tick; `undefined` once it is sent. */
   #batch: ReadBatch | undefined;
-  /** The store was seen to answer by a promise, although it is `immediate`. */
+  /** The store is `immediate`, and has answered by a promise all the same. */
   #answersLater = false;
 
   constructor(store: GuardedStore) {
@@ -152,7 +152,7 @@ class ReadBatch {
   send(): void {
     this.#unanswered = this.#entries.size + this.#counters.size;
     this.store.read(this.#entries.values(), this.#counters.values());
-    // Also where a store says that it answers within the tick, and does not.
+    // Of a store too that says it answers within the tick, and does not.
     if (this.#unanswered > 0) this.#bound(this.store.timeoutMs);
   }
 
@@ -201,7 +201,7 @@ class Slot implements ReadSlot {
   /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
   sentAt = -Infinity;
   #sharers = 0;
-  /** Mostly there is one. */
+  /** The snapshots that need the answer: mostly one, so that no array has to be made. */
   #first: PendingSnapshot | undefined = undefined;
   #others: PendingSnapshot[] | undefined = undefined;
 
@@ -212,7 +212,7 @@ class Slot implements ReadSlot {
     this.key = key;
   }
 
-  /** A snapshot needs the answer. */
+  /** Adds a snapshot that needs the answer. */
   join(snapshot: PendingSnapshot): void {
     this.#sharers++;
     if (this.#first === undefined) this.#first = snapshot;

@@ -264,10 +264,10 @@ export class CachedFunction {
   ): FetchOptions {
     const fixed = prefix.optionsOf(verb);
     const { ttl, when } = this.options, asksUser = this.#asksUser && !prefix.keepsNothing;
-    const keeps = asksUser && when !== undefined ? (result: unknown) => when(result, ...call.args) : fixed.when;
+    const keeps = asksUser && when !== undefined ? withArguments(when, call) : fixed.when;
     // Written out: spreads cost more than all of the rest.
     return {
-      ttl: asksUser && typeof ttl === "function" ? (result) => ttl(result, ...call.args) : fixed.ttl,
+      ttl: asksUser && typeof ttl === "function" ? withArguments(ttl, call) : fixed.ttl,
       stale: fixed.stale,
       group: asksUser ? this.#group(self, call.args) : fixed.group,
       when: inputs === undefined ? keeps : inputs.onlyUnchanged(keeps),
@@ -281,6 +281,16 @@ export class CachedFunction {
       inputs,
     };
   }
+}
+
+/**
+ * A function of a result that gives `ask` the arguments as well. Not written inline, where each call would pay for it.
+ */
+function withArguments<T>(
+  ask: (result: unknown, ...args: unknown[]) => T,
+  call: { readonly args: Arguments },
+): (result: unknown) => T {
+  return (result) => ask(result, ...call.args);
 }
 
 function functionName(fn: AnyFunction): string {

@@ -62,7 +62,11 @@ export class ObjectCall implements Inputs {
 
   /** `when` that refuses a result whose key has changed, for a backend that never asks `areCurrent`. */
   onlyUnchanged(when: FetchOptions["when"]): FetchOptions["when"] {
-    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? isKeptByDefault)(result);
+    return this.#source === "data" ? when : this.#ifCurrent(when ?? isKeptByDefault);
+  }
+
+  #ifCurrent(when: (result: unknown) => boolean): (result: unknown) => boolean {
+    return (result) => this.areCurrent() && when(result);
   }
 
   /** The answer is at hand: nothing will be computed, so nothing has to be copied. */

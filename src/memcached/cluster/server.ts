@@ -183,7 +183,9 @@ export class Server implements ConnectionListener {
       else if (how === "silent") this.#replaceSilent(index, end);
     }
     if (this.#down !== undefined || index === -1) {
-      for (const operation of retryable) operation.fail(lost(operation, this.name, cause, operation.repeated));
+      for (const operation of retryable) {
+        operation.fail(lost(operation, this.name, cause, operation.repeated ? "sent" : "unsent"));
+      }
     } else if (retryable.length > 0) this.#sendAll(retryable, this.#connections[index] ??= this.#connect());
     this.#resolveIfClosed();
   }

@@ -358,9 +358,9 @@ export class Connection implements SocketListener {
     const { timeoutMs } = this.#options;
     const inFlight = this.#inFlight;
     for (const operation of inFlight.overdue(now)) {
-      const wasSent = operation.batch !== this.#batch;
-      operation.fail(timedOut(operation, this.server, timeoutMs, wasSent));
-      if (!wasSent) inFlight.cancel(operation);
+      const fate = operation.batch === this.#batch ? "unsent" : "sent";
+      operation.fail(timedOut(operation, this.server, timeoutMs, fate));
+      if (fate === "unsent") inFlight.cancel(operation);
     }
     if (inFlight.hung(now)) {
       const state = `${this.server} hangs: not a byte came within ${timeoutMs} ms`;
@@ -379,7 +379,7 @@ export class Connection implements SocketListener {
     const state = this.#state;
     if (state === "ended") return;
     const wasReady = state === "ready";
-    if (!wasReady && how === "broken" && !(cause instanceof AuthError)) this.#handshake.failed(state === "handshake");
+    if (!wasReady && how === "broken" && !(cause instanceof AuthError)) this.#handshake.failed(state);
     this.#state = "ended";
     this.#cancelConnectTimer();
     this.#socket?.close();
@@ -395,12 +395,12 @@ export class Connection implements SocketListener {
     this.#listener.ended(this, { cause, wasReady, unanswered: sent.length > 0, how, quietSince, retryable });
     const retried = new Set(retryable);
     for (const operation of sent) {
-      if (!retried.has(operation)) operation.fail(lost(operation, this.server, cause, true));
+      if (!retried.has(operation)) operation.fail(lost(operation, this.server, cause, "sent"));
     }
     for (const operation of unsent) {
       if (retried.has(operation)) continue;
       if (operation.bound) answerConnectionLost(operation);
-      else operation.fail(lost(operation, this.server, cause, false));
+      else operation.fail(lost(operation, this.server, cause, "unsent"));
     }
     // Items remember their connection, which need not keep its buffers for them.
     this.#outgoing.release();

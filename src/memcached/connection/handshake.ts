@@ -116,8 +116,8 @@ export class Handshake {
    * It came to nothing. Silence, or an error, where a server spoke this protocol before: the next connection finds out
    * what it speaks now. A server that could not be reached has said nothing.
    */
-  failed(wasConnected: boolean): void {
-    if (wasConnected || this.#negotiates) this.#negotiation.reset();
+  failed(during: "connecting" | "handshake"): void {
+    if (during === "handshake" || this.#negotiates) this.#negotiation.reset();
   }
 
   #progressAfter(reply: Reply): Progress {

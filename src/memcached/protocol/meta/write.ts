@@ -14,7 +14,7 @@
 import { type KeyList, writeKey } from "../keys.ts";
 import { type Details, type Request, VERB, type Verb } from "../request.ts";
 import { DO_NOT_CREATE, mostBytesOf } from "../limits.ts";
-import { SPACE } from "./codes.ts";
+import { SPACE } from "./answers.ts";
 import { digitsOf, writeNumber, writeUint64 } from "../decimal.ts";
 
 const encoder = new TextEncoder();

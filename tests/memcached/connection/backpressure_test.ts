@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { test } from "node:test";
-import { ConnectionError, Memcached, QueueFullError, ServerError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { answers } from "./_faults.ts";
+import { ConnectionError, Memcached, QueueFullError, ServerError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { answers } from "../_faults.ts";
 
 const fates = (calls: readonly Promise<unknown>[]) =>
   Promise.all(calls.map((call) => call.then(() => undefined, (error) => error)));

@@ -10,11 +10,11 @@ import {
   ProtocolError,
   ServerError,
   type Stored,
-} from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { certificate, tlsArguments } from "./_certificates.ts";
-import { fakes, fateOf, replyTo, twoReadyFakes } from "./_fakes.ts";
-import { authfileServer } from "./_sasl.ts";
+} from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { certificate, tlsArguments } from "../_certificates.ts";
+import { fakes, fateOf, replyTo, twoReadyFakes } from "../_fakes.ts";
+import { authfileServer } from "../_sasl.ts";
 
 const LOGIN = { username: "alice", password: "planted-7c1" } as const;
 const binary = await freshServer(["-B", "binary"]);

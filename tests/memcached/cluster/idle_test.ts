@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { keepIdle } from "../../src/memcached/client.ts";
-import { type Fakes, fakes, fateOf, readyFakes } from "./_fakes.ts";
+import { keepIdle } from "../../../src/memcached/client.ts";
+import { type Fakes, fakes, fateOf, readyFakes } from "../_fakes.ts";
 
 const openOf = ({ sockets }: Fakes) => sockets.filter(({ closed }) => !closed).length;
 

@@ -10,8 +10,8 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { test } from "node:test";
-import { AuthError, ConnectionError, type Item, TimeoutError } from "../../src/memcached/mod.ts";
-import { type Fakes, fakes, fateOf, hit, readyFakes, replyTo, twoReadyFakes } from "./_fakes.ts";
+import { AuthError, ConnectionError, type Item, TimeoutError } from "../../../src/memcached/mod.ts";
+import { type Fakes, fakes, fateOf, hit, readyFakes, replyTo, twoReadyFakes } from "../_fakes.ts";
 
 /** Events as they are told, in a word or two. */
 function told({ client }: Fakes): string[] {

@@ -1,13 +1,13 @@
-/** Servers that misbehave on purpose. What each single lie comes to stands in binary/read_test.ts. */
+/** Servers that misbehave on purpose. What each single lie comes to is in protocol/binary/read_test.ts. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { Memcached, MemcachedError, ValueTooLargeError } from "../../src/memcached/mod.ts";
-import { attacks, honest, hostile, hostileByChance, onRequests } from "./_hostile.ts";
-import { join, replyTo } from "./_frames.ts";
-import { SeededRandom } from "../../src/testing/seeded_random.ts";
-import { valueOf } from "./_load.ts";
+import { Memcached, MemcachedError, ValueTooLargeError } from "../../../src/memcached/mod.ts";
+import { attacks, honest, hostile, hostileByChance, onRequests } from "../_hostile.ts";
+import { join, replyTo } from "../_frames.ts";
+import { SeededRandom } from "../../../src/testing/seeded_random.ts";
+import { valueOf } from "../_load.ts";
 
 for (const [name, attack] of Object.entries(attacks)) {
   test(`a server that says ${name} costs its own callers at most an error, and nobody else anything`, {

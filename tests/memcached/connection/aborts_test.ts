@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { freshServer } from "../_memcached.ts";
-import { abortByChance } from "./_aborts.ts";
+import { freshServer } from "../../_memcached.ts";
+import { abortByChance } from "../_aborts.ts";
 
 test("of 10,000 requests half are aborted at random: each survivor is right, and one connection does for all", {
   timeout: 60_000,

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { fakes, readyFakes } from "./_fakes.ts";
+import { fakes, readyFakes } from "../_fakes.ts";
 
 test("sendableFor() is 0 until a key's connection is ready, and counts from then", async () => {
   await using made = fakes();

@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { lookup } from "node:dns/promises";
 import { test } from "node:test";
-import { ConnectionError, Memcached } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { fakes, fateOf } from "./_fakes.ts";
+import { ConnectionError, Memcached } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { fakes, fateOf } from "../_fakes.ts";
 
 const keys = Array.from({ length: 200 }, (_, n) => `key-${n}`);
 

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
-import { ConnectionError, ProtocolError, QueueFullError, ServerError } from "../../src/memcached/mod.ts";
-import { fakes, fateOf, hit, join, readyFakes, replyTo } from "./_fakes.ts";
+import { ConnectionError, ProtocolError, QueueFullError, ServerError } from "../../../src/memcached/mod.ts";
+import { fakes, fateOf, hit, join, readyFakes, replyTo } from "../_fakes.ts";
 
 test("nothing is opened before the first operation", async () => {
   await using made = fakes();

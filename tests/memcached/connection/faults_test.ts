@@ -2,12 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { Memcached } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { SeededRandom } from "../../src/testing/seeded_random.ts";
-import { answers, faultsByChance } from "./_faults.ts";
-import { Load } from "./_load.ts";
-import { openProxy, type Step } from "./_proxy.ts";
+import { Memcached } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { SeededRandom } from "../../../src/testing/seeded_random.ts";
+import { answers, faultsByChance } from "../_faults.ts";
+import { Load } from "../_load.ts";
+import { openProxy, type Step } from "../_proxy.ts";
 
 /** All that one read's answers come to: a hit, a miss, and the hits of a multi-get. */
 async function reads(client: Memcached): Promise<unknown[]> {

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test } from "node:test";
-import { deadline, responsiveTime } from "../../src/util/deadline.ts";
-import { type Clock, ConnectionError, Memcached, TimeoutError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { type Fakes, fakes, fateOf, hit } from "./_fakes.ts";
+import { deadline, responsiveTime } from "../../../src/util/deadline.ts";
+import { type Clock, ConnectionError, Memcached, TimeoutError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { type Fakes, fakes, fateOf, hit } from "../_fakes.ts";
 
 /** A clock whose event loop can be held up: time goes on, and its timers fire afterwards. */
 class HeldUpClock implements Clock {

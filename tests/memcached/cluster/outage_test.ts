@@ -4,9 +4,9 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } fr
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { ConnectionError, Memcached, type MemcachedError, ProtocolError, TimeoutError } from "@x/cache-utils/memcached";
-import { freshServer } from "../_memcached.ts";
-import { framesIn, hit, join, replyTo } from "./_frames.ts";
-import { hostile } from "./_hostile.ts";
+import { freshServer } from "../../_memcached.ts";
+import { framesIn, hit, join, replyTo } from "../_frames.ts";
+import { hostile } from "../_hostile.ts";
 
 /** Answers the probe; tells `then` of everything else. */
 function probed(socket: Socket, then: (bytes: Uint8Array) => void): void {

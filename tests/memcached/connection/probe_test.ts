@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { AuthError, ConnectionError, Memcached, type MemcachedOptions } from "../../src/memcached/mod.ts";
-import { hostile } from "./_hostile.ts";
-import { fakes, fateOf } from "./_fakes.ts";
+import { AuthError, ConnectionError, Memcached, type MemcachedOptions } from "../../../src/memcached/mod.ts";
+import { hostile } from "../_hostile.ts";
+import { fakes, fateOf } from "../_fakes.ts";
 
 /** Tells `heard` each piece of what a client says, as text. */
 const speaking = (heard: (said: string, socket: Socket) => void) =>

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { after, test } from "node:test";
-import { AuthError, Memcached, MemcachedError, type MemcachedEvents } from "../../src/memcached/mod.ts";
-import { freshServer, type Server } from "../_memcached.ts";
-import { fakes } from "./_fakes.ts";
-import { LOGIN, saslServer, withoutSasl } from "./_sasl.ts";
+import { AuthError, Memcached, MemcachedError, type MemcachedEvents } from "../../../src/memcached/mod.ts";
+import { freshServer, type Server } from "../../_memcached.ts";
+import { fakes } from "../_fakes.ts";
+import { LOGIN, saslServer, withoutSasl } from "../_sasl.ts";
 
 const skip = await withoutSasl();
 const server: Server | undefined = skip === false ? await saslServer() : undefined;

@@ -2,9 +2,9 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { Memcached, ServerError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { type Fakes, fakes, fateOf, readyFakes } from "./_fakes.ts";
+import { Memcached, ServerError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { type Fakes, fakes, fateOf, readyFakes } from "../_fakes.ts";
 
 const COUNTER = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 7]);
 

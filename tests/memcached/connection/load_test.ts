@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { QueueFullError } from "../../src/memcached/mod.ts";
-import { fakes, fateOf, readyFakes, replyTo, twoReadyFakes } from "./_fakes.ts";
+import { QueueFullError } from "../../../src/memcached/mod.ts";
+import { fakes, fateOf, readyFakes, replyTo, twoReadyFakes } from "../_fakes.ts";
 
 test("load() counts what is in flight on a key's connection, as soon as it is asked, until it is answered", async () => {
   await using made = await readyFakes({ maxInFlight: 10 });

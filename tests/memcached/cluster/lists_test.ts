@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { Memcached, ProtocolError } from "../../src/memcached/mod.ts";
-import { Hashes, Ring } from "../../src/memcached/cluster/ring.ts";
-import { type Fakes, fakes, fateOf } from "./_fakes.ts";
+import { Memcached, ProtocolError } from "../../../src/memcached/mod.ts";
+import { Hashes, Ring } from "../../../src/memcached/cluster/ring.ts";
+import { type Fakes, fakes, fateOf } from "../_fakes.ts";
 
 const answerOf = (text: string): string => `CONFIG cluster 0 ${text.length}\r\n${text}\r\nEND\r\n`;
 const listOf = (version: number, list: string): string => answerOf(`${version}\n${list}\n`);

@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { createServer } from "node:net";
 import { after, test } from "node:test";
-import { AuthError, ConnectionError, Memcached, type MemcachedError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { certificate, keyOf, onlyKnownClients, tlsArguments } from "./_certificates.ts";
+import { AuthError, ConnectionError, Memcached, type MemcachedError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { certificate, keyOf, onlyKnownClients, tlsArguments } from "../_certificates.ts";
 
 const server = await freshServer(tlsArguments("server"));
 const elsewhere = await freshServer(tlsArguments("elsewhere"));

@@ -2,15 +2,15 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { BinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
-import { Connection } from "../../src/memcached/connection/connection.ts";
-import type { Item } from "../../src/memcached/mod.ts";
-import { Operation } from "../../src/memcached/connection/operation.ts";
-import { checkOptions } from "../../src/memcached/options.ts";
-import { checkKey, KeyList } from "../../src/memcached/protocol/keys.ts";
-import { VERB } from "../../src/memcached/protocol/request.ts";
-import { Negotiation } from "../../src/memcached/connection/negotiation.ts";
-import { freshServer } from "../_memcached.ts";
+import { BinaryWire } from "../../../src/memcached/protocol/binary/wire.ts";
+import { Connection } from "../../../src/memcached/connection/connection.ts";
+import type { Item } from "../../../src/memcached/mod.ts";
+import { Operation } from "../../../src/memcached/connection/operation.ts";
+import { checkOptions } from "../../../src/memcached/options.ts";
+import { checkKey, KeyList } from "../../../src/memcached/protocol/keys.ts";
+import { VERB } from "../../../src/memcached/protocol/request.ts";
+import { Negotiation } from "../../../src/memcached/connection/negotiation.ts";
+import { freshServer } from "../../_memcached.ts";
 
 for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
   test(`opaques pass ${name} in the middle of gets and multi-gets, and every answer is its own caller's`, async () => {

@@ -5,10 +5,10 @@ import { readFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
-import { Memcached, TimeoutError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { certificate, tlsArguments } from "./_certificates.ts";
-import { type Fakes, fateOf, hit, readyFakes, twoReadyFakes } from "./_fakes.ts";
+import { Memcached, TimeoutError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { certificate, tlsArguments } from "../_certificates.ts";
+import { type Fakes, fateOf, hit, readyFakes, twoReadyFakes } from "../_fakes.ts";
 
 function told({ client }: Fakes): string[] {
   const events: string[] = [];

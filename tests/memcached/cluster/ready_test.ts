@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
-import { ConnectionError, Memcached } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { fakes, fateOf } from "./_fakes.ts";
+import { ConnectionError, Memcached } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { fakes, fateOf } from "../_fakes.ts";
 
 test("ready() opens a connection to every server, and resolves once each has answered", async () => {
   await using made = fakes({ servers: "a,b" });

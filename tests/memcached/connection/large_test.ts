@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { Memcached, ProtocolError, ServerError, ValueTooLargeError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { fakes, fateOf, hit, join, readyFakes, replyTo } from "./_fakes.ts";
+import { Memcached, ProtocolError, ServerError, ValueTooLargeError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { fakes, fateOf, hit, join, readyFakes, replyTo } from "../_fakes.ts";
 
 for (const protocol of ["binary", "meta"] as const) {
   test(`a value that is too large is that call's error, and everybody else is answered (${protocol})`, async () => {

@@ -3,9 +3,9 @@
 import { assert } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { BinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
-import { freshServer } from "../_memcached.ts";
-import { mutateClient, mutateWire, record } from "./_mutations.ts";
+import { BinaryWire } from "../../../../src/memcached/protocol/binary/wire.ts";
+import { freshServer } from "../../../_memcached.ts";
+import { mutateClient, mutateWire, record } from "../../_mutations.ts";
 
 test(
   "20,000 changed replies are read or refused by the wire, each within its own bytes",

@@ -4,13 +4,13 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { Buffer } from "node:buffer";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { ConnectionError, Memcached, ProtocolError, QueueFullError, TimeoutError } from "../../src/memcached/mod.ts";
-import { freshServer } from "../_memcached.ts";
-import { Discovery } from "../../src/memcached/cluster/discovery.ts";
-import { parseServers } from "../../src/memcached/cluster/addresses.ts";
-import type { Address, Socket, SocketListener } from "../../src/socket/socket.ts";
-import { FakeClock } from "../../src/testing/fake_clock.ts";
-import { type Fakes, fakes, FakeSocket, fateOf } from "./_fakes.ts";
+import { ConnectionError, Memcached, ProtocolError, QueueFullError, TimeoutError } from "../../../src/memcached/mod.ts";
+import { freshServer } from "../../_memcached.ts";
+import { Discovery } from "../../../src/memcached/cluster/discovery.ts";
+import { parseServers } from "../../../src/memcached/cluster/addresses.ts";
+import type { Address, Socket, SocketListener } from "../../../src/socket/socket.ts";
+import { FakeClock } from "../../../src/testing/fake_clock.ts";
+import { type Fakes, fakes, FakeSocket, fateOf } from "../_fakes.ts";
 
 const listOf = (version: number, ...servers: string[]): string => {
   const text = `${version}\n${servers.join(" ")}\n`;
