@@ -131,7 +131,7 @@ interface Took {
 /** The rounds of several processes as one table. */
 async function compare(setting: Setting): Promise<Table> {
   const all = new Map<string, Took>();
-  // What is compiled, and how well, differs from process to process and with who was loaded first: so there are several.
+  // What is compiled, and how well, differs from process to process, and depends on which tree was loaded first: so there are several.
   for (let n = 0; n < (quick ? 2 : 4); n++) {
     await measure("pair", { ...setting, swapped: n % 2 === 1 }, ({ title, rows }) => {
       if (!all.has(title)) all.set(title, { old: [], new: [], empty: [] });
@@ -193,7 +193,7 @@ async function measureOn(name: typeof RUNTIMES[number], memcached: string, peers
   await attempt("the start", async () => {
     const runtime = await runtimeOf(name);
     versions[name] = await versionOf(runtime.start[0]!);
-    // One for each runtime: nobody finds it filled by another.
+    // A server for each runtime, so that it is empty.
     await using server = await freshServer(["-m", "1024"]);
     const at = { hostname: "127.0.0.1", port: server.port, memcached };
     const title = only === undefined || oneCase ? {} : { only };

@@ -64,7 +64,7 @@ async function all(): Promise<void> {
 
 const seedIn = (failure: string): string => /^seed (\d+)/.exec(failure)?.[1] ?? "?";
 
-/** What the first failing seed tells; `undefined`: all hold. */
+/** What the first failing seed broke, or `undefined` if all seeds hold. */
 async function run(tree: string, from: number, seeds: number): Promise<string | undefined> {
   const script = `${tree}/${self.slice(root.length)}`;
   const args = ["run", "-A", "--no-check", script, "--part", "1", "--from", `${from}`, "--seeds", `${seeds}`];

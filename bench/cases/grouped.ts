@@ -3,7 +3,7 @@
 import { cached, GroupBackend, MemcachedStore } from "@x/cache-utils";
 import { Memcached } from "@x/cache-utils/memcached";
 import { type Contender, inFlight, OURS, warmUp } from "../measure.ts";
-import { cacheOf, whoever } from "../peers.ts";
+import { available, cacheOf } from "../peers.ts";
 import type { Bench, Case } from "../worker.ts";
 
 const AT_ONCE = 128;
@@ -19,7 +19,7 @@ function namesOf(groups: number, id: number): string[] {
   return [`group-0-of-${id}`, `group-1-of-${id}`, `group-2-of-${id}`].slice(0, groups);
 }
 
-/** The keys of a call, as one who asks the driver makes them. The counters are our own: the real ones are nobody's business. */
+/** The keys of a call, as a user of the driver would make them. The counters are made here: the backend's keys are private. */
 function keysOf(groups: number, id: number): string[] {
   return [`bench::city${groups}(${id})`, ...namesOf(groups, id).map((group) => `bench:counter:${group}`)];
 }
@@ -66,5 +66,5 @@ function peers({ peers: folder, hostname, port }: Bench) {
     const { gives, open } = cacheOf(name);
     return { name, kind: "peer" as const, gives, call: await open(terms) };
   };
-  return whoever(Object.fromEntries(PEERS.map((name) => [name, open(name)])));
+  return available(Object.fromEntries(PEERS.map((name) => [name, open(name)])));
 }

@@ -101,7 +101,7 @@ class Runner {
     process.kill(this.#child.pid, "SIGKILL");
   }
 
-  /** The same, and nobody takes over. */
+  /** The same, and no process takes its place. */
   stop(): void {
     this.#left = 0;
     this.kill();

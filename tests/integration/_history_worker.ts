@@ -1,5 +1,5 @@
 /**
- * One real process whose history is checked. A ticket, drawn by `incr` from a server that nobody disturbs, orders what
+ * One real process whose history is checked. A ticket, drawn by `incr` from a server that stays undisturbed, orders what
  * different processes do, without any clock. The "database" is there, too: a counter a key, its version.
  *
  *     in   {"reads": 1000}      out  ["read", key, ticket before, version]  ["invalidated", key, ticket after, version]  "done"

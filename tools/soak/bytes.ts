@@ -26,9 +26,9 @@ export async function proxyFaults(
 export async function hostileServers({ seed, share, count = 2000 * share }: SoakOptions): Promise<FaultResult> {
   const before = memory().rss;
   let most = before;
-  let looks = 0;
+  let connections = 0;
   const look = () => {
-    if (++looks % 50 === 0) most = Math.max(most, memory().rss);
+    if (++connections % 50 === 0) most = Math.max(most, memory().rss);
   };
   const tally = await hostileByChance({ count, seed, look });
   const notes = `${tally.answered} answered, ${tally.rejected} rejected; at most ${mb(most - before)} more`;

@@ -61,7 +61,7 @@ export async function stops({ protocol, share, count = Math.ceil(5 * share) }: S
   ]);
 }
 
-/** SIGKILL and restart under load: whoever asks is told or answered, and never by another's value. */
+/** SIGKILL and restart under load: each call is rejected or answered, and never with another key's value. */
 export async function kills(
   { seed, protocol, share, count = Math.ceil(10 * share) }: SoakOptions,
 ): Promise<FaultResult> {
