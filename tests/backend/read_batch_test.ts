@@ -154,6 +154,23 @@ test("Reads of a tick that is not answered yet share nothing with those of the n
   assertEquals(one!.generations, other!.generations);
 });
 
+test("a key that its server is slow to answer holds up no other call of its tick", async () => {
+  const kept = new MemoryStore();
+  const never = new Promise<never>(() => {});
+  const store = storeOver(kept, {
+    immediate: undefined,
+    get: (key) => key === "slow" ? never : kept.get(key),
+    counter: (name) => name === "slow group" ? never : kept.counter(name),
+  });
+  const { reader } = readerOn(store);
+  let slow = 0;
+  for (const asked of [question("slow", "a"), question("quick", "slow group")]) {
+    void reader.read(asked).then(() => slow++);
+  }
+  const snapshot = await reader.read(question("quick", "a"));
+  assertEquals([snapshot.isWhole, snapshot.generations, slow], [true, [kept.counter("a")], 0]);
+});
+
 test("a store with read() is asked once a tick, for all keys and counters together", async () => {
   const kept = new MemoryStore();
   await kept.set("1", entry, LONG_MS, "anything");
