@@ -13,9 +13,8 @@ import type { Call } from "./call.ts";
 import type { Computation } from "./computations.ts";
 import type { Why } from "./events.ts";
 import type { Fetcher } from "./fetch.ts";
-import type { GuardedStore, Written } from "./guarded_store.ts";
-import type { Settings } from "./options.ts";
-import type { ResultWarnings } from "./warnings.ts";
+import type { Parts } from "./group.ts";
+import type { Written } from "./guarded_store.ts";
 
 const BEGIN_OPTIONS: Readonly<Record<keyof BeginOptions, true>> = {
   ttl: true,
@@ -31,20 +30,13 @@ const BEGIN_OPTIONS: Readonly<Record<keyof BeginOptions, true>> = {
 };
 const KEEP_OPTIONS: Readonly<Record<keyof KeepOptions, true>> = { ttl: true, stale: true };
 
-/** The parts of a backend that tickets work with. */
-interface TicketParts {
-  readonly settings: Settings;
-  readonly store: GuardedStore;
-  readonly warnings: ResultWarnings;
-}
-
 /** The tickets of one backend. */
 export class Tickets {
   readonly #fetcher: Fetcher;
-  readonly #parts: TicketParts;
+  readonly #parts: Parts;
   readonly #handedOut = new Set<PendingTicket>();
 
-  constructor(fetcher: Fetcher, parts: TicketParts) {
+  constructor(fetcher: Fetcher, parts: Parts) {
     this.#fetcher = fetcher;
     this.#parts = parts;
   }
@@ -75,7 +67,7 @@ export class PendingTicket implements AbortListener {
   stale: { readonly value: unknown } | undefined = undefined;
   /** Does its caller hold it? Then the call is over when its computation is: it starts nothing over. */
   isHandedOut = false;
-  readonly #parts: TicketParts;
+  readonly #parts: Parts;
   readonly #all: Set<PendingTicket>;
   #call!: Call;
   #computation!: Computation;
@@ -93,7 +85,7 @@ export class PendingTicket implements AbortListener {
   #timer: unknown;
 
   /** Throws a TypeError or RangeError for options that can never be right. */
-  constructor(options: BeginOptions, parts: TicketParts, all: Set<PendingTicket>) {
+  constructor(options: BeginOptions, parts: Parts, all: Set<PendingTicket>) {
     assertKnown(options, BEGIN_OPTIONS);
     const { ttl, stale, group, source, name, strictSource, timeout, mintDelay, signal, wait } = options;
     if (ttl !== undefined) toMs(ttl, "ttl");
