@@ -220,7 +220,7 @@ export class PendingTicket implements AbortListener {
   #end(): void {
     this.#isEnded = true;
     this.#all.delete(this);
-    this.#parts.settings.clock.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#parts.settings.clock.clearTimeout(this.#timer);
     if (this.options.signal !== undefined) offAbort(this.options.signal, this);
   }
 }
