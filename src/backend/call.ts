@@ -24,7 +24,7 @@ export interface Target {
   readonly counters: readonly Counter[];
 }
 
-/** The parts of a backend that say where entries are. */
+/** The parts of a backend that make keys. */
 export interface Places {
   readonly keys: Keys;
   readonly counters: Counters;
@@ -117,7 +117,10 @@ export function wait<T>({ timeout }: Call, promise: Promise<T>): Promise<T> {
   return timeout === undefined ? promise : timeout.wait(promise);
 }
 
-/** Waits for a computation, and leaves it when the caller does. `result`: what there is to wait for, if more than that. */
+/**
+ * Waits for a computation, and leaves it when the caller leaves. `result`: a promise that settles after the waiter's, where
+ * there is one.
+ */
 export async function resultFor<R = never>(
   { timeout }: Call,
   waiter: Waiter,

@@ -1,9 +1,9 @@
 /**
- * Whose computation a call comes from, told by the runtime's AsyncLocalStorage, and who waits for whom in this process.
+ * Which computation a call comes from, known by the runtime's AsyncLocalStorage, and which computation waits for which.
  *
  *   1. a computes, and calls b       2. b computes, and calls a       3. a's lease is held by 1, which waits for 2
  *
- * Without this the call at 3 would wait until `mintDelay`. It is entered only where a computation runs.
+ * Without this the call at 3 would wait until `mintDelay`, for itself.
  */
 import { builtin } from "../util/builtin.ts";
 import type { Computation } from "./computations.ts";

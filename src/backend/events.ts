@@ -95,7 +95,7 @@ export class Events extends Listeners<BackendEvents> {
     this.#clock = clock;
   }
 
-  /** A reading to hand to `called` or `refreshed`; 0 when nobody would hear it. */
+  /** A reading of the clock to hand to `called` or `refreshed`; 0 when nobody listens. */
   begin(event: "call" | "refresh"): number {
     return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }

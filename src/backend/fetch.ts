@@ -1,15 +1,18 @@
 /**
- * The call of a function, by what its snapshot shows: the entry of its key and its groups' counters, from one round trip.
+ * What a call does, by what its snapshot shows: the entry of its key and its groups' counters, from one round trip.
  *
  *   a snapshot shows                                  the call
  *   ────────────────────────────────────────────────  ──────────────────────────────────────────────────────────────
  *   a fresh value                                     returns it
  *   a stale value                                     returns it; one refreshes it in the background
  *   a lease of this process, its computation open     joins that computation
- *   a lease of another process                        waits until it is gone, then reader again
+ *   a lease of another process                        waits until it is gone, then looks again
  *   nothing, an outdated entry, an orphaned lease     takes the lease, computes, keeps over the lease's token
  *   the hit-for-miss marker                           computes uncoordinated, keeps over the marker's token if it can
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
+ *
+ * A call whose ttl is 0 computes unshared, one while the backend is switched off or closed uncoordinated; both read and
+ * keep nothing. A forced one computes whatever its snapshot shows: see `#refresh`.
  *
  * uncoordinated: without a lease, since there is none to be had; shared in this process by those who call before it
  * begins. unshared: for one caller alone, with whom nothing can be shared: it would wait for itself, its result cannot be
@@ -41,7 +44,7 @@ const UNCACHEABLE = because("uncacheable"), BUSY = because("busy"), STORE = beca
 /** Why the store is not asked. */
 export const DISABLED: Why = because("disabled"), CLOSED: Why = because("closed");
 
-/** A lease whose holder is gone. It stands where nothing was. */
+/** A lease whose holder is gone: to be replaced, as if nothing had been there. */
 const ORPHANED: Freshness = { is: "outdated", why: because("absent") };
 
 /** The calls of one backend. */
@@ -66,7 +69,7 @@ export class Fetcher {
     options: FetchOptions<T>,
     bypass: Why | undefined,
   ): Promise<T> {
-    const { events, reader } = this.#parts;
+    const { classifier, events, reader } = this.#parts;
     const begun = events.begin("call");
     const call = callOf(key, compute, options, this.#parts, bypass);
     try {
@@ -78,7 +81,7 @@ export class Fetcher {
       // shared with nobody, so no miss begins with it.
       // rule 5: every call reads before it joins
       let snapshot = reader.readAtOnce(call);
-      let seen = snapshot === undefined ? undefined : this.#see(call, snapshot);
+      let seen = snapshot === undefined ? undefined : classifier.see(call, snapshot);
       if (seen?.is === "fresh") options.inputs?.unread();
       if (seen === undefined || !isServable(seen)) {
         snapshot = await wait(call, reader.read(call));
@@ -129,6 +132,7 @@ export class Fetcher {
     }
   }
 
+  /** Returns the value of a fresh or a stale snapshot; a stale one starts a background refresh. */
   #serve(call: Call, seen: Freshness): unknown {
     call.why = seen.why;
     if (seen.is === "stale") {
@@ -138,18 +142,19 @@ export class Fetcher {
     return seen.value;
   }
 
-  /** A call that looks at nothing: its ttl is 0, it is forced, or the store is not asked. */
+  /** A call that no value in the store can answer: its ttl is 0, it is forced, or the store is not asked. */
   async #answerUnread(call: Call): Promise<unknown> {
     if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE);
     if (call.options.force === true && call.bypass !== CLOSED) return await this.#refresh(call);
     return await this.#computeUncoordinated(call, call.bypass!);
   }
 
-  /** Wakes those who wait for leases: the backend closes. */
+  /** Wakes the calls that wait for leases of other processes, since the backend closes. */
   close(): void {
     this.#pollers.close();
   }
 
+  /** What the snapshot shows, and of a lease whether anybody still computes under it. */
   #see(call: Call, snapshot: Snapshot): Freshness {
     const seen = this.#parts.classifier.see(call, snapshot);
     return seen.is === "lease" && this.#isOrphaned(call, leaseIn(snapshot)) ? ORPHANED : seen;

@@ -60,7 +60,7 @@ export class Leases {
     return lease;
   }
 
-  /** It has ended. */
+  /** `close` need not release this lease any more: it has ended. */
   forget(lease: Lease): void {
     this.#held.delete(lease);
   }
@@ -99,7 +99,7 @@ export class Lease {
   #entry: LeaseEntry;
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
-  /** It stands for certain for `LEASE_MS` from then on. */
+  /** When it was written last: it is in the store for `LEASE_MS` from then on, unless somebody deletes it. */
   #stoodAt: Moment;
   #token: Token;
   #timer: unknown;
@@ -134,7 +134,7 @@ export class Lease {
   replace(entry: Entry, ttlMs: number): Promise<Written> {
     const { store } = this.#leases;
     let taken = entry;
-    // Where a store answers at once nothing is written twice.
+    // A store in memory answers at once: the write is never repeated later, so no copy is needed.
     if (entry.kind === "value" && !(this.#renewal === undefined && store.immediate)) {
       try {
         taken = { ...entry, value: store.copy(entry.value) };
@@ -210,7 +210,7 @@ export class Lease {
    * still there, whatever its generations, the write is repeated once over the token just seen; else nothing is kept.
    *
    *   1. we hold the lease          2. our socket dies, and its token with it
-   *   3. without the look every waiter, here and elsewhere, would sit out a lease whose holder is well
+   *   3. without the get every waiter, here and elsewhere, would wait until the lease of a healthy holder runs out
    *
    * It is safe since the lease was confirmed before the computation began and a nonce is written only by its holder.
    */

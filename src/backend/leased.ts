@@ -18,12 +18,14 @@ export class Leased {
     this.#parts = parts;
   }
 
-  /** The computation of another call of this slot. */
+  /** The computation that another call of the same slot has begun, to be joined; `undefined`: there is none. */
   shared(call: Call): Computation | undefined {
     return this.#bySlot.find(call);
   }
 
-  /** Of a miss, whose computation goes on should its caller leave. Those who share the snapshot's slot share it. */
+  /**
+   * Computes for a miss. The computation goes on should its caller leave, and calls that share the snapshot's slot join it.
+   */
   compute(call: Call, snapshot: Snapshot): Promise<Result> {
     call.outcome = "miss";
     const { lease, computation } = this.#open(call, snapshot);
@@ -31,7 +33,7 @@ export class Leased {
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);
   }
 
-  /** The same of a forced refresh: it answers last, what it could not store it deletes, and it shares nothing. */
+  /** Computes for a forced refresh: it answers last, what it could not store it deletes, and no slot shares it. */
   refresh(call: Call, snapshot: Snapshot): Promise<Result> {
     const { lease, computation } = this.#open(call, snapshot);
     return this.#lead(call, snapshot, lease, computation, this.#writeThenAnswer);

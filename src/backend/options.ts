@@ -38,7 +38,7 @@ export interface GroupBackendOptions {
    */
   enabled?: boolean | undefined;
   /**
-   * How long a call waits for the store before it computes: for a look, and again for its lease. It counts from when the
+   * How long a call waits for the store before it computes: for what it reads, and again for its lease. It counts from when the
    * question could be sent, and our own busy event loop does not count. Default 1 s.
    */
   storeTimeout?: Duration | undefined;
@@ -79,7 +79,7 @@ export interface Settings {
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
   readonly outageConcurrency: number;
-  /** Tells the host of work that goes on after the answer, and never rejects. Never throws. */
+  /** Hands work that goes on after the answer to `waitUntil`. Never throws; the work must never reject. */
   readonly inBackground: (work: Promise<unknown>) => void;
   readonly clock: Clock;
   readonly random: Random;
@@ -104,7 +104,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   random: true,
 };
 
-/** What is given elsewhere. */
+/** Options of other parts, or of other libraries, and what to use instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   servers: "`store: new MemcachedStore(servers)`",
   url: '`configure("memcached://host:port")`',

@@ -10,7 +10,7 @@ const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
 /** Pauses are as much longer as there are more leases than this to wait for, or more processes than that. */
 const MANY_LEASES = 100, MANY_PROCESSES = 10;
-/** Whatever is waited for, it is seen no later than this. */
+/** However many leases and processes there are, each lease is asked for at least so often. */
 const ULTIMATE_PAUSE_MS = 2000;
 /** A lease is renewed every 1.7 s and runs out after 6: its holder is gone. */
 const UNRENEWED_MS = 7000;
@@ -24,7 +24,7 @@ export interface Waiter {
 
 /**
  * Waits for leases of other processes: each key and nonce is asked for once, whoever waits, and all that are due about
- * the same time in one tick. It only wakes; what there is to see then, each waiter sees in a look of its own. A lease is
+ * the same time in one tick. It only wakes its waiters, and each of them then takes a snapshot of its own. A lease is
  * known by its nonce, not by its token, since cas values repeat after a server restart and the waiter would wait for ever.
  *
  * Pauses grow with the time waited, with the number of leases, and with the number of processes that are seen to hold
@@ -65,7 +65,7 @@ export class Pollers {
     return poller.join(() => this.#end(id));
   }
 
-  /** Wakes everybody: the backend closes. */
+  /** Wakes everybody, since the backend closes. */
   close(): void {
     for (const [id, poller] of [...this.#pollers]) {
       this.#end(id);
@@ -81,7 +81,7 @@ export class Pollers {
     this.#firesAt = Infinity;
   }
 
-  /** Time has passed, at least so much. */
+  /** Adds the time that has passed since the last call: at least so much, as a clock may be set back or stand still. */
   #pass(atLeastMs: number): void {
     const before = this.#readAt;
     this.#readAt = momentOf(this.#clock);
@@ -93,7 +93,7 @@ export class Pollers {
     const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#part;
     poller.pauseMs = Math.min(LONGEST_PAUSE_MS, poller.pauseMs * 2);
     poller.due = this.#time + ms;
-    // Asked from then on with others that are due: some sooner, so that all are asked in few ticks.
+    // It may be asked a third of its pause early, together with others that are due, so that few ticks ask for many.
     poller.dueFrom = this.#time + ms * 2 / 3;
     if (poller.due < this.#firesAt) this.#fire(poller.due);
   }
@@ -116,7 +116,7 @@ export class Pollers {
     const round = [...this.#pollers].filter(([, { asked, dueFrom }]) => !asked && dueFrom <= this.#time);
     const sentAt = momentOf(this.#clock);
     let open = round.length;
-    // A store that never settles is one that does not answer.
+    // A store that does not answer in time wakes the waiters: their own snapshots find out what is wrong.
     if (open === 0) return this.#fire(this.#nextDue());
     const cancel = this.#store.immediate ? () => {} : deadline(this.#clock, this.#store.timeoutMs, () => {
       for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, undefined);
@@ -141,7 +141,7 @@ export class Pollers {
   #answered(id: string, poller: Poller, entry: LeaseEntry | undefined): void {
     const { asked: sentAt, lease } = poller;
     poller.asked = undefined;
-    // Everybody may have left in between.
+    // Everybody may have left while the answer was on its way.
     if (this.#pollers.get(id) !== poller) return;
     // rule 6: known by its nonce
     if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, undefined);

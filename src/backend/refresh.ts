@@ -30,10 +30,10 @@ export class BackgroundRefreshes {
   }
 
   /**
-   * Lock, then look; set, then unlock. Any overlap costs a second computation when lock and entry are on two servers:
+   * Takes the lock, then looks again; sets, then drops the lock. In any other order an expiry would cost two computations:
    *
    *   1. A finds the value stale       2. B, who holds the lock, sets the new value and drops the lock
-   *   3. A takes the lock: only a look that is sent now shows it that there is nothing to refresh
+   *   3. A takes the lock: only a snapshot that is taken now shows that there is nothing left to refresh
    */
   async #refresh(call: Call): Promise<void> {
     const { keys, settings, leases, reader, classifier, computations, writes, events } = this.#parts;
@@ -61,7 +61,7 @@ export class BackgroundRefreshes {
       const written = await writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
       if (written.kind === "unknown") failed = written;
     }
-    // A lock that is left to run out is the whole fleet's pause before the next try.
+    // After a failure the lock is left to run out: for so long nobody in the fleet tries again.
     if (failed === undefined) await lock.release();
     else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
     events.refreshed(call.label, begun, computed.kind === "error" ? failed : undefined);

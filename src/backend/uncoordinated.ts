@@ -5,7 +5,7 @@ import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import type { Parts } from "./group.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
-/** Told a shared value before anybody is answered, so that it may be kept. */
+/** Is given the value, if it may be shared, before anybody is answered, to keep it. */
 type Write = (value: unknown) => void;
 
 interface Running {
@@ -54,7 +54,7 @@ export class Uncoordinated {
     return await resultFor(call, computation.join());
   }
 
-  /** The one that has not begun yet. */
+  /** The computation of this key that has not begun yet, which may be joined; where there is none, one is begun. */
   #next(
     key: string,
     call: Call,
@@ -98,7 +98,7 @@ export class Uncoordinated {
   }
 }
 
-/** Of one source: what another one computes under this key may not be meant for this caller. */
+/** Calls of one key and one source share: a function of another source may compute something else under that key. */
 function keyOf({ label, fullKey = label.key, source = "" }: Call): string {
   return `${source} ${fullKey}`;
 }

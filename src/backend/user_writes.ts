@@ -60,7 +60,7 @@ export class UserWrites {
   }
 
   /**
-   * The lease first, then the value over it, so that a write which timed out can never land after a later invalidation.
+   * Takes a lease, then writes the value over it, so that a write which timed out cannot land after a later invalidation.
    * "lease refused": something newer was there. "refused": something newer came. Throws when it is unknown whether it
    * was kept, or it never can be. A backend that closes waits for it.
    */
@@ -125,7 +125,7 @@ export class UserWrites {
   }
 }
 
-/** The store did not say that it was done. */
+/** The error of a write or an invalidation that the store did not confirm. */
 const notConfirmed = (action: string, key: string, cause: unknown): CacheError =>
   new CacheError(`Cannot ${action} ${key}: the store did not confirm it, so what is there is unknown`, { cause });
 

@@ -50,7 +50,8 @@ export class Writes {
   }
 
   /**
-   * And the marker where nothing is, if it is refused: a server that finds a value too large deletes what was there.
+   * Writes the value, or the marker where there is none or the store can never keep it. A marker that is refused is added
+   * where nothing is: a server that finds a value too large deletes what was there.
    */
   async #orMarker({ label }: Call, kept: NewEntry | undefined, owned: Owned, write: Write): Promise<Written> {
     if (kept !== undefined) {
@@ -81,7 +82,7 @@ export class Writes {
     return answer === "refused" ? "done" : answer;
   }
 
-  /** `undefined`: it is not to be kept. What the call's own `when` or `ttl` throws costs only the keeping. */
+  /** The entry of a result; `undefined` where it is not to be kept, which is so if the call's `when` or `ttl` throws. */
   #newEntry({ label, options }: Call, value: unknown, owned: Owned): NewEntry | undefined {
     const { defaults, clock, random } = this.#settings;
     const { when = isKeptByDefault, ttl, stale } = options;
