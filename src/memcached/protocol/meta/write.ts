@@ -1,5 +1,5 @@
 /**
- * Requests as lines, written straight into the outgoing buffer. The opaque comes first among the flags and is always
+ * Requests as lines, written straight into the write buffer. The opaque comes first among the flags and is always
  * eight digits of hex, so that its length is known beforehand.
  *
  *     mg <key> O<opaque> f c v T<exptime>                  get, getAndTouch;  without f c v: touch
