@@ -1,15 +1,14 @@
 import type { Moment } from "../util/clock.ts";
-import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../util/checks.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import { CallerTimeout } from "./caller_timeout.ts";
 import type { Result, Waiter } from "./computations.ts";
-import type { Counter, Counters } from "./counters.ts";
+import type { Counter } from "./counters.ts";
 import { checkedOptions } from "./entry_options.ts";
 import type { Outcome, Why } from "./events.ts";
+import type { Parts } from "./group.ts";
 import type { Label } from "./guarded_store.ts";
-import type { Settings } from "./options.ts";
 import type { PendingTicket } from "./ticket.ts";
 
 /** Whose entry a call takes for its own, and by which counters it is judged. */
@@ -25,14 +24,12 @@ export interface Target {
   readonly counters: readonly Counter[];
 }
 
-/** The parts of a backend that make keys. */
-export interface Places {
-  readonly keys: Keys;
-  readonly counters: Counters;
-}
-
 /** Throws a TypeError for a wrong key, group, or options that are none. */
-export function targetOf(key: string, options: ReadOptions, { keys, counters }: Places): Target {
+export function targetOf(
+  key: string,
+  options: ReadOptions,
+  { keys, counters }: Pick<Parts, "keys" | "counters">,
+): Target {
   assertOptions(options);
   const entry = keys.entry(key);
   return {
@@ -84,7 +81,7 @@ export function callOf(
   compute: (signal: AbortSignal) => unknown,
   // deno-lint-ignore no-explicit-any
   options: FetchOptions<any>,
-  parts: Places & { readonly settings: Settings },
+  parts: Pick<Parts, "keys" | "counters" | "settings">,
   bypass: Why | undefined,
   ticket?: PendingTicket,
 ): Call {

@@ -28,7 +28,7 @@ import { type Target, targetOf } from "./call.ts";
 import { Computations } from "./computations.ts";
 import { isContextFree, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
-import { checkedOptions, distinctGroups, type NewEntry, newEntry, ttlMsOf } from "./entry_options.ts";
+import { checkedOptions, distinctGroups, newEntry, ttlMsOf } from "./entry_options.ts";
 import { type BackendEvents, Events, type Outcome, type Why } from "./events.ts";
 import { CLOSED, DISABLED, Fetcher } from "./fetch.ts";
 import { Classifier } from "./freshness.ts";
@@ -284,8 +284,11 @@ export class GroupBackend implements Backend {
     return targetOf(key, options, this.#parts);
   }
 
-  /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
-  #given<T>(key: string, value: T, options: EntryOptions<T>): Given {
+  /**
+   * A value of the user's own, copied before anything is sent: what the codec refuses rejects now. `entry` is called when
+   * its lease was taken.
+   */
+  #given<T>(key: string, value: T, options: EntryOptions<T>) {
     this.#assertOpen();
     const target = this.#target(key, options);
     const { store, settings: { defaults, clock, random } } = this.#parts;
@@ -309,11 +312,4 @@ export class GroupBackend implements Backend {
   #assertOpen(): void {
     if (this.#closed !== undefined) throw new CacheError("backend is closed");
   }
-}
-
-/** A value to keep. `entry`: made when its lease was taken. */
-interface Given {
-  readonly target: Target;
-  readonly ttlMs: number;
-  readonly entry: (owned: Owned) => NewEntry;
 }

@@ -76,14 +76,14 @@ export class SnapshotReader {
     try {
       const found = store.get(label.key) ?? undefined;
       if (!isFound(found)) return this.#notAtOnce(found);
-      if (counters.length === 0) return ownSnapshot(found, NO_GENERATIONS);
+      if (counters.length === 0) return new OwnSnapshot(found, NO_GENERATIONS);
       const generations: bigint[] = [];
       for (const counter of counters) {
         const count = store.counter(counter.key);
         if (!isCount(count)) return this.#notAtOnce(count);
         generations.push(count);
       }
-      return ownSnapshot(found, generations);
+      return new OwnSnapshot(found, generations);
     } catch {
       return undefined;
     }
@@ -107,15 +107,21 @@ export class SnapshotReader {
 }
 
 /** A snapshot that nobody shares. */
-export const ownSnapshot = (found: Found | undefined, generations: readonly bigint[]): Snapshot => ({
-  isWhole: true,
-  found,
-  generations,
-  slot: undefined,
-  takeCopy: itself,
-});
+export class OwnSnapshot implements Snapshot {
+  readonly isWhole = true;
+  readonly slot = undefined;
+  readonly found: Found | undefined;
+  readonly generations: readonly bigint[];
 
-const itself = (value: unknown): unknown => value;
+  constructor(found: Found | undefined, generations: readonly bigint[]) {
+    this.found = found;
+    this.generations = generations;
+  }
+
+  takeCopy(value: unknown): unknown {
+    return value;
+  }
+}
 
 /** What is read for the calls of one tick. */
 class ReadBatch {

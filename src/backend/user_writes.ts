@@ -7,7 +7,7 @@ import { isServable } from "./freshness.ts";
 import type { Parts } from "./group.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
-import { ownSnapshot } from "./read_batch.ts";
+import { OwnSnapshot } from "./read_batch.ts";
 
 /** How often an `add` starts over for a refused lease. */
 const MAX_REFUSALS = 8;
@@ -38,7 +38,7 @@ export class UserWrites {
         }),
         this.#generations(target),
       ]);
-      if (isServable(this.#parts.classifier.classify(target, ownSnapshot(found, generations)))) return false;
+      if (isServable(this.#parts.classifier.classify(target, new OwnSnapshot(found, generations)))) return false;
       const put = await this.#put(target, ownedBy(target, generations), entry, (lease) => {
         return found === undefined
           ? this.#store.add(label, lease, LEASE_MS) // rule 1: add takes its lease where nothing is
