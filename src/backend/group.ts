@@ -40,7 +40,7 @@ import { SnapshotReader } from "./read_batch.ts";
 import { Tickets } from "./ticket.ts";
 import { UserWrites } from "./user_writes.ts";
 import { ResultWarnings } from "./warnings.ts";
-import { Writes } from "./writes.ts";
+import { ResultWrites } from "./result_writes.ts";
 
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
@@ -57,7 +57,7 @@ export interface Parts {
   readonly classifier: Classifier;
   readonly computations: Computations;
   readonly leases: Leases;
-  readonly writes: Writes;
+  readonly writes: ResultWrites;
 }
 
 /**
@@ -113,7 +113,7 @@ export class GroupBackend implements Backend {
       classifier: new Classifier(store, clock, warnings),
       computations: new Computations((value) => store.copy(value), settings.inBackground),
       leases: new Leases(store, settings),
-      writes: new Writes(store, settings, warnings),
+      writes: new ResultWrites(store, settings, warnings),
     };
     this.#fetcher = new Fetcher(parts);
     this.#tickets = new Tickets(this.#fetcher, parts);
@@ -301,7 +301,7 @@ export class GroupBackend implements Backend {
 
   async #read(target: Target): Promise<unknown> {
     const { reader, classifier } = this.#parts;
-    return classifier.see(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
+    return classifier.classifyAndCopy(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
   }
 
   /** Why the store is not to be asked by a call that begins now, if it is not. */
