@@ -68,9 +68,9 @@ export interface BeginOptions extends Omit<FetchOptions, "ttl" | "when" | "force
 
 /** How a value is kept by a ticket, where that is known only now. */
 export interface KeepOptions {
-  /** 0 or less: not kept; calls of the next minute then do not wait for each other. Default: as `begin` was told. */
+  /** 0 or less: not kept; calls of the next minute then do not wait for each other. Default: that of `begin`. */
   ttl?: Duration | undefined;
-  /** Default: as `begin` was told. */
+  /** Default: that of `begin`. */
   stale?: Duration | undefined;
 }
 
@@ -100,7 +100,7 @@ export interface Ticket<T> extends AsyncDisposable {
   readonly signal: AbortSignal;
   /**
    * Keeps the value, `null` and `undefined` included, as it is now, and gives it to those who wait. Tells whether it was
-   * kept: not by a ticket that has ended, nor after an invalidation, nor without a store. Rejects for wrong options alone.
+   * kept: not by a ticket that has ended, nor after an invalidation, nor without a store. Rejects for wrong arguments alone.
    */
   keep(value: T, options?: KeepOptions): Promise<boolean>;
   /** Gives the right back. Those who wait for the value get the error, if there is one; else they look again. */

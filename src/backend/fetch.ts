@@ -12,9 +12,8 @@
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
  *
  * A call whose ttl is 0 computes unshared, one while the backend is switched off or closed uncoordinated; both read and
- * keep nothing. A forced one computes whatever its snapshot shows: see `#refresh`.
- * A call of `begin` hands a ticket out wherever this says computes; of a stale value it takes the refresh lock first, and
- * returns the value if it does not get it.
+ * keep nothing. A forced one computes whatever its snapshot shows: see `#refresh`. One of `begin` hands a ticket out
+ * wherever this says computes; of a stale value it takes the refresh lock first, and returns the value if it is refused.
  *
  * uncoordinated: without a lease, since there is none to be had; shared in this process by those who call before it
  * begins. unshared: for one caller alone, with whom nothing can be shared: it would wait for itself, its result cannot be

@@ -25,14 +25,12 @@ export class ResultWarnings {
   }
 
   ticketLeftOpen({ name, key }: Label, mintDelayMs: number): void {
-    this.#warnings.once(
-      "tickets left open",
-      name ?? key,
-      `a ticket of ${
-        name ?? key
-      } was neither kept nor dropped within mintDelay (${mintDelayMs} ms), so it dropped itself. ` +
-        "Hold tickets by `await using`, or call keep() or drop() on every path; for work that takes longer raise mintDelay.",
-    );
+    const whose = name ?? key;
+    const what =
+      `a ticket of ${whose} was neither kept nor dropped within mintDelay (${mintDelayMs} ms), so it dropped itself`;
+    const remedy =
+      "hold tickets by `await using`, or call keep() or drop() on every path; raise mintDelay for longer work";
+    this.#warnings.once("tickets left open", whose, `${what}: ${remedy}`);
   }
 
   /** Two releases of one function, or two functions of which each is given what the other one has kept. */
