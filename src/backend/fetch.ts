@@ -29,7 +29,7 @@ import { closesCircle } from "./context.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
 import type { Parts } from "./group.ts";
-import { Leased } from "./leased.ts";
+import { LeasedComputations } from "./leased_computations.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
 import { BackgroundRefreshes } from "./refresh.ts";
@@ -50,14 +50,14 @@ const ORPHANED: Freshness = { is: "outdated", why: because("absent") };
 /** The calls of one backend. */
 export class Fetcher {
   readonly #parts: Parts;
-  readonly #leased: Leased;
+  readonly #leased: LeasedComputations;
   readonly #uncoordinated: Uncoordinated;
   readonly #refreshes: BackgroundRefreshes;
   readonly #pollers: Pollers;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#leased = new Leased(parts);
+    this.#leased = new LeasedComputations(parts);
     this.#uncoordinated = new Uncoordinated(parts);
     this.#refreshes = new BackgroundRefreshes(parts);
     this.#pollers = new Pollers(parts.store, parts.settings.clock, parts.settings.random);
@@ -81,11 +81,11 @@ export class Fetcher {
       // shared with nobody, so no miss begins with it.
       // rule 5: every call reads before it joins
       let snapshot = reader.readAtOnce(call);
-      let seen = snapshot === undefined ? undefined : classifier.see(call, snapshot);
+      let seen = snapshot === undefined ? undefined : classifier.classifyAndCopy(call, snapshot);
       if (seen?.is === "fresh") options.inputs?.unread();
       if (seen === undefined || !isServable(seen)) {
         snapshot = await wait(call, reader.read(call));
-        seen = this.#see(call, snapshot);
+        seen = this.#classify(call, snapshot);
       }
       return (isServable(seen) ? this.#serve(call, seen) : await this.#answer(call, snapshot!, seen)) as T;
     } catch (error) {
@@ -128,7 +128,7 @@ export class Fetcher {
       if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE);
       if (refusals > MAX_REFUSALS) return await this.#computeUncoordinated(call, BUSY);
       snapshot = await wait(call, reader.read(call));
-      seen = this.#see(call, snapshot);
+      seen = this.#classify(call, snapshot);
     }
   }
 
@@ -155,8 +155,8 @@ export class Fetcher {
   }
 
   /** What the snapshot shows, and of a lease whether anybody still computes under it. */
-  #see(call: Call, snapshot: Snapshot): Freshness {
-    const seen = this.#parts.classifier.see(call, snapshot);
+  #classify(call: Call, snapshot: Snapshot): Freshness {
+    const seen = this.#parts.classifier.classifyAndCopy(call, snapshot);
     return seen.is === "lease" && this.#isOrphaned(call, leaseIn(snapshot)) ? ORPHANED : seen;
   }
 

@@ -61,7 +61,7 @@ export class Classifier {
   }
 
   /** The same, with the value where it is servable: a copy for each of those who share the snapshot. */
-  see(target: Target, snapshot: Snapshot): Freshness {
+  classifyAndCopy(target: Target, snapshot: Snapshot): Freshness {
     const freshness = this.classify(target, snapshot);
     if (!isServable(freshness)) return freshness;
     const { is, why } = freshness;

@@ -30,7 +30,7 @@ import { Outages } from "./outages.ts";
 import { SnapshotReader } from "./read_batch.ts";
 import { UserWrites } from "./user_writes.ts";
 import { ResultWarnings } from "./warnings.ts";
-import { Writes } from "./writes.ts";
+import { ResultWrites } from "./result_writes.ts";
 
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
@@ -47,7 +47,7 @@ export interface Parts {
   readonly classifier: Classifier;
   readonly computations: Computations;
   readonly leases: Leases;
-  readonly writes: Writes;
+  readonly writes: ResultWrites;
 }
 
 /**
@@ -102,7 +102,7 @@ export class GroupBackend implements Backend {
       classifier: new Classifier(store, clock, warnings),
       computations: new Computations((value) => store.copy(value), settings.inBackground),
       leases: new Leases(store, settings),
-      writes: new Writes(store, settings, warnings),
+      writes: new ResultWrites(store, settings, warnings),
     };
     this.#fetcher = new Fetcher(parts);
     this.#writes = new UserWrites(parts);
@@ -259,7 +259,7 @@ export class GroupBackend implements Backend {
 
   async #read(target: Target): Promise<unknown> {
     const { reader, classifier } = this.#parts;
-    return classifier.see(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
+    return classifier.classifyAndCopy(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
   }
 
   /** Why the store is not to be asked by a call that begins now, if it is not. */

@@ -2,7 +2,7 @@ import { CacheError, CacheValueError } from "../errors.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import { CodecError } from "../codec/codec.ts";
-import { Room } from "./room.ts";
+import { Backpressure } from "./backpressure.ts";
 import type { Outages } from "./outages.ts";
 import { type CallbackReads, callbackReadsOf } from "../store/memcached.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "../store/store.ts";
@@ -67,7 +67,7 @@ export class GuardedStore {
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
   /** Looked up for each batch: whoever traces calls may replace the store's `get` at any time. */
   #callbackReads: CallbackReads | undefined;
-  readonly #room: Room;
+  readonly #backpressure: Backpressure;
 
   constructor(
     store: Store,
@@ -81,7 +81,7 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
-    this.#room = new Room(store, clock, timeoutMs);
+    this.#backpressure = new Backpressure(store, clock, timeoutMs);
   }
 
   /** true: the store answers within the tick, so that no timer needs to bound it. */
@@ -93,25 +93,25 @@ export class GuardedStore {
 
   /** Reads the slots of a batch, each once there is room for it. The batch bounds the wait, and reports failures. */
   read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
-    this.#room.begin();
+    this.#backpressure.beginTick();
     if (this.store.read !== undefined) {
-      const fits = (slot: ReadSlot) => this.#hasRoom(slot);
+      const fits = (slot: ReadSlot) => this.#canSend(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
     this.#callbackReads = callbackReadsOf(this.store);
-    for (const slot of entries) if (this.#hasRoom(slot)) this.#readOne(slot);
-    for (const slot of counters) if (this.#hasRoom(slot)) this.#readOne(slot);
+    for (const slot of entries) if (this.#canSend(slot)) this.#readOne(slot);
+    for (const slot of counters) if (this.#canSend(slot)) this.#readOne(slot);
   }
 
   /** false: it waits for room, and is read once there is some. */
-  #hasRoom(slot: ReadSlot): boolean {
-    if (this.#room.has(slot.key)) return true;
+  #canSend(slot: ReadSlot): boolean {
+    if (this.#backpressure.canSend(slot.key)) return true;
     slot.sentAt = Infinity;
     const send = () => {
       slot.sentAt = responsiveTime(this.clock);
       this.#readOne(slot);
     };
-    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`read ${slot.key}`)));
+    this.#backpressure.wait(slot.key, send, () => slot.reject(this.#overloaded(`read ${slot.key}`)));
     return false;
   }
 
@@ -150,12 +150,12 @@ export class GuardedStore {
    * "stored" is given back at once, since nobody computes under it.
    */
   lease(label: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
-    const room = this.#room;
-    room.begin();
-    if (room.has(label.key)) return this.#lease(label, lease, ttlMs, over);
+    const backpressure = this.#backpressure;
+    backpressure.beginTick();
+    if (backpressure.canSend(label.key)) return this.#lease(label, lease, ttlMs, over);
     return new Promise((resolve) => {
-      room.wait(label.key, () => resolve(this.#lease(label, lease, ttlMs, over)), () => {
-        const error = this.#noRoom(`take the lease of ${label.key}`);
+      backpressure.wait(label.key, () => resolve(this.#lease(label, lease, ttlMs, over)), () => {
+        const error = this.#overloaded(`take the lease of ${label.key}`);
         this.failed(over === undefined ? "add" : "set", label, error);
         resolve({ kind: "unknown", error });
       });
@@ -320,7 +320,7 @@ export class GuardedStore {
     if (this.#outages?.any) this.#outages.worked(key);
   }
 
-  #noRoom(action: string): CacheError {
+  #overloaded(action: string): CacheError {
     return new CacheError(
       `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
     );

@@ -30,7 +30,7 @@ export class Leases {
   }
 
   /** A lease to ask for, with a nonce of its own. */
-  entry(owned: Owned): LeaseEntry {
+  newEntry(owned: Owned): LeaseEntry {
     const { fullKey, source, generations } = owned;
     // rule 9: a nonce of its own for each attempt
     const nonce = this.#prefix + (this.#count++).toString(36);
@@ -100,7 +100,7 @@ export class Lease {
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
   /** When it was written last: it is in the store for `LEASE_MS` from then on, unless somebody deletes it. */
-  #stoodAt: Moment;
+  #writtenAt: Moment;
   #token: Token;
   #timer: unknown;
   /** Seen to be gone: deleted, evicted, or taken over. */
@@ -115,13 +115,13 @@ export class Lease {
     this.#entry = entry;
     this.#token = token;
     this.#mintDelayMs = mintDelayMs;
-    this.#takenAt = this.#stoodAt = momentOf(leases.clock);
+    this.#takenAt = this.#writtenAt = momentOf(leases.clock);
     this.#schedule();
   }
 
   /** Was it not renewed for so long that another computation may have begun? */
   get hasLapsed(): boolean {
-    return elapsedMs(this.#leases.clock, this.#stoodAt) >= LEASE_MS;
+    return elapsedMs(this.#leases.clock, this.#writtenAt) >= LEASE_MS;
   }
 
   /**
@@ -199,7 +199,7 @@ export class Lease {
     const written = await this.#overLease((token) => this.#leases.store.set(this.#label, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
-      this.#stoodAt = askedAt;
+      this.#writtenAt = askedAt;
     }
     this.#renewal = undefined;
     if (this.#timer === timer && !this.#isLost) this.#schedule();

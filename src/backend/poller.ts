@@ -16,7 +16,7 @@ const ULTIMATE_PAUSE_MS = 2000;
 const UNRENEWED_MS = 7000;
 
 /** One caller's wait. */
-export interface Waiter {
+export interface LeaseWait {
   /** Resolves with the lease if it was there all the time, and nobody has renewed it; else with `undefined`. */
   readonly woken: Promise<LeaseEntry | undefined>;
   leave(): void;
@@ -42,18 +42,18 @@ export class Pollers {
   #timer: unknown;
   #firesAt = Infinity;
   /** The part of its pause that each lease waits. */
-  #part: number;
+  #jitter: number;
 
   constructor(store: GuardedStore, clock: Clock, random: Random) {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
     this.#holders = new Holders(clock);
-    this.#part = this.#draw();
+    this.#jitter = this.#drawJitter();
   }
 
   /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
-  wait(label: Label, lease: LeaseEntry): Waiter {
+  wait(label: Label, lease: LeaseEntry): LeaseWait {
     const id = `${lease.nonce} ${label.key}`;
     this.#pass(0);
     let poller = this.#pollers.get(id);
@@ -90,7 +90,7 @@ export class Pollers {
 
   #pause(poller: Poller): void {
     const crowd = (1 + this.#pollers.size / MANY_LEASES) * (1 + this.#holders.count / MANY_PROCESSES);
-    const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#part;
+    const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#jitter;
     poller.pauseMs = Math.min(LONGEST_PAUSE_MS, poller.pauseMs * 2);
     poller.due = this.#time + ms;
     // It may be asked a third of its pause early, together with others that are due, so that few ticks ask for many.
@@ -106,27 +106,29 @@ export class Pollers {
   }
 
   /** Between half and all of each pause, so that processes that began to wait together do not poll together. */
-  #draw(): number {
+  #drawJitter(): number {
     return 0.5 + this.#random.fraction() / 2;
   }
 
   #poll(passedMs: number): void {
     this.#pass(passedMs);
-    this.#part = this.#draw();
-    const round = [...this.#pollers].filter(([, { asked, dueFrom }]) => !asked && dueFrom <= this.#time);
+    this.#jitter = this.#drawJitter();
+    const round = [...this.#pollers].filter(([, { askedAt, dueFrom }]) =>
+      askedAt === undefined && dueFrom <= this.#time
+    );
     const sentAt = momentOf(this.#clock);
     let open = round.length;
     // A store that does not answer in time wakes the waiters: their own snapshots find out what is wrong.
     if (open === 0) return this.#fire(this.#nextDue());
     const cancel = this.#store.immediate ? () => {} : deadline(this.#clock, this.#store.timeoutMs, () => {
-      for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, undefined);
+      for (const [id, poller] of round) if (poller.askedAt === sentAt) this.#wake(id, poller, undefined);
     });
     for (const [id, poller] of round) {
-      poller.asked = sentAt;
+      poller.askedAt = sentAt;
       void this.#store.get(poller.label).then((found) => {
         if (--open === 0) cancel();
         const entry = found === UNANSWERED ? undefined : found?.entry;
-        if (poller.asked === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
+        if (poller.askedAt === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
       });
     }
     this.#fire(this.#nextDue());
@@ -134,13 +136,13 @@ export class Pollers {
 
   #nextDue(): number {
     let next = Infinity;
-    for (const { asked, due } of this.#pollers.values()) if (asked === undefined && due < next) next = due;
+    for (const { askedAt, due } of this.#pollers.values()) if (askedAt === undefined && due < next) next = due;
     return next;
   }
 
   #answered(id: string, poller: Poller, entry: LeaseEntry | undefined): void {
-    const { asked: sentAt, lease } = poller;
-    poller.asked = undefined;
+    const { askedAt: sentAt, lease } = poller;
+    poller.askedAt = undefined;
     // Everybody may have left while the answer was on its way.
     if (this.#pollers.get(id) !== poller) return;
     // rule 6: known by its nonce
@@ -153,7 +155,7 @@ export class Pollers {
 
   #wake(id: string, poller: Poller, unrenewed: LeaseEntry | undefined): void {
     if (this.#pollers.get(id) === poller) this.#end(id);
-    poller.asked = undefined;
+    poller.askedAt = undefined;
     poller.wake(unrenewed);
   }
 }
@@ -166,7 +168,7 @@ class Poller {
   due = 0;
   dueFrom = 0;
   /** When it was asked for, while that is not answered. */
-  asked: Moment | undefined = undefined;
+  askedAt: Moment | undefined = undefined;
   /** When this beat was seen first. */
   #since: Moment;
   readonly #waiters = new Set<(unrenewed: LeaseEntry | undefined) => void>();
@@ -178,7 +180,7 @@ class Poller {
   }
 
   /** `ended`: nobody waits any more. Each waiter has a promise of its own, so that what waited for it is done when it leaves. */
-  join(ended: () => void): Waiter {
+  join(ended: () => void): LeaseWait {
     let waiter!: (unrenewed: LeaseEntry | undefined) => void;
     const woken = new Promise<LeaseEntry | undefined>((resolve) => waiter = resolve);
     this.#waiters.add(waiter);

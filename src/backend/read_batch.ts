@@ -15,7 +15,7 @@ import type { Found } from "../store/store.ts";
 import type { Counter } from "./counters.ts";
 
 /** An entry, and the counters it is judged by. */
-export interface Question {
+export interface ReadTarget {
   readonly label: Label;
   readonly counters: readonly Counter[];
 }
@@ -56,7 +56,7 @@ export class SnapshotReader {
   }
 
   /** Reads an entry and counters. Never rejects. */
-  read({ label, counters }: Question): Promise<Snapshot> {
+  read({ label, counters }: ReadTarget): Promise<Snapshot> {
     const batch = this.#open();
     return new Promise((resolve) => {
       new PendingSnapshot(batch.entry(label), batch.counters(label.name, counters), resolve);
@@ -68,7 +68,7 @@ export class SnapshotReader {
    * failed: who reads again reports that. Nobody shares this snapshot, so no miss begins with it: those who share a
    * snapshot share the computation that it leads to.
    */
-  readAtOnce({ label, counters }: Question): Snapshot | undefined {
+  readAtOnce({ label, counters }: ReadTarget): Snapshot | undefined {
     const { store } = this.#store;
     // If this key is already in the current batch, an earlier caller of this tick read it and could not use it. Join that
     // batch instead of copying the value again.

@@ -40,7 +40,7 @@ export class BackgroundRefreshes {
     const { name, key } = call.label;
     const label: Label = { name, key: keys.mintLock({ key, fullKey: call.fullKey }) };
     // rule 8: lock
-    const lock = await leases.take(label, leases.entry({ generations: [] }), undefined, call.mintDelayMs);
+    const lock = await leases.take(label, leases.newEntry({ generations: [] }), undefined, call.mintDelayMs);
     if (typeof lock === "string") return;
     // rule 8: then look
     const snapshot = await reader.read(call);

@@ -72,7 +72,7 @@ export class UserWrites {
   ): Promise<"stored" | "refused" | "lease refused"> {
     const { computations, leases, settings } = this.#parts;
     const { label } = target;
-    const asked = leases.entry(owned);
+    const asked = leases.newEntry(owned);
     // Open before its lease is asked for, as of a miss: calls that see the lease join it.
     const computation = computations.open(label.key, asked.nonce);
     const put = async () => {

@@ -45,7 +45,7 @@ export class DenoSocket implements Socket {
   #slabBytes = FIRST_SLAB;
   #slab = new Uint8Array(0);
   #filled = 0;
-  #left: Uint8Array | undefined;
+  #unwritten: Uint8Array | undefined;
 
   constructor(address: Address, listener: SocketListener, tls: TlsOptions | undefined) {
     this.#listener = listener;
@@ -122,15 +122,15 @@ export class DenoSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
-    this.#left = bytes;
+    this.#unwritten = bytes;
     this.#conn!.write(bytes).then(this.#written, this.#failed);
   }
 
   readonly #written = (length: number): void => {
     if (this.#closed) return;
-    const left = this.#left!;
+    const left = this.#unwritten!;
     if (length < left.length) return this.write(left.subarray(length));
-    this.#left = undefined;
+    this.#unwritten = undefined;
     this.#listener.sent();
   };
 

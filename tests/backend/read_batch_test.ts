@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Counter } from "../../src/backend/counters.ts";
-import { type Question, SnapshotReader } from "../../src/backend/read_batch.ts";
+import { type ReadTarget, SnapshotReader } from "../../src/backend/read_batch.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { CacheError } from "../../src/errors.ts";
 import { GuardedStore, type StoreFailure } from "../../src/backend/guarded_store.ts";
@@ -10,7 +10,7 @@ import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
 
 const LONG_MS = 600_000;
 const counter = (key: string): Counter => ({ key, group: key });
-const question = (key: string, ...counters: string[]): Question => ({
+const question = (key: string, ...counters: string[]): ReadTarget => ({
   label: { key },
   counters: counters.map(counter),
 });

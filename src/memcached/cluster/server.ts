@@ -125,7 +125,7 @@ export class Server implements ConnectionListener {
     if (this.#closed) return operation.fail(closed(operation, this.name));
     const connection = this.#connections.find((one) => one === origin);
     if (connection === undefined || !connection.alive) return answerConnectionLost(operation);
-    operation.bound = true;
+    operation.fenced = true;
     connection.send(operation);
   }
 
@@ -225,7 +225,7 @@ export class Server implements ConnectionListener {
 
   /** Bytes have come on another of its connections since. */
   #answersElsewhere(since: number): boolean {
-    return this.#connections.some((one) => one !== undefined && one.heardAt > since);
+    return this.#connections.some((one) => one !== undefined && one.lastByteAt > since);
   }
 
   #connect(): Connection {
@@ -242,7 +242,7 @@ export class Server implements ConnectionListener {
   /** Closes its connections if nobody uses them. A dead server is not probed then before somebody asks it. */
   #becomeIdle(): void {
     const silentSince = responsiveTime(this.#clock) - IDLE_MS;
-    const isUsed = this.#connections.some((one) => one !== undefined && !(one.idle && one.heardAt <= silentSince));
+    const isUsed = this.#connections.some((one) => one !== undefined && !(one.idle && one.lastByteAt <= silentSince));
     if (isUsed || this.#down?.probe !== undefined) return this.#watchIdle();
     for (const connection of [...this.#connections]) connection?.drain();
     this.#clock.clearTimeout(this.#down?.timer);

@@ -132,8 +132,8 @@ export class Connection implements SocketListener {
   }
 
   /** When the last byte came from the server, as `responsiveTime` reads time. */
-  get heardAt(): number {
-    return this.#inFlight.heardAt;
+  get lastByteAt(): number {
+    return this.#inFlight.lastByteAt;
   }
 
   /** How much of its bounds is in flight, from 0 to 1; of bytes perhaps more, since one request alone always passes. */
@@ -282,7 +282,7 @@ export class Connection implements SocketListener {
   received(bytes: Uint8Array): void {
     const wire = this.#wire;
     const inFlight = this.#inFlight;
-    inFlight.heard(responsiveTime(this.#options.clock));
+    inFlight.received(responsiveTime(this.#options.clock));
     wire.push(bytes);
     let answers = 0;
     try {
@@ -298,7 +298,7 @@ export class Connection implements SocketListener {
       }
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return this.#misread(error);
+      return this.#endUnreadable(error);
     }
     if (answers > 0) {
       this.mostBytes = ANSWERS_A_STEP * bytes.length / answers;
@@ -308,7 +308,7 @@ export class Connection implements SocketListener {
   }
 
   /** Bytes have come that are no reply. */
-  #misread(found: Unreadable): void {
+  #endUnreadable(found: Unreadable): void {
     if (this.#state === "handshake" && this.#handshake.isRefusalOfBinary(found)) return this.#reopen();
     const mayRepeatLogin = this.#options.login !== undefined && !tooManyConnections(found.text ?? "");
     this.#end(unreadable(mayRepeatLogin ? found.unquoted() : found, this.server), "broken");
@@ -318,7 +318,7 @@ export class Connection implements SocketListener {
   closed(error: Error | undefined): void {
     if (this.#state === "ended") return;
     const left = this.#wire.end();
-    if (left?.text !== undefined) return this.#misread(left);
+    if (left?.text !== undefined) return this.#endUnreadable(left);
     const saidNothing = this.#state === "handshake" && left === undefined;
     if (saidNothing && this.#handshake.isRefusalOfBinary()) return this.#reopen();
     const what = this.#state === "connecting"
@@ -387,7 +387,7 @@ export class Connection implements SocketListener {
     const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeated = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     for (const operation of repeated) operation.repeat();
-    const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
+    const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.fenced);
     for (const operation of moved) this.#outgoing.restore(operation);
     const retryable = [...repeated, ...moved];
     // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
@@ -399,7 +399,7 @@ export class Connection implements SocketListener {
     }
     for (const operation of unsent) {
       if (retried.has(operation)) continue;
-      if (operation.bound) answerConnectionLost(operation);
+      if (operation.fenced) answerConnectionLost(operation);
       else operation.fail(lost(operation, this.server, cause, "unsent"));
     }
     // Items remember their connection, which need not keep its buffers for them.

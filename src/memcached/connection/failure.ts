@@ -28,10 +28,10 @@ const cannot = (request: Request): string => `Cannot ${actionOf(request)}`;
 const reason = (cause: Error): string => cause.message.replace(/\.$/, "");
 
 /** Whether a byte of a request has left: if so, nobody knows what the server has done. */
-export type Fate = "sent" | "unsent";
+export type Departure = "sent" | "unsent";
 
 /** No answer in time. */
-export function timedOut(request: Request, server: string, timeoutMs: number, fate: Fate): TimeoutError {
+export function timedOut(request: Request, server: string, timeoutMs: number, fate: Departure): TimeoutError {
   const state = fate === "sent"
     ? `no answer from ${server} within ${timeoutMs} ms, so its outcome is unknown; a late answer will be dropped`
     : `no connection to ${server} within ${timeoutMs} ms; nothing was sent`;
@@ -39,7 +39,7 @@ export function timedOut(request: Request, server: string, timeoutMs: number, fa
 }
 
 /** Its connection has ended, or never came to be. */
-export function lost(request: Request, server: string, cause: MemcachedError, fate: Fate): MemcachedError {
+export function lost(request: Request, server: string, cause: MemcachedError, fate: Departure): MemcachedError {
   const outcome = fate === "sent" ? "its outcome is unknown" : "nothing was sent";
   const message = `${cannot(request)}: ${reason(cause)}; ${outcome}, the connection is closed`;
   if (cause instanceof AuthError) return new AuthError(message, server, { cause });

@@ -52,7 +52,7 @@ export class Handshake {
     this.#login = login;
     this.#wire = wire;
     this.#negotiation = negotiation;
-    this.#negotiates = negotiation.open;
+    this.#negotiates = negotiation.undecided;
     this.#asksForBinary = this.#negotiates && wire.speaks === "binary";
   }
 

@@ -28,7 +28,7 @@ export class InFlight {
   /** Since when the server has had something to answer, and has sent nothing. */
   quietSince = 0;
   /** When the last byte came. */
-  heardAt: number = -Infinity;
+  lastByteAt: number = -Infinity;
   /** Nothing has come since a request was sent on the idle connection. */
   silentSinceIdle = false;
   #sentBefore = false;
@@ -109,8 +109,8 @@ export class InFlight {
   }
 
   /** A byte has come. */
-  heard(now: number): void {
-    this.quietSince = this.heardAt = now;
+  received(now: number): void {
+    this.quietSince = this.lastByteAt = now;
     this.silentSinceIdle = false;
     if (!this.#sentBefore) this.#probedAt = momentOf(this.#clock);
   }

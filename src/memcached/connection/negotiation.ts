@@ -19,7 +19,7 @@ export class Negotiation {
   }
 
   /** Nobody knows yet: a connection asks in binary, or, where that was refused, in meta. */
-  get open(): boolean {
+  get undecided(): boolean {
     return this.#spoken === undefined;
   }
 

@@ -56,7 +56,7 @@ export class Operation extends Request implements AbortListener {
   /** It was on a connection before. */
   repeated = false;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
-  bound = false;
+  fenced = false;
   /** The items of a multi-get, or the statistics, that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
   connection: Connection | undefined = undefined;

@@ -26,7 +26,7 @@ interface Waiting {
 }
 
 /** The name of what bounds a key's requests, its server as a rule; "" where the store does not say. */
-export function laneOf(store: Store, key: string): string {
+export function serverOf(store: Store, key: string): string {
   try {
     const lane = store.lane?.(key);
     return typeof lane === "string" ? lane : "";
@@ -36,7 +36,7 @@ export function laneOf(store: Store, key: string): string {
 }
 
 /** The requests of one backend that wait for room. Several backends may share the client that gives it. */
-export class Room {
+export class Backpressure {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -56,12 +56,12 @@ export class Room {
   }
 
   /** The requests of another tick begin: how much others have sent meanwhile is not known. */
-  begin(): void {
+  beginTick(): void {
     this.#unread = this.#passed = 0;
   }
 
   /** May it be sent now? Not where others wait for the same room: they came first. */
-  has(key: string): boolean {
+  canSend(key: string): boolean {
     if (this.#store.load === undefined) return true;
     if (this.#waiting.size === 0) {
       if (this.#unread-- > 0) return this.#pass();
@@ -71,7 +71,7 @@ export class Room {
       this.#unread = load < MAX_LOAD / 4 ? this.#passed : 0;
       if (load < MAX_LOAD) return this.#pass();
     }
-    return !this.#waiting.has(laneOf(this.#store, key)) && this.#loadOf(key) < MAX_LOAD;
+    return !this.#waiting.has(serverOf(this.#store, key)) && this.#loadOf(key) < MAX_LOAD;
   }
 
   #pass(): true {
@@ -81,23 +81,23 @@ export class Room {
 
   /** Calls `send` once there is room, or `giveUp` where there was none for the whole timeout. */
   wait(key: string, send: () => void, giveUp: () => void): void {
-    const lane = laneOf(this.#store, key);
-    let waiting = this.#waiting.get(lane);
-    if (waiting === undefined) this.#waiting.set(lane, waiting = new Set());
+    const server = serverOf(this.#store, key);
+    let waiting = this.#waiting.get(server);
+    if (waiting === undefined) this.#waiting.set(server, waiting = new Set());
     waiting.add({ key, since: responsiveTime(this.#clock), send, giveUp });
     this.#timer ??= this.#clock.setTimeout(this.#sendWaiting, PAUSE_MS);
   }
 
   readonly #sendWaiting = (): void => {
     const tooOld = responsiveTime(this.#clock) - this.#timeoutMs;
-    for (const [lane, waiting] of this.#waiting) {
+    for (const [server, waiting] of this.#waiting) {
       for (const one of waiting) {
         if (this.#loadOf(one.key) < MAX_LOAD) one.send();
         else if (one.since <= tooOld) one.giveUp();
         else break;
         waiting.delete(one);
       }
-      if (waiting.size === 0) this.#waiting.delete(lane);
+      if (waiting.size === 0) this.#waiting.delete(server);
     }
     this.#timer = this.#waiting.size > 0 ? this.#clock.setTimeout(this.#sendWaiting, PAUSE_MS) : undefined;
   };

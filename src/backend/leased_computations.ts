@@ -10,7 +10,7 @@ import type { Snapshot } from "./read_batch.ts";
 type Finish = (call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) => Promise<void>;
 
 /** Computing under a lease: takes it over what a snapshot saw, runs the function, keeps its result by it. */
-export class Leased {
+export class LeasedComputations {
   readonly #parts: Parts;
   readonly #bySlot = new BySlot();
 
@@ -40,7 +40,7 @@ export class Leased {
   }
 
   #open(call: Call, snapshot: Snapshot): { readonly lease: LeaseEntry; readonly computation: Computation } {
-    const lease = this.#parts.leases.entry(ownedBy(call, snapshot.generations));
+    const lease = this.#parts.leases.newEntry(ownedBy(call, snapshot.generations));
     return { lease, computation: this.#parts.computations.open(call.label.key, lease.nonce) };
   }
 

@@ -17,7 +17,7 @@ const MARKER_MS = 60_000;
  * How results are kept: by a right alone, the token of a lease or of what a snapshot saw. None is written over
  * "anything": a plain set would bring an old value back after an invalidation.
  */
-export class Writes {
+export class ResultWrites {
   readonly #store: GuardedStore;
   readonly #settings: Settings;
   readonly #warnings: ResultWarnings;
