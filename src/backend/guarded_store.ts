@@ -65,7 +65,8 @@ export class GuardedStore {
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
-  readonly #callbackReads: CallbackReads | undefined;
+  /** Looked up for each batch: whoever traces calls may replace the store's `get` at any time. */
+  #callbackReads: CallbackReads | undefined;
   readonly #backpressure: Backpressure;
 
   constructor(
@@ -80,7 +81,6 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
-    this.#callbackReads = callbackReadsOf(store);
     this.#backpressure = new Backpressure(store, clock, timeoutMs);
   }
 
@@ -98,6 +98,7 @@ export class GuardedStore {
       const fits = (slot: ReadSlot) => this.#canSend(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
+    this.#callbackReads = callbackReadsOf(this.store);
     for (const slot of entries) if (this.#canSend(slot)) this.#readOne(slot);
     for (const slot of counters) if (this.#canSend(slot)) this.#readOne(slot);
   }

@@ -194,8 +194,9 @@ export class KeyValueStore implements Store {
   /** Is what a write or delete is to be over still there? Asked when it is its turn. */
   async #isThere(key: string, over: Over): Promise<boolean> {
     if (over === "anything") return true;
-    const local = this.#localAt(key);
-    if (local !== undefined || !(over instanceof TextToken)) return local === over;
+    if (over instanceof LocalEntry) return this.#localAt(key) === over;
+    // What is no token of this store's, a lost one included, is no proof.
+    if (!(over instanceof TextToken) || this.#localAt(key) !== undefined) return false;
     return this.#read(await this.#cache.get(key))?.text === over.text;
   }
 
