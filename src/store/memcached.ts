@@ -67,7 +67,7 @@ export function callbackReadsOf(store: Store): CallbackReads | undefined {
 export class MemcachedStore implements Store {
   /** The client's `timeout` bounds every verb. */
   readonly bounded = true as const;
-  /** What asks the servers. */
+  /** The driver that this store uses. */
   readonly client: Memcached;
   /** A copy as a later get would give it. */
   readonly copy: (value: unknown) => unknown;
@@ -95,7 +95,7 @@ export class MemcachedStore implements Store {
     if (!this.#ownsClient && typeof (where as Partial<Memcached> | undefined)?.get !== "function") {
       throw new TypeError("Cannot keep entries: give the servers as text or an array, or a Memcached client");
     }
-    // A new client names what it does not know.
+    // A new client checks the other options itself.
     if (!this.#ownsClient) assertKnown(options, { codec: true, random: true });
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
@@ -299,7 +299,7 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** Takes an item from the driver, and hands on what it is to the store: an entry, or a counter's value. */
+/** Turns the driver's answer, an item, into the store's: an entry, or a counter's value. */
 class ItemReply<T> implements ReplyCallback<Item | undefined> {
   readonly #key: string;
   readonly #callback: ReplyCallback<T>;
