@@ -1,18 +1,18 @@
 /**
- * Room for reads and requests for leases: where they would fill more than nine tenths of what a store takes at once, they
- * wait in order. So a burst of calls is slower instead of computed, and what must pass (a renewal, a value's set, a
- * release, an invalidation) is not refused.
+ * Backpressure: while a server's connection is nine tenths full, reads and requests for leases wait in order. So a burst of
+ * calls becomes slower instead of being refused and computed, and the last tenth stays free for what must pass: renewals,
+ * sets of values, releases, invalidations.
  */
 
 import { responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Store } from "../store/store.ts";
 
-/** How much of a store's bound they may fill. */
+/** How full reads and requests for leases may make a connection; 1: it refuses requests. */
 const MAX_LOAD = 0.9;
 /**
- * How often room is looked for while anybody waits: answers to others, who share the client, make some as well. It is not
- * looked for as soon as an answer comes:
+ * How often the load is read while requests wait: it falls with answers to other users of the client as well. It is not
+ * read as soon as an answer comes:
  *
  *   1. thousands of leases are answered in one step      2. as many others that wait are sent in their place
  *   3. the functions, which were quick, have ended, and their values' sets find the store full
@@ -25,7 +25,7 @@ interface Waiting {
   readonly giveUp: () => void;
 }
 
-/** The name of what bounds a key's requests, its server as a rule; "" where the store does not say. */
+/** The name of the server that a key's requests go to, as the store's `lane` says it; "" where the store does not say. */
 export function serverOf(store: Store, key: string): string {
   try {
     const lane = store.lane?.(key);
@@ -35,12 +35,12 @@ export function serverOf(store: Store, key: string): string {
   }
 }
 
-/** The requests of one backend that wait for room. Several backends may share the client that gives it. */
+/** Holds back requests of one backend. Several backends may share a client, and so its connections. */
 export class Backpressure {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** Who waits, by lane, in order. A lane that nobody waits for is not in it. */
+  /** The requests that wait, in order, by server. A server that none waits for is not in it. */
   readonly #waiting = new Map<string, Set<Waiting>>();
   #timer: unknown;
   /** How many requests passed in this tick. */
@@ -60,14 +60,14 @@ export class Backpressure {
     this.#unread = this.#passed = 0;
   }
 
-  /** May it be sent now? Not where others wait for the same room: they came first. */
+  /** May a request for this key be sent now? Not while others wait for the same server: they came first. */
   canSend(key: string): boolean {
     if (this.#store.load === undefined) return true;
     if (this.#waiting.size === 0) {
       if (this.#unread-- > 0) return this.#pass();
-      // The fullest of all the store has first: which of them is the key's takes longer to tell.
+      // The load of the fullest connection first: to find out which one is the key's takes longer.
       const load = this.#loadOf();
-      // What passed has filled no more than this, so as many more will not fill what is left, be they three times as long.
+      // All that passed fills less than a quarter of the limit, so as many again may pass unread, even if thrice as large.
       this.#unread = load < MAX_LOAD / 4 ? this.#passed : 0;
       if (load < MAX_LOAD) return this.#pass();
     }
@@ -79,7 +79,7 @@ export class Backpressure {
     return true;
   }
 
-  /** Calls `send` once there is room, or `giveUp` where there was none for the whole timeout. */
+  /** Calls `send` once the load allows it, or `giveUp` if it did not for the whole timeout. */
   wait(key: string, send: () => void, giveUp: () => void): void {
     const server = serverOf(this.#store, key);
     let waiting = this.#waiting.get(server);

@@ -10,14 +10,14 @@ import type { Outcome, Why } from "./events.ts";
 import type { Parts } from "./group.ts";
 import type { Label } from "./guarded_store.ts";
 
-/** Whose entry a call takes for its own, and by which counters it is judged. */
+/** Which entry a call reads, and what that entry must say to be the call's own. */
 export interface Target {
   readonly label: Label;
   /** Only where the store's key is a truncation of it. */
   readonly fullKey: string | undefined;
   /** A short hash of the text of the function that computes. */
   readonly source: string | undefined;
-  /** Is what another source has kept outdated? */
+  /** true: an entry that a function of another source has kept is outdated. */
   readonly strictSource: boolean;
   /** Its groups' counters, in the order of its distinct, sorted groups. */
   readonly counters: readonly Counter[];
@@ -40,7 +40,7 @@ export function targetOf(
   };
 }
 
-/** What an entry of this target says besides what it is. `generations`: read before its value is computed. */
+/** What every entry of this target says, whatever its kind. `generations`: read before its value is computed. */
 export const ownedBy = ({ fullKey, source }: Target, generations: readonly bigint[]): Owned => ({
   fullKey,
   source,
@@ -63,7 +63,7 @@ export interface Call extends Target {
   waits: number;
   /** When it began to wait for others. */
   waitsSince: Moment | undefined;
-  /** The slot of its last snapshot: those who share it may share a computation. */
+  /** The slot of its last snapshot in the read batch; calls that share a slot may share a computation. */
   slot: SharedSlot | undefined;
   /** The lease that it has waited for, if nobody has renewed that. */
   unrenewed: LeaseEntry | undefined;
@@ -115,8 +115,8 @@ export function wait<T>({ timeout }: Call, promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Waits for a computation, and leaves it when the caller leaves. `result`: a promise that settles after the waiter's, where
- * there is one.
+ * Waits for a computation, and leaves it when the caller leaves. `result`: what to await instead of the waiter's own
+ * promise, as that promise with a timeout.
  */
 export async function resultFor<R = never>(
   { timeout }: Call,

@@ -2,8 +2,8 @@ import { type Call, resultFor, type Target } from "./call.ts";
 import { contextOpening, currentComputation, noteWait, runAs } from "./context.ts";
 
 /**
- * How a computation ended for one who waited. retry: nothing came of it for this one; `why`: its lease was refused, its
- * lease had no answer, or it is over, and what it gave is not for this one.
+ * What a waiter is given. retry: nothing, so its call reads again, since the lease was refused; since nobody knows whether
+ * the lease was stored (unknown); or since the computation is over and its result is not for this waiter.
  */
 export type Result =
   | { readonly kind: "value"; readonly value: unknown }
@@ -13,8 +13,8 @@ export type Result =
 const OVER: Result = { kind: "retry", why: "over" };
 
 /**
- * What a function did. `isShared`: may it be given to others, and kept? abandoned: every caller aborted first, so what
- * it returns interests nobody.
+ * What a run of the function came to. `isShared`: others may be given it, and it may be kept. abandoned: every caller had
+ * aborted before it ended, so its result is dropped.
  */
 export type Computed =
   | Value
@@ -42,7 +42,7 @@ export class Computation {
   readonly waitsFor: Map<Computation, number> = new Map();
   readonly #copy: (value: unknown) => unknown;
   readonly #waiters = new Set<Answer>();
-  /** Whose function runs: who joined first. A refresh in the background has none, and goes on all the same. */
+  /** The waiter whose function runs: the one that joined first. A background refresh has none, and is never abandoned. */
   #leader: Answer | undefined;
   /** Callers that did not abort. One that timed out still counts: its computation goes on. */
   #interested = 0;
@@ -56,7 +56,7 @@ export class Computation {
     this.#copy = copy;
   }
 
-  /** Were its waiters answered? Who joins now waits for its last write, then retries. */
+  /** Were its waiters answered? A call that joins now waits for the last write, then reads again. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
@@ -116,9 +116,9 @@ export class Computation {
   }
 
   /**
-   * Answers everybody with what the function did. Of a value the first gets the very one, the others a copy each, all
-   * made before anybody runs. Who cannot be given it looks again: what cannot be copied (a stream, an instance of a
-   * class) is given once, and what is not shared to the one whose function ran.
+   * Answers all waiters. The first is given the value itself, each other one a copy, and all copies are made before any
+   * waiter runs. A waiter that cannot be given the result reads again: what cannot be copied (a stream, an instance of a
+   * class) goes to one waiter only, and what is not shared to the one whose function ran.
    */
   settle(computed: Computed): void {
     if (computed.kind === "abandoned") return this.retry("over");
@@ -132,7 +132,7 @@ export class Computation {
     });
   }
 
-  /** Everybody looks again. */
+  /** Makes every waiter's call read again. */
   retry(why: "refused" | "unknown" | "over"): void {
     this.#answer(() => ({ kind: "retry", why }));
   }
@@ -195,13 +195,13 @@ export class Computations {
     return computation;
   }
 
-  /** The one of this lease under this key: a lease that was copied to another key is nobody's there. */
+  /** The open computation of this lease. A lease that somebody copied to another key of the store has none there. */
   find(key: string, nonce: string): Computation | undefined {
     const open = this.#byNonce.get(nonce);
     return open?.key === key ? open.computation : undefined;
   }
 
-  /** Whoever still waits retries. */
+  /** Ends an open computation; whoever still waits for it reads again. */
   close(nonce: string): void {
     this.#byNonce.get(nonce)?.computation.retry("over");
     this.#byNonce.delete(nonce);
@@ -229,7 +229,7 @@ export function share(call: Call, kind: keyof SharedSlot, computation: Computati
   if (call.slot !== undefined) call.slot[kind] = { target: call, computation };
 }
 
-/** The computation that a call of the same slot has begun, unless it was answered or is another target's. */
+/** The computation that a call of the same slot has begun, unless it is settled or belongs to another target. */
 export function sharedWith(call: Call, kind: keyof SharedSlot): Computation | undefined {
   const shared = call.slot?.[kind];
   // rule 5: joined for the same groups, key and source
@@ -237,7 +237,7 @@ export function sharedWith(call: Call, kind: keyof SharedSlot): Computation | un
   return shared.computation;
 }
 
-/** Two calls of one key may name different groups, or stand for different full keys or sources. */
+/** Two calls of one key in the store may name different groups, or have different sources or (truncated) full keys. */
 const isSame = (one: Target, other: Target): boolean =>
   one.fullKey === other.fullKey && one.source === other.source && one.counters.length === other.counters.length &&
   one.counters.every((counter, i) => counter.key === other.counters[i]!.key);

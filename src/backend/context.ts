@@ -23,7 +23,10 @@ interface Runtime {
 let storage: Storage | undefined;
 let loading: Promise<void> | undefined;
 
-/** On Node below 24 it makes every await of the program dearer (a hit in memory 1.3 times), so there it is asked for. */
+/**
+ * false on Node below 24, where AsyncLocalStorage makes every await of the program slower (a hit in memory 1.3 times): there
+ * it is used only where an option asks for it.
+ */
 export function isContextFree(): boolean {
   const { Deno, process } = globalThis as unknown as Runtime;
   return Deno !== undefined || process?.versions?.bun !== undefined ||
@@ -31,8 +34,8 @@ export function isContextFree(): boolean {
 }
 
 /**
- * Makes it ready. In Deno to load a module at once costs 14 to 19 ms, so there it is loaded meanwhile, and the first
- * computations wait for it. A runtime without it goes without.
+ * Loads AsyncLocalStorage, once a process. To load it synchronously costs Deno 14 to 19 ms, so there it loads in the
+ * background, and the first computations wait for it. On a runtime that lacks it calls are not known by their computation.
  */
 export function openContext(): void {
   if (storage !== undefined || loading !== undefined) return;
@@ -45,7 +48,7 @@ export function openContext(): void {
   loading = import("node:async_hooks").then(open as (hooks: object) => void, () => {}).then(() => loading = undefined);
 }
 
-/** What a computation has to wait for before it runs; `undefined`: nothing. */
+/** Settles once AsyncLocalStorage is loaded, which a computation waits for before it runs; `undefined`: it need not wait. */
 export const contextOpening = (): Promise<void> | undefined => loading;
 
 /** The computation that this call comes from; `undefined`: none. */

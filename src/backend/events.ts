@@ -47,7 +47,7 @@ export interface Why {
   readonly group?: string;
 }
 
-/** What a GroupBackend tells. `key` is the key as kept in the store, as `key()` gives it; `name` the function's, if there is one. */
+/** The events of a GroupBackend. `key` is the key as kept in the store, as `key()` gives it; `name` the function's, if there is one. */
 export interface BackendEvents {
   /**
    * A call of `fetch`, and so of a cached function, was answered. `reason`: why it was not given a fresh value. A hit
@@ -72,7 +72,7 @@ export interface BackendEvents {
   invalidate: { name?: string; key?: string; groups?: readonly string[]; error?: unknown };
   /**
    * The store failed, timed out, or a value could not be kept; the caller still got an answer. Of a server that does not
-   * answer, the first failure is told, and the others are counted until `storeBack`.
+   * answer only the first failure is an event; the others are counted until `storeBack`.
    */
   storeError: StoreFailure;
   /** A server, or the store, answers again. `failures`: so many operations failed since the first, in so many ms. */
@@ -117,7 +117,7 @@ export class Events extends Listeners<BackendEvents> {
     this.emit("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
 
-  /** Somebody may have begun to listen in between: then there is no beginning to count from. */
+  /** 0 where a listener was added after the beginning, which was not read then. */
   #since(begun: number): number {
     return begun === 0 ? 0 : monotonicMs(this.#clock) - begun;
   }

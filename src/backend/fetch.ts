@@ -6,13 +6,13 @@
  *   a fresh value                                     returns it
  *   a stale value                                     returns it; one refreshes it in the background
  *   a lease of this process, its computation open     joins that computation
- *   a lease of another process                        waits until it is gone, then looks again
+ *   a lease of another process                        waits until it is gone, then reads again
  *   nothing, an outdated entry, an orphaned lease     takes the lease, computes, keeps over the lease's token
  *   the hit-for-miss marker                           computes uncoordinated, keeps over the marker's token if it can
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
  *
- * A call whose ttl is 0 computes unshared, one while the backend is switched off or closed uncoordinated; both read and
- * keep nothing. A forced one computes whatever its snapshot shows: see `#refresh`.
+ * A call whose ttl is 0 computes unshared; a call on a backend that is switched off or closed computes uncoordinated. Both
+ * read and keep nothing. A call with the option `force` computes whatever its snapshot shows: see `#refresh`.
  *
  * uncoordinated: without a lease, since there is none to be had; shared in this process by those who call before it
  * begins. unshared: for one caller alone, with whom nothing can be shared: it would wait for itself, its result cannot be
@@ -77,8 +77,8 @@ export class Fetcher {
       if (!call.isCacheable || options.force === true || bypass !== undefined) {
         return await this.#answerUnread(call) as T;
       }
-      // Most calls are hits, and a hit waits for one promise and no more. In memory it waits for none: such a snapshot is
-      // shared with nobody, so no miss begins with it.
+      // Most calls are hits, so a hit awaits one promise only, and none where the store answers at once. A snapshot that
+      // was read at once is shared with no other call, so it only serves a value: a miss reads again, to be shared.
       // rule 5: every call reads before it joins
       let snapshot = reader.readAtOnce(call);
       let seen = snapshot === undefined ? undefined : classifier.classifyAndCopy(call, snapshot);
@@ -97,7 +97,7 @@ export class Fetcher {
     }
   }
 
-  /** The table, again and again until there is an answer. */
+  /** Does what the table at the top says; after a refused lease or a wait it reads again, until there is an answer. */
   async #answer(call: Call, snapshot: Snapshot, seen: Freshness): Promise<unknown> {
     const { reader, writes } = this.#parts;
     for (let refusals = 0;;) {
@@ -160,7 +160,7 @@ export class Fetcher {
     return seen.is === "lease" && this.#isOrphaned(call, leaseIn(snapshot)) ? ORPHANED : seen;
   }
 
-  /** Is the lease's holder gone? It is this process without an open computation, or nobody renews the lease. */
+  /** Is the lease's holder gone? It is if the lease is ours and its computation is over, or if nobody renews it. */
   #isOrphaned({ label, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
     if (this.#parts.computations.find(label.key, nonce) !== undefined) return false;
     // rule 9, rule 14: orphaned, or renewed by nobody
@@ -195,7 +195,8 @@ export class Fetcher {
       warnings.circle(call.label);
       return await computations.unshared(call);
     }
-    // One that is settled only waits for its last write, and no call waits longer for the store than it must.
+    // A settled computation has answered its waiters and only waits for its last write: no call waits longer than
+    // `storeTimeout` for that.
     const leftMs = this.#leftMs(call);
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
     call.outcome = "wait";

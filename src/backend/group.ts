@@ -82,7 +82,7 @@ export class GroupBackend implements Backend {
     const { redefine = false, enabled = true, detectCycles = isContextFree() } = options;
     this.redefine = redefine;
     this.#enabled = enabled;
-    // Calls inside a computation are known by it, for circles, and for the bound of an outage, which they pass.
+    // To know calls that are made inside a computation: they may wait for themselves, and `outageConcurrency` lets them pass.
     if (detectCycles || settings.outageConcurrency !== Infinity) openContext();
     const keys = new Keys(options.project, options.version);
     const events = new Events(clock);
@@ -243,8 +243,8 @@ export class GroupBackend implements Backend {
   }
 
   /**
-   * A value of the user's own, copied before anything is sent: what the codec refuses rejects now. `entry` is called when
-   * its lease was taken.
+   * The value of a `set` or `add`, copied before anything is sent, so that one the codec refuses rejects now. `entry` is
+   * called once the lease is taken, and the ttl counts from then.
    */
   #given<T>(key: string, value: T, options: EntryOptions<T>) {
     this.#assertOpen();
@@ -262,7 +262,7 @@ export class GroupBackend implements Backend {
     return classifier.classifyAndCopy(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
   }
 
-  /** Why the store is not to be asked by a call that begins now, if it is not. */
+  /** Why a call that begins now must not use the store; `undefined`: it may. */
   get #bypass(): Why | undefined {
     return this.#closed !== undefined ? CLOSED : this.#enabled ? undefined : DISABLED;
   }

@@ -50,7 +50,7 @@ const REFUSED: Written = { kind: "refused" };
 export interface ReadSlot {
   readonly operation: "get" | "counter";
   readonly key: string;
-  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits for room. */
+  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits in a queue. */
   sentAt: number;
   /** Takes the store's answer, which may mean nothing. */
   resolve(answer: unknown): void;
@@ -65,7 +65,8 @@ export class GuardedStore {
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
-  readonly #callbackReads: CallbackReads | undefined;
+  /** Looked up for each batch: whoever traces calls may replace the store's `get` at any time. */
+  #callbackReads: CallbackReads | undefined;
   readonly #backpressure: Backpressure;
 
   constructor(
@@ -80,7 +81,6 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
-    this.#callbackReads = callbackReadsOf(store);
     this.#backpressure = new Backpressure(store, clock, timeoutMs);
   }
 
@@ -89,7 +89,7 @@ export class GuardedStore {
     return this.store.immediate === true;
   }
 
-  // ──────────────── what calls wait for: reads and leases, which may wait for room ────────────────
+  // ──────────────── what calls wait for: reads and leases, which may be queued ────────────────
 
   /** Reads the slots of a batch, each once there is room for it. The batch bounds the wait, and reports failures. */
   read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
@@ -98,11 +98,12 @@ export class GuardedStore {
       const fits = (slot: ReadSlot) => this.#canSend(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
+    this.#callbackReads = callbackReadsOf(this.store);
     for (const slot of entries) if (this.#canSend(slot)) this.#readOne(slot);
     for (const slot of counters) if (this.#canSend(slot)) this.#readOne(slot);
   }
 
-  /** false: it waits for room, and is read once there is some. */
+  /** false: its server is nearly full, so it waits in a queue and is read later. */
   #canSend(slot: ReadSlot): boolean {
     if (this.#backpressure.canSend(slot.key)) return true;
     slot.sentAt = Infinity;
@@ -126,7 +127,7 @@ export class GuardedStore {
     }
   }
 
-  /** By one command. What it does not answer is not known of any of them. */
+  /** Reads all of them by one command of the store; if that fails, all of them fail. */
   async #readTogether(entries: readonly ReadSlot[], counters: readonly ReadSlot[]): Promise<void> {
     if (entries.length + counters.length === 0) return;
     const keyOf = ({ key }: ReadSlot) => key;
@@ -234,7 +235,7 @@ export class GuardedStore {
     );
   }
 
-  /** A store that does not come to an end is left alone. */
+  /** Closes the store, and does not wait any longer for one that takes too long. */
   async close(): Promise<void> {
     try {
       await this.#inTime("close", "the store", this.store.close());
@@ -256,8 +257,8 @@ export class GuardedStore {
   }
 
   /**
-   * Calls `write` at once, so the store has taken the entry's bytes when this returns. `isReported`: that no answer came in
-   * time was reported, so what becomes of it is not.
+   * Calls `write` at once, so the store has taken the entry's bytes when this returns. `isReported`: a timeout of this write
+   * was reported already, so its later failure is not.
    */
   async #written(
     operation: "add" | "set",
@@ -276,7 +277,7 @@ export class GuardedStore {
     }
   }
 
-  /** The store's answer, or, where nobody bounds it and it does not come in time, a rejection: the outcome is unknown. */
+  /** Bounds the wait for a store that neither answers within the tick nor bounds its verbs itself. Late: outcome unknown. */
   #inTime<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
     const { immediate, bounded } = this.store;
     if (immediate === true || bounded === true) return answer;
@@ -296,7 +297,7 @@ export class GuardedStore {
     return this.store.copy === undefined ? value : this.store.copy(value);
   }
 
-  /** Reports a failure. What a codec of the user's own has thrown is none of the store's, and is warned of elsewhere. */
+  /** Reports a failure. An error of the user's own codec is no failure of the store, and codec.ts warns of it. */
   failed(operation: StoreFailure["operation"], label: Label, error: unknown): typeof UNANSWERED {
     if (error instanceof CodecError) return UNANSWERED;
     const { name, key } = label;

@@ -5,7 +5,7 @@ import { withTimeout } from "./caller_timeout.ts";
 import { type GuardedStore, type Label, UNANSWERED, type Written } from "./guarded_store.ts";
 import type { Settings } from "./options.ts";
 
-/** How long a lease or a mint lock holds without renewal: what a dead holder costs (a server rounds up to 6 s). */
+/** How long a lease or mint lock lives unless it is renewed: so long others wait for a holder that died (on memcached 6 s). */
 export const LEASE_MS = 5000;
 const RENEWAL_MS = LEASE_MS / 3;
 
@@ -29,7 +29,7 @@ export class Leases {
     this.#prefix = random.uint64().toString(16).padStart(16, "0") + ".";
   }
 
-  /** A lease to ask for, with a nonce of its own. */
+  /** A new lease, not in the store yet, with a nonce of its own. */
   newEntry(owned: Owned): LeaseEntry {
     const { fullKey, source, generations } = owned;
     // rule 9: a nonce of its own for each attempt
@@ -37,7 +37,7 @@ export class Leases {
     return { kind: "lease", nonce, fullKey, source, generations };
   }
 
-  /** Was this lease asked for by this process? */
+  /** Is it the nonce of a lease that this backend has asked for? */
   isOwn(nonce: string): boolean {
     return nonce.startsWith(this.#prefix);
   }
@@ -65,7 +65,7 @@ export class Leases {
     this.#held.delete(lease);
   }
 
-  /** `close` waits for this work. Returns the same promise, so that nobody learns of its end a microtask later. */
+  /** Makes `close` wait for this work. Returns the promise itself: a derived one would settle microtasks later. */
   finish<T>(work: Promise<T>): Promise<T> {
     const done = () => void this.#unfinished.delete(work);
     this.#unfinished.add(work);
@@ -108,7 +108,7 @@ export class Lease {
   /** The renewal that is under way, if one is. */
   #renewal: Promise<void> | undefined;
 
-  /** `label.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
+  /** `label.key`: the lease's own key in the store. `token`: of the add or set that stored it just now. */
   constructor(leases: Leases, label: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
     this.#leases = leases;
     this.#label = label;
@@ -161,7 +161,7 @@ export class Lease {
     });
   }
 
-  /** Ends it, to run out by itself in so many ms. */
+  /** Ends it, but leaves it in the store for so many ms: until then nobody in the fleet takes it. */
   lapse(ms: number): Promise<Written> {
     // rule 1: left to run out by its token
     return this.#last((token) => this.#leases.store.set(this.#label, this.#entry, ms, token));
@@ -192,7 +192,8 @@ export class Lease {
   async #renew(): Promise<void> {
     const timer = this.#timer;
     const askedAt = momentOf(this.#leases.clock);
-    // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    // Others see by the beat that its holder lives. Its ttl does not say that: somebody may have planted the lease, or a
+    // store may keep it past its ttl.
     // rule 14: each renewal raises the beat
     this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
     // rule 1: a renewal over its own lease

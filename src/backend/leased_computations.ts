@@ -6,10 +6,10 @@ import type { Parts } from "./group.ts";
 import type { Lease } from "./lease.ts";
 import type { Snapshot } from "./read_batch.ts";
 
-/** Keeps a value by the lease it was computed under, and answers those who wait. `owned`: the lease's own entry. */
+/** Writes a value over the lease that it was computed under, and answers the waiters. `owned`: the lease's own entry. */
 type Finish = (call: Call, value: Value, owned: LeaseEntry, lease: Lease, computation: Computation) => Promise<void>;
 
-/** Computing under a lease: takes it over what a snapshot saw, runs the function, keeps its result by it. */
+/** Computes under a lease: takes it over what a snapshot saw, runs the function, and writes the result over the lease. */
 export class LeasedComputations {
   readonly #parts: Parts;
 
@@ -27,7 +27,7 @@ export class LeasedComputations {
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);
   }
 
-  /** Computes for a forced refresh: it answers last, what it could not store it deletes, and no slot shares it. */
+  /** Computes for the option `force`: answers after the write, deletes what it could not store, and no other call joins by a slot. */
   refresh(call: Call, snapshot: Snapshot): Promise<Result> {
     const { lease, computation } = this.#open(call, snapshot);
     return this.#lead(call, snapshot, lease, computation, this.#writeThenAnswer);

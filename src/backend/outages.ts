@@ -6,7 +6,7 @@ import type { Store } from "../store/store.ts";
 import { errorLine, warn } from "../util/warnings.ts";
 import type { Events } from "./events.ts";
 
-/** No warning of an outage that begins so soon after another one has ended: the store fails now and then. */
+/** An outage that begins so soon after another one has ended is not warned of again: the store fails now and then. */
 const QUIET_MS = 10_000;
 
 /** A time in which one server, or a whole store, does not answer. */
@@ -77,7 +77,7 @@ export class Outages {
     warn(
       "stores that fail",
       `${nameOf(server)} ${how} (${errorLine(error)}). Calls compute and keep nothing, invalidations ` +
-        'reject, until it is back. Listen to "storeError" to be told instead.',
+        'reject, until it is back. Listen to "storeError" to get events instead.',
     );
   }
 }

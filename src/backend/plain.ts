@@ -60,6 +60,7 @@ export class PlainBackend extends GroupBackend {
     super({ ...rest, clock, stale: 0, store: new KeyValueStore(cache, { codec, clock }) });
   }
 
+  /** As of a GroupBackend, and nothing is served stale. Rejects with a TypeError for a `group`. */
   override async fetch<T>(
     key: string,
     compute: (signal: AbortSignal) => T | Promise<T>,
@@ -68,18 +69,22 @@ export class PlainBackend extends GroupBackend {
     return await super.fetch(key, compute, neverStale(options));
   }
 
+  /** The value kept under `key`, while it is fresh; else `undefined`. Rejects with a TypeError for a `group`. */
   override async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
     return await super.get(key, neverStale(options));
   }
 
+  /** Many at once; those that are not fresh are not in the map. Rejects with a TypeError for a `group`. */
   override async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
     return await super.getMany(keys, neverStale(options));
   }
 
+  /** Keeps a value, `null` included. Rejects as of a GroupBackend, and with a TypeError for a `group`. */
   override async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
     await super.set(key, value, neverStale(options));
   }
 
+  /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
   override async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
     return await super.add(key, value, neverStale(options));
   }

@@ -5,14 +5,14 @@ import { type GuardedStore, type Label, UNANSWERED } from "./guarded_store.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { Holders } from "./holders.ts";
 
-/** A poll that comes first finds most computations still running; one that comes late makes every waiter late. */
+/** Polled too early, most computations still run; polled too late, every waiter is late. So pauses begin short and double. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
 /** Pauses are as much longer as there are more leases than this to wait for, or more processes than that. */
 const MANY_LEASES = 100, MANY_PROCESSES = 10;
 /** However many leases and processes there are, each lease is asked for at least so often. */
 const ULTIMATE_PAUSE_MS = 2000;
-/** A lease is renewed every 1.7 s and runs out after 6: its holder is gone. */
+/** A lease is renewed every 1.7 s, or runs out within 6: the holder of one that is there unrenewed for longer is gone. */
 const UNRENEWED_MS = 7000;
 
 /** One caller's wait. */
@@ -28,7 +28,7 @@ export interface LeaseWait {
  * known by its nonce, not by its token, since cas values repeat after a server restart and the waiter would wait for ever.
  *
  * Pauses grow with the time waited, with the number of leases, and with the number of processes that are seen to hold
- * some: so many may wait as well. Three thousand leases cost a thousand gets a second, not thirty thousand.
+ * some: as many may be polling as well. Three thousand leases cost a thousand gets a second, not thirty thousand.
  */
 export class Pollers {
   readonly #store: GuardedStore;
@@ -41,7 +41,7 @@ export class Pollers {
   #readAt: Moment | undefined;
   #timer: unknown;
   #firesAt = Infinity;
-  /** The part of its pause that each lease waits. */
+  /** By this factor each pause is shortened at random. */
   #jitter: number;
 
   constructor(store: GuardedStore, clock: Clock, random: Random) {
@@ -160,7 +160,7 @@ export class Pollers {
   }
 }
 
-/** A key and a nonce that somebody waits for. */
+/** One lease that callers wait for. */
 class Poller {
   readonly label: Label;
   lease: LeaseEntry;
@@ -179,7 +179,7 @@ class Poller {
     this.#since = now;
   }
 
-  /** `ended`: nobody waits any more. Each waiter has a promise of its own, so that what waited for it is done when it leaves. */
+  /** `ended` is called once nobody waits any more. A waiter's own promise settles when it leaves, so that its timeout ends. */
   join(ended: () => void): LeaseWait {
     let waiter!: (unrenewed: LeaseEntry | undefined) => void;
     const woken = new Promise<LeaseEntry | undefined>((resolve) => waiter = resolve);

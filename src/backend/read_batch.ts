@@ -1,4 +1,4 @@
-/** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
+/** Snapshots: an entry and its groups' counters, read together, each key once for all calls of one tick. */
 
 import { isPromise } from "../util/callbacks.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
@@ -15,7 +15,7 @@ import type { Found } from "../store/store.ts";
 import type { SharedSlot } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 
-/** An entry, and the counters it is judged by. */
+/** Which entry to read, and the counters of its groups. */
 export interface ReadTarget {
   readonly label: Label;
   readonly counters: readonly Counter[];
@@ -27,9 +27,9 @@ export interface Snapshot {
   readonly isWhole: boolean;
   /** The entry; `undefined`: nothing is there. */
   readonly found: Found | undefined;
-  /** The counters' values, in the order of the question. */
+  /** The counters' values, in the order in which the target names them. */
   readonly generations: readonly bigint[];
-  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: nobody does. */
+  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: no other call does. */
   readonly slot: SharedSlot | undefined;
   /** The found value for one caller: a copy for each of those who share the read. */
   takeCopy(value: unknown): unknown;
@@ -49,7 +49,7 @@ export class SnapshotReader {
   readonly #store: GuardedStore;
   /** The batch of this tick; `undefined` once it is sent. */
   #batch: ReadBatch | undefined;
-  /** The store is `immediate`, and has answered by a promise all the same. */
+  /** The store says that it is `immediate`, and yet has returned a promise: it is not read at once any more. */
   #answersLater = false;
 
   constructor(store: GuardedStore) {
@@ -65,9 +65,9 @@ export class SnapshotReader {
   }
 
   /**
-   * The same from a store that returns its answers instead of promises; `undefined` from any other, and where an answer
-   * failed: who reads again reports that. Nobody shares this snapshot, so no miss begins with it: those who share a
-   * snapshot share the computation that it leads to.
+   * The same from a store that returns its answers instead of promises. `undefined` for any other store, and where a read
+   * threw: use `read` then, which reports the failure. No other call shares this snapshot, so do not compute by it: each
+   * call of the tick would compute for itself.
    */
   readAtOnce({ label, counters }: ReadTarget): Snapshot | undefined {
     const { store } = this.#store;
@@ -159,7 +159,7 @@ class ReadBatch {
   send(): void {
     this.#unanswered = this.#entries.size + this.#counters.size;
     this.store.read(this.#entries.values(), this.#counters.values());
-    // Of a store too that says it answers within the tick, and does not.
+    // Also for an `immediate` store, which may not answer within the tick although it says so.
     if (this.#unanswered > 0) this.#bound(this.store.timeoutMs);
   }
 
@@ -167,7 +167,7 @@ class ReadBatch {
   answered(): void {
     if (--this.#unanswered > 0) return;
     this.#cancelDeadline?.();
-    // A snapshot lives as long as its call: it must not keep the answers of others.
+    // A call holds its snapshot, which holds this batch: it must not keep the answers of other calls alive.
     this.#entries.clear();
     this.#counters.clear();
   }
@@ -181,7 +181,7 @@ class ReadBatch {
 
   /**
    * Gives up the slots that could have been sent for a whole timeout. Returns for how many ms the first of the others may
-   * still wait. How long one may wait for room is bounded where it waits.
+   * still wait. Slots that still wait in the queue of backpressure.ts are bounded there.
    */
   #giveUp(now: number): number {
     const { store } = this;
@@ -207,7 +207,7 @@ class Slot implements ReadSlot, SharedSlot {
   isAnswered = false;
   leased: SharedSlot["leased"] = undefined;
   uncoordinated: SharedSlot["uncoordinated"] = undefined;
-  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
+  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity while it waits in a queue. */
   sentAt = -Infinity;
   #sharers = 0;
   /** The snapshots that need the answer: mostly one, so that no array has to be made. */

@@ -71,7 +71,7 @@ export class DenoSocket implements Socket {
     this.#read();
   }
 
-  /** The plain connection is used up by it, whatever comes of it. */
+  /** Encrypts a plain connection, which cannot be used any more, even where this fails. */
   async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsOptions): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     const hostname = serverName ?? ("host" in address ? address.host : "localhost");
@@ -81,7 +81,7 @@ export class DenoSocket implements Socket {
       try {
         conn.close();
       } catch {
-        // It was taken already.
+        // `startTls` has consumed it already.
       }
       throw error;
     });

@@ -113,7 +113,7 @@ export interface Store extends AsyncDisposable {
    */
   read?(keys: readonly string[], counters: readonly string[]): Promise<ReadAnswer>;
   /**
-   * For how many ms a request for this key could have been sent: 0 while its connection, or the code for it, is awaited.
+   * For how many ms a request for this key could have been sent: 0 while it waits for its connection.
    * Pure, synchronous, called only for requests that are late. The wait for a connection does not count against
    * `storeTimeout`, so the store bounds it itself. Absent: every request is sent at once.
    */
@@ -124,7 +124,7 @@ export interface Store extends AsyncDisposable {
    * reads and requests for leases wait. Absent: no request is refused.
    */
   load?(key?: string): number;
-  /** The name of what bounds requests for this key, as its server's: only those of one lane wait for each other. Absent: all do. */
+  /** The name of the server that requests for this key go to: those held back wait only behind others of its. Absent: behind all. */
   lane?(key: string): string;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;

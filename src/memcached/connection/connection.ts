@@ -69,14 +69,14 @@ export interface ConnectionListener {
 
 type State = "connecting" | "handshake" | "ready" | "ended";
 
-/** So many answers in one step hold up the event loop for some milliseconds. */
+/** How many answers one read may bring: they hold up the event loop for some milliseconds. */
 const ANSWERS_A_STEP = 250;
 
-/** A socket with its queue. */
+/** A socket, the requests on it, and their deadlines. */
 export class Connection implements SocketListener {
   /** The server's name. */
   readonly server: string;
-  /** By the length of the answers that came last. */
+  /** How many bytes one read may bring: about ANSWERS_A_STEP answers, if they are as long as the last ones. */
   mostBytes = 0;
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener;
@@ -90,11 +90,11 @@ export class Connection implements SocketListener {
   #readyAt: number | undefined = undefined;
   #socket: Socket | undefined;
   readonly #cancelConnectTimer: () => void;
-  /** The socket has a buffer of ours and has not said `sent`. */
+  /** The socket is writing a buffer of ours: it has not called `sent` yet. */
   #writing = false;
   /** The socket keeps the process alive. */
   #referenced = false;
-  /** Counts the writes; an operation of this batch has not left yet. */
+  /** The number of the next write: an operation with this `batch` was not sent yet. */
   #batch = 1;
   /** A write is due at the end of this tick. */
   #ticking = false;
@@ -122,7 +122,7 @@ export class Connection implements SocketListener {
     this.#beganAt = monotonicMs(clock);
     this.#cancelConnectTimer = deadline(clock, connectTimeoutMs, () => this.#connectTimedOut(), "unreferenced");
     if (login !== undefined && tls === undefined && !options.allowInsecureAuth && exposes(address)) {
-      queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
+      queueMicrotask(() => this.#end(exposed(server), "broken")); // not yet: the Server has still to store this object
     } else this.#connect(address);
   }
 
@@ -142,7 +142,7 @@ export class Connection implements SocketListener {
     return Math.max(this.#inFlight.count / maxInFlight, this.#inFlight.bytes / maxBytesInFlight);
   }
 
-  /** For how long it could send, our own busy event loop not counted; 0: it connects. */
+  /** For how many ms it has been ready to send, without those of a blocked event loop; 0 while it connects. */
   get sendableMs(): number {
     return this.#readyAt === undefined ? 0 : responsiveTime(this.#options.clock) - this.#readyAt;
   }
@@ -207,7 +207,8 @@ export class Connection implements SocketListener {
       this.#socket = connect(address, this, tls, keepAliveMs);
       this.#socket.unref();
     } catch (error) {
-      // Bun and Node throw at once for a key or a certificate that they cannot read. Its server does not know it yet.
+      // Bun and Node throw at once for a key or a certificate that they cannot read. It ends in a microtask, since the
+      // Server has still to store this object.
       queueMicrotask(() => this.closed(error as Error));
     }
   }
@@ -231,7 +232,7 @@ export class Connection implements SocketListener {
   }
 
   #becomeReady(): void {
-    // Nothing else was asked. Bytes behind the handshake would be taken for the answer to the first request.
+    // Throws if bytes follow the handshake: nothing was asked, so they would be taken for the first request's answer.
     this.#wire.next(undefined);
     this.#state = "ready";
     this.#cancelConnectTimer();
@@ -338,7 +339,7 @@ export class Connection implements SocketListener {
     if (this.#draining && !this.#inFlight.isAwaited) {
       return this.#end(new ConnectionError("the client is closed", this.server), "drained");
     }
-    // Once those who were answered have had their turn: they often ask again.
+    // In a microtask, after the callers that were just answered: they often send the next request.
     if (this.#inFlight.count === 0 && this.#referenced) queueMicrotask(this.#unreference);
   }
 
@@ -390,7 +391,7 @@ export class Connection implements SocketListener {
     const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.fenced);
     for (const operation of moved) this.#outgoing.restore(operation);
     const retryable = [...repeated, ...moved];
-    // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
+    // Report to the Server before any operation settles: its caller may call again at once, and must not be sent here.
     const { quietSince } = this.#inFlight;
     this.#listener.ended(this, { cause, wasReady, unanswered: sent.length > 0, how, quietSince, retryable });
     const retried = new Set(retryable);

@@ -22,11 +22,11 @@ export interface Item {
   json(): unknown;
 }
 
-/** What a successful write left there. */
+/** The answer to a write that was done. */
 export interface Stored {
   /** It was written. */
   readonly stored: true;
-  /** Of what is there now. 0n: the server gives none (memcached -C). */
+  /** The cas of what was written. 0n: the server gives none (memcached -C). */
   readonly cas: bigint;
 }
 
@@ -69,7 +69,7 @@ export class ReceivedItem extends CasOrigin implements Item {
   #chunk: Uint8Array;
   readonly #start: number;
   readonly #end: number;
-  /** `#chunk` is just the value. */
+  /** `#chunk` is the value alone, or after `release` nothing. */
   #cut = false;
 
   constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, connection: object) {

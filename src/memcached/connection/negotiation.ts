@@ -40,7 +40,7 @@ export class Negotiation {
     this.#binaryRefused = true;
   }
 
-  /** The server no longer answers in the protocol that it spoke: another one may stand there now. Begins anew. */
+  /** The server no longer answers in the protocol that it spoke: it may be another program now. Begins anew. */
   reset(): void {
     this.#binaryRefused = false;
     if (this.#protocol === "auto") this.#spoken = undefined;

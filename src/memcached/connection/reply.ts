@@ -9,15 +9,16 @@ import { type Details, VERB } from "../protocol/request.ts";
 import { type Reply, STATUS, uint64 } from "../protocol/wire.ts";
 
 /**
- * What a write came to. `add`: "exists". `replace`, or a cas write, of a missing key: "not-found". A cas that no longer
- * matches: "exists". `append` and `prepend` to nothing: "not-stored". "connection-lost": see `CasOptions`.
+ * The result of a write, or why nothing was written. "exists": `add` of a key that is there, or a cas that no longer
+ * matches. "not-found": `replace`, or a write with a cas, of a missing key. "not-stored": `append` or `prepend` to a
+ * missing key. "connection-lost": see `CasOptions`.
  */
 export type WriteResult = Stored | {
   readonly stored: false;
   readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
 };
 
-/** So often at most a counter is asked for that others create and lose at the same moments. */
+/** How often an `incr` or `decr` is sent while other clients create and delete its counter at the same moments. */
 const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -10,7 +10,7 @@ import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } fr
 import { Layouts, weighText } from "./size.ts";
 import { copyOfStored, storeCopy, type StoredValue, storeEncodedBy } from "./stored_value.ts";
 
-/** Bounds and habits of a MemoryStore. */
+/** Options of a MemoryStore. */
 export interface MemoryStoreOptions {
   /** What all entries may cost, in bytes, keys and bookkeeping included. Infinity: no bound. Default 64 MiB. */
   maxBytes?: number | undefined;
@@ -36,7 +36,7 @@ export interface MemoryStoreStats {
   readonly entries: number;
   /** What they cost, as `maxBytes` counts it; with `copy: false` without their values. */
   readonly bytes: number;
-  /** How many were dropped since `maxBytes` or `maxEntries` was reached, since the store was made. */
+  /** How many were dropped to stay within `maxBytes` and `maxEntries`, since the store was made. */
   readonly evictions: number;
 }
 
@@ -63,7 +63,7 @@ const START_MASK = (1n << 63n) - 1n;
 
 /** Engines copy a text that is cut from another one if it is this short. */
 const SHORT_TEXT = 13;
-/** Two clocks of the same pace may differ by this much, being read one after the other. */
+/** The two clocks are read one after the other, so so small a difference means nothing. */
 const UNEVEN_MS = 10;
 
 const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
@@ -243,8 +243,8 @@ export class MemoryStore implements Store {
   }
 
   /**
-   * How far the wall clock, which the entry's times are of, was set back since the record was written: by so much earlier
-   * than they say these times have come.
+   * By how many ms the wall clock was set back since the record was written. The entry's times are of that clock, so they
+   * have come so much earlier than they say.
    */
   #setBackMs(record: StoredRecord): number {
     const { wallMs, monotonicMs } = this.#clock;
@@ -307,7 +307,7 @@ function withCopy(entry: ValueEntry, stored: StoredValue): Entry | UnreadableEnt
   }
 }
 
-/** The entry with times that a wall clock which was set back by so much reaches when they have come. */
+/** The entry with its times moved back as far as the wall clock was. */
 const shiftedBack = (entry: ValueEntry, setBackMs: number): ValueEntry => ({
   ...entry,
   freshUntil: entry.freshUntil - setBackMs,
