@@ -3,7 +3,7 @@ import { assertOptions } from "../util/checks.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import { CallerTimeout } from "./caller_timeout.ts";
-import type { Result, Waiter } from "./computations.ts";
+import type { Result, SharedSlot, Waiter } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 import { checkedOptions } from "./entry_options.ts";
 import type { Outcome, Why } from "./events.ts";
@@ -64,7 +64,7 @@ export interface Call extends Target {
   /** When it began to wait for others. */
   waitsSince: Moment | undefined;
   /** The slot of its last snapshot in the read batch; calls that share a slot may share a computation. */
-  slot: object | undefined;
+  slot: SharedSlot | undefined;
   /** The lease that it has waited for, if nobody has renewed that. */
   unrenewed: LeaseEntry | undefined;
   outcome: Outcome;

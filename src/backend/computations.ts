@@ -208,24 +208,33 @@ export class Computations {
   }
 }
 
+/** A computation that a call has begun, and what it answers. */
+interface SharedComputation {
+  readonly target: Target;
+  readonly computation: Computation;
+}
+
 /**
- * Computations by the slot of the snapshot that they begin with. All who share a slot called before it was sent, and so
- * before the computation begins: they may join it even if it has begun when they come.
+ * The computations that calls have begun who share a read of an entry. All of them called before it was sent, and so
+ * before a computation begins: they may join it even if it has begun when they come. Not in a WeakMap: there a value that
+ * leads to its own key, as a call does to its slot, stays until a full garbage collection, of which misses then made many.
  */
-export class BySlot {
-  readonly #shared = new WeakMap<object, { readonly target: Target; readonly computation: Computation }>();
+export interface SharedSlot {
+  leased: SharedComputation | undefined;
+  uncoordinated: SharedComputation | undefined;
+}
 
-  share(call: Call, computation: Computation): void {
-    if (call.slot !== undefined) this.#shared.set(call.slot, { target: call, computation });
-  }
+/** Lets the calls of this call's slot join the computation. */
+export function share(call: Call, kind: keyof SharedSlot, computation: Computation): void {
+  if (call.slot !== undefined) call.slot[kind] = { target: call, computation };
+}
 
-  /** The computation of the call's slot, unless it is settled or belongs to another target. */
-  find(call: Call): Computation | undefined {
-    const shared = call.slot === undefined ? undefined : this.#shared.get(call.slot);
-    // rule 5: joined for the same groups, key and source
-    if (shared === undefined || shared.computation.isSettled || !isSame(shared.target, call)) return undefined;
-    return shared.computation;
-  }
+/** The computation that a call of the same slot has begun, unless it is settled or belongs to another target. */
+export function sharedWith(call: Call, kind: keyof SharedSlot): Computation | undefined {
+  const shared = call.slot?.[kind];
+  // rule 5: joined for the same groups, key and source
+  if (shared === undefined || shared.computation.isSettled || !isSame(shared.target, call)) return undefined;
+  return shared.computation;
 }
 
 /** Two calls of one key in the store may name different groups, or have different sources or (truncated) full keys. */

@@ -24,7 +24,7 @@ import { CacheError } from "../errors.ts";
 import type { FetchOptions } from "./backend.ts";
 import { type Call, callOf, ownedBy, resultFor, wait } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
-import type { Computation, Result } from "./computations.ts";
+import { type Computation, type Result, sharedWith } from "./computations.ts";
 import { closesCircle } from "./context.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
@@ -168,10 +168,9 @@ export class Fetcher {
   }
 
   /** Takes the lease and computes, or joins another call of the same slot that does. */
-  async #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
-    const shared = this.#leased.shared(call);
-    if (shared !== undefined) return await this.#join(call, shared);
-    return await this.#leased.compute(call, snapshot);
+  #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
+    const shared = sharedWith(call, "leased");
+    return shared === undefined ? this.#leased.compute(call, snapshot) : this.#join(call, shared);
   }
 
   /** Waits for the computation of a lease of this process, or until another process's lease is gone. */

@@ -133,7 +133,7 @@ export class GuardedStore {
     const keyOf = ({ key }: ReadSlot) => key;
     try {
       const answer = await this.store.read!(entries.map(keyOf), counters.map(keyOf));
-      if (answer.entries.length !== entries.length || answer.counters.length !== counters.length) {
+      if (answer?.entries?.length !== entries.length || answer.counters?.length !== counters.length) {
         throw new CacheError(
           "Cannot read: the store's answer has not one entry for each key and one value for each counter",
         );

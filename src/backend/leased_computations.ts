@@ -1,7 +1,7 @@
 import { CacheError } from "../errors.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { type Call, ownedBy, resultFor } from "./call.ts";
-import { BySlot, type Computation, type Result, type Value } from "./computations.ts";
+import { type Computation, type Result, share, type Value } from "./computations.ts";
 import type { Parts } from "./group.ts";
 import type { Lease } from "./lease.ts";
 import type { Snapshot } from "./read_batch.ts";
@@ -12,15 +12,9 @@ type Finish = (call: Call, value: Value, owned: LeaseEntry, lease: Lease, comput
 /** Computes under a lease: takes it over what a snapshot saw, runs the function, and writes the result over the lease. */
 export class LeasedComputations {
   readonly #parts: Parts;
-  readonly #bySlot = new BySlot();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-  }
-
-  /** The computation that another call of the same slot has begun, to be joined; `undefined`: there is none. */
-  shared(call: Call): Computation | undefined {
-    return this.#bySlot.find(call);
   }
 
   /**
@@ -29,7 +23,7 @@ export class LeasedComputations {
   compute(call: Call, snapshot: Snapshot): Promise<Result> {
     call.outcome = "miss";
     const { lease, computation } = this.#open(call, snapshot);
-    this.#bySlot.share(call, computation);
+    share(call, "leased", computation);
     return this.#lead(call, snapshot, lease, computation, this.#writeAndAnswer);
   }
 

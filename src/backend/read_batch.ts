@@ -13,6 +13,7 @@ import {
 } from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
 import type { Target } from "./call.ts";
+import type { SharedSlot } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 
 /** Which entry to read, and the counters of its groups. */
@@ -27,7 +28,7 @@ export interface Snapshot {
   /** The counters' values, in the order in which the target names them. */
   readonly generations: readonly bigint[];
   /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: no other call does. */
-  readonly slot: object | undefined;
+  readonly slot: SharedSlot | undefined;
   /** The found value for one caller: a copy for each of those who share the read. */
   takeCopy(value: unknown): unknown;
 }
@@ -195,13 +196,15 @@ class ReadBatch {
 }
 
 /** A key or a counter that a batch reads, and its answer for all snapshots that need it. */
-class Slot implements ReadSlot {
+class Slot implements ReadSlot, SharedSlot {
   readonly batch: ReadBatch;
   readonly operation: "get" | "counter";
   readonly name: string | undefined;
   readonly key: string;
   answer: unknown = undefined;
   isAnswered = false;
+  leased: SharedSlot["leased"] = undefined;
+  uncoordinated: SharedSlot["uncoordinated"] = undefined;
   /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity while it waits in a queue. */
   sentAt = -Infinity;
   #sharers = 0;

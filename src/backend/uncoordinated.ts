@@ -1,6 +1,6 @@
 import { type Call, resultFor } from "./call.ts";
 import { withTimeout } from "./caller_timeout.ts";
-import { BySlot, type Computation, type Result } from "./computations.ts";
+import { type Computation, type Result, share, sharedWith } from "./computations.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import type { Parts } from "./group.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
@@ -26,7 +26,6 @@ export class Uncoordinated {
   readonly #parts: Parts;
   /** Absent: as many keys at once as are asked for. */
   readonly #limit: ConcurrencyLimit | undefined;
-  readonly #bySlot = new BySlot();
   readonly #waiting = new Map<string, Waiting>();
   readonly #running = new Map<string, Running>();
 
@@ -43,7 +42,9 @@ export class Uncoordinated {
    */
   async compute(call: Call, write?: Write): Promise<Result> {
     const key = keyOf(call);
-    const shared = this.#bySlot.find(call), waiting = this.#waiting.get(key), running = this.#running.get(key);
+    const shared = sharedWith(call, "uncoordinated"),
+      waiting = this.#waiting.get(key),
+      running = this.#running.get(key);
     const awaited = shared === undefined ? [waiting?.computation, running?.computation] : [shared];
     if (closesCircle(...awaited)) {
       this.#parts.warnings.circle(call.label);
@@ -64,7 +65,7 @@ export class Uncoordinated {
   ): Computation {
     const next = waiting ?? { computation: this.#parts.computations.create(), write };
     next.write ??= write;
-    this.#bySlot.share(call, next.computation);
+    share(call, "uncoordinated", next.computation);
     if (waiting === undefined) {
       this.#waiting.set(key, next);
       this.#parts.settings.inBackground(this.#lead(key, next, running, call));
