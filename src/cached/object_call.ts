@@ -77,8 +77,12 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Has to be called before the caller runs on. */
   copyArguments(): void {
     if (this.#isCopied) return;
-    this.#args = copiedArguments(this.#args);
+    this.#args = this.#copies();
     this.#isCopied = true;
+  }
+
+  #copies(): Arguments {
+    return copiedArguments(this.#args, this.#cached.options.key === undefined ? "arguments" : "option key");
   }
 
   /** Was the result computed from what the key was made from? */
@@ -92,7 +96,7 @@ export class ObjectCall implements Inputs {
     this.#compareKeys();
     // The function may change what it is given. Where the key is made again from the arguments, and `when` is given
     // them, it gets copies of its own.
-    const own = this.#source === "data" ? this.#args : copiedArguments(this.#args);
+    const own = this.#source === "data" ? this.#args : this.#copies();
     const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
     const run = () => this.#cached.fn.apply(this.#self, args as unknown[]);
     return this.#source === "data" ? run() : this.#compareAfter(run);

@@ -90,14 +90,16 @@ export function identityText(object: Identified, subject: string): { className: 
 
 /**
  * The arguments with copies of those that are data, which nobody else can change. What has a `[cacheKey]`, signals and
- * template strings stay what they are, also inside of data; so does an argument that is no data.
+ * template strings stay what they are, also inside of data. An argument that is no data stays as well where the option
+ * `key` says what identifies the call; without it that is a CacheKeyError: the key was made of it, and it may change.
  */
-export function copiedArguments(args: readonly unknown[]): unknown[] {
+export function copiedArguments(args: readonly unknown[], identifiedBy: "arguments" | "option key"): unknown[] {
   return args.map((arg) => {
     if (typeof arg !== "object" || arg === null) return arg;
     try {
       return validate(arg, copying);
-    } catch {
+    } catch (error) {
+      if (identifiedBy === "arguments") throw error;
       return arg;
     }
   });
