@@ -137,23 +137,38 @@ async function packageManager(): Promise<"apt-get" | "brew" | undefined> {
   return await works("apt-get") ? "apt-get" : await works("brew") ? "brew" : undefined;
 }
 
-/** memcached: the one on the PATH, else from apt-get or brew. */
-export async function memcached(): Promise<Program> {
-  const name = "memcached";
-  if (await works(name)) return { path: name };
-  const obstacle = await install(name);
-  if (obstacle !== undefined) return { missing: obstacle };
-  if (await works(name)) return { path: name };
-  return { missing: "memcached was installed, yet `memcached --version` fails" };
+/** memcached: the one on the PATH, else from apt-get or brew. Debian has its login by name in a package of its own. */
+export function memcached(): Promise<Program> {
+  const cure = "install memcached, or name a running one as MEMCACHED=host:port";
+  return server("memcached", { "apt-get": ["memcached", "libsasl2-modules"], brew: ["memcached"] }, cure);
 }
 
-/** Debian has the login by name and password in a package of its own. Installs with the machine's own package manager. Answers why it could not. */
-async function install(name: string): Promise<string | undefined> {
-  const cure = `install ${name}, or name a running one as MEMCACHED=host:port`;
+/** Redis: the one on the PATH, else from apt-get or brew. */
+export function redis(): Promise<Program> {
+  return server("redis-server", { "apt-get": ["redis-server"], brew: ["redis"] }, "install redis-server");
+}
+
+async function server(
+  name: string,
+  packages: Readonly<Record<"apt-get" | "brew", readonly string[]>>,
+  cure: string,
+): Promise<Program> {
+  if (await works(name)) return { path: name };
+  const obstacle = await install(name, packages);
+  if (obstacle !== undefined) return { missing: `${obstacle}: ${cure}` };
+  if (await works(name)) return { path: name };
+  return { missing: `${name} was installed, yet \`${name} --version\` fails` };
+}
+
+/** Installs with the machine's own package manager. Answers why it could not. */
+async function install(
+  name: string,
+  packages: Readonly<Record<"apt-get" | "brew", readonly string[]>>,
+): Promise<string | undefined> {
   const manager = await packageManager();
   if (manager === "apt-get") {
     const root = Deno.uid() === 0;
-    if (!root && !(await works("sudo"))) return `apt-get needs root and there is no sudo: ${cure}`;
+    if (!root && !(await works("sudo"))) return "apt-get needs root and there is no sudo";
     const apt = async (...args: string[]) => {
       const env = { DEBIAN_FRONTEND: "noninteractive" };
       // Nobody is asked for a password: the message says what to do instead.
@@ -162,15 +177,15 @@ async function install(name: string): Promise<string | undefined> {
     };
     console.log(`fetching ${name} through apt-get`);
     await apt("update");
-    const { code, output } = await apt("install", "-y", "--no-install-recommends", name, "libsasl2-modules");
-    return code === 0 ? undefined : `apt-get could not install it (${lastLine(output)}): ${cure}`;
+    const { code, output } = await apt("install", "-y", "--no-install-recommends", ...packages[manager]);
+    return code === 0 ? undefined : `apt-get could not install it (${lastLine(output)})`;
   }
   if (manager === "brew") {
     console.log(`fetching ${name} through brew`);
-    const { code, output } = await run("brew", ["install", name], { minutes: 6 });
-    return code === 0 ? undefined : `brew could not install it (${lastLine(output)}): ${cure}`;
+    const { code, output } = await run("brew", ["install", ...packages[manager]], { minutes: 6 });
+    return code === 0 ? undefined : `brew could not install it (${lastLine(output)})`;
   }
-  return `there is neither apt-get nor brew: ${cure}`;
+  return "there is neither apt-get nor brew";
 }
 
 /** npm packages in a folder of the cache, through `deno install`: Deno is there, since it runs this; npm may not be. */

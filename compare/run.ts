@@ -1,0 +1,106 @@
+/**
+ * This library and others, each set up as its own README says, in one table.
+ *
+ *     deno run -A compare/run.ts [--only NAME] [--write]
+ *
+ * `--write`: the table also goes into README.md, with its date, versions and machine.
+ */
+
+import { installPackages, lastLine, memcached, type Program, redis, run } from "../tools/machine.ts";
+import { type Contender, contenders } from "./contenders.ts";
+import { Member, Source, within } from "./fleet.ts";
+import { play, PROCESSES, warmUp } from "./scenarios.ts";
+import { startServer } from "./servers.ts";
+import { type Column, failures, markdown, table, withText } from "./table.ts";
+
+/** What takes longer has failed. */
+const CONTENDER_MS = 60_000;
+/** So many play at once: mostly they wait. */
+const AT_ONCE = 4;
+const README = "README.md";
+
+const at = Deno.args.indexOf("--only");
+const only = at === -1 ? "" : Deno.args[at + 1] ?? "";
+const isWriting = Deno.args.includes("--write");
+if (isWriting && only !== "") throw new Error("--write is for the whole table: leave out --only");
+const chosen = contenders.filter(({ name }) => name.includes(only));
+if (chosen.length === 0) throw new Error(`--only ${only}: there are ${contenders.map(({ name }) => name).join(", ")}`);
+
+const servers: Readonly<Record<Contender["server"], Program>> = { memcached: await memcached(), redis: await redis() };
+const folders = new Map<Contender, Program>();
+for (const contender of chosen) folders.set(contender, await folderOf(contender));
+
+const began = performance.now();
+const columns: Column[] = [];
+/** Starting processes costs work, playing hardly any: one contender starts while others play. */
+let lastStart: Promise<unknown> = Promise.resolve();
+const waiting = chosen.map((contender, n) => ({ contender, n }));
+await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    columns[next.n] = { name: next.contender.name, findings: await findingsOf(next.contender) };
+  }
+}));
+console.log(`${markdown(table(columns))}\n\n${await circumstances()}`);
+console.log(`\nThat took ${((performance.now() - began) / 1000).toFixed(0)} s.`);
+if (isWriting) await write();
+
+async function findingsOf(contender: Contender): Promise<Column["findings"]> {
+  const folder = folders.get(contender)!;
+  if ("missing" in folder) return new Error(folder.missing);
+  try {
+    await using server = await startServer(servers[contender.server], contender.server);
+    await using members = new AsyncDisposableStack();
+    const source = new Source();
+    const args = [contender.name, String(server.port), folder.path];
+    const started = lastStart.then(async () => {
+      const fleet = Array.from({ length: PROCESSES }, () => members.use(new Member(args, source)));
+      await warmUp(contender, fleet);
+      return fleet;
+    });
+    lastStart = started.catch(() => {});
+    return await within(play(contender, await started, source, server), contender.name, CONTENDER_MS);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Where its packages lie: a folder of its own, since contenders need different versions of the same. */
+async function folderOf({ name, packages }: Contender): Promise<Program> {
+  if (Object.keys(packages).length === 0) return { path: "" };
+  const installed = await installPackages(`compare-${name}`, packages);
+  if ("path" in installed) {
+    await Deno.writeTextFile(`${installed.path}/load.mjs`, "export default (name) => import(name);\n");
+  }
+  return installed;
+}
+
+async function circumstances(): Promise<string> {
+  const { version } = JSON.parse(await Deno.readTextFile("deno.json")) as { version: string };
+  const versions = chosen.map(({ name, packages }) => {
+    const list = Object.entries(packages).map((parts) => parts.join(" "));
+    return list.length > 0 ? list.join(" with ") : name.startsWith("@x/") ? `${name} ${version}` : "";
+  });
+  const found = await Promise.all(
+    Object.values(servers).map(async (program) =>
+      "missing" in program
+        ? ""
+        : lastLine((await run(program.path, ["--version"])).output).match(/[\d.]{3,}/)?.[0] ?? ""
+    ),
+  );
+  const machine = `${navigator.hardwareConcurrency} cores, ${Deno.build.os} ${Deno.build.arch}`;
+  return `${new Date().toISOString().slice(0, 10)}, Deno ${Deno.version.deno}, ${machine}, memcached ${found[0]}, ` +
+    `Redis ${found[1]}: ${versions.filter((text) => text !== "").join("; ")}.`;
+}
+
+async function write(): Promise<void> {
+  const failed = failures(columns);
+  if (failed.length > 0) {
+    console.error(`${README} stays as it is, since something failed of ${failed.join(", ")}`);
+    Deno.exit(1);
+  }
+  const setups = chosen.map(({ name, setup }) => `${name}: ${setup}`).join("; ");
+  const text = `${markdown(table(columns))}\n\n${await circumstances()} Set up as each README says: ${setups}.`;
+  await Deno.writeTextFile(README, withText(await Deno.readTextFile(README), text));
+  const { code, output } = await run(Deno.execPath(), ["fmt", README]);
+  if (code !== 0) throw new Error(output);
+}
