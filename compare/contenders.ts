@@ -152,7 +152,7 @@ export const contenders: readonly Contender[] = [
     server: "memcached",
     groups: true,
     renews: "stale",
-    setup: "`MemcachedStore` alone",
+    setup: "`MemcachedStore`",
     open({ port, ttlSeconds, staleSeconds, compute }) {
       const store = port === undefined ? new MemoryStore() : new MemcachedStore(`${HOST}:${port}`);
       const backend = new GroupBackend({ store, project: `compare-${ttlSeconds}` });
@@ -171,7 +171,7 @@ export const contenders: readonly Contender[] = [
     server: "redis",
     groups: true,
     renews: "stale",
-    setup: "memory, Redis and its bus, `grace`",
+    setup: "memory, Redis, its bus, `grace`",
     async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { BentoCache, bentostore } = await load<Bentocache>("bentocache");
       const { memoryDriver } = await load<Drivers>("bentocache/drivers/memory");
@@ -203,7 +203,7 @@ export const contenders: readonly Contender[] = [
     },
     server: "redis",
     groups: true,
-    setup: "memory, `@keyv/redis` and its sync, `getOrSet`; with tags `get` and `set`, since `getOrSet` takes none",
+    setup: "memory, Redis, its sync; with tags `get` and `set`, since `getOrSet` takes none",
     async open({ port, clientTimeoutMs, ttlSeconds, compute, load }) {
       const { Cacheable } = await load<Cacheable>("cacheable");
       let tiers = () => ({});
@@ -247,7 +247,7 @@ export const contenders: readonly Contender[] = [
     },
     server: "redis",
     renews: "stale",
-    setup: "`cachified-redis-adapter`, `swr`",
+    setup: "the adapter alone, `swr`",
     async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { cachified, totalTtl } = await load<Cachified>("@epic-web/cachified");
       let cache: CachifiedCache;
@@ -285,7 +285,7 @@ export const contenders: readonly Contender[] = [
     server: "redis",
     groups: true,
     renews: "stale",
-    setup: "its Redis storage with `invalidation`, `stale`",
+    setup: "Redis alone, `stale`",
     async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { createCache } = await load<AsyncCacheDedupe>("async-cache-dedupe");
       let storage: object = { type: "memory", options: { size: ENTRIES, invalidation: true } };
@@ -310,7 +310,7 @@ export const contenders: readonly Contender[] = [
     packages: { ocache: "0.3.2", ioredis: "5.11.1" },
     server: "redis",
     renews: "stale",
-    setup: "`createBlobStorage` over Redis, `swr`",
+    setup: "`createBlobStorage` over Redis alone, `swr`",
     async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { defineCachedFunction, createBlobStorage } = await load<Ocache>("ocache");
       let shared = {};
@@ -339,7 +339,7 @@ export const contenders: readonly Contender[] = [
     server: "redis",
     groups: true,
     renews: "ahead",
-    setup: "memory, `RedisCache` with its `timeoutInMsecs` of 1 s and its notification pair; it renews before the end",
+    setup: "memory, Redis with `timeoutInMsecs` of 1 s, its notification pair, `ttlLeftBeforeRefreshInMsecs`",
     async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { Loader, GroupLoader, RedisCache, RedisGroupCache, ...pairs } = await load<LayeredLoader>(
         "layered-loader",
@@ -394,7 +394,7 @@ export const contenders: readonly Contender[] = [
     name: "get, compute, set",
     packages: {},
     server: "memcached",
-    setup: "the usual three lines, JSON, on this library's driver",
+    setup: "JSON, this library's driver",
     open({ port, ttlSeconds, compute }) {
       if (port === undefined) {
         const kept = new Map<string, unknown>();

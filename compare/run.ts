@@ -74,22 +74,26 @@ async function folderOf({ name, packages }: Contender): Promise<Program> {
   return installed;
 }
 
+/** When, where, and with which versions and settings. */
 async function circumstances(): Promise<string> {
   const { version } = JSON.parse(await Deno.readTextFile("deno.json")) as { version: string };
-  const versions = chosen.map(({ name, packages }) => {
-    const list = Object.entries(packages).map((parts) => parts.join(" "));
-    return list.length > 0 ? list.join(" with ") : name.startsWith("@x/") ? `${name} ${version}` : "";
+  const setups = chosen.map(({ name, packages, setup }) => {
+    const [first = version, ...others] = Object.entries(packages).map(([id, pinned], n) =>
+      n === 0 ? pinned : `${id} ${pinned}`
+    );
+    return `${name === contenders.at(-1)!.name ? name : `${name} ${first}`} (${[...others, setup].join(", ")})`;
   });
-  const found = await Promise.all(
-    Object.values(servers).map(async (program) =>
-      "missing" in program
-        ? ""
-        : lastLine((await run(program.path, ["--version"])).output).match(/[\d.]{3,}/)?.[0] ?? ""
-    ),
+  const [memcachedVersion, redisVersion] = await Promise.all(
+    Object.values(servers).map(async (program) => {
+      if ("missing" in program) return "missing";
+      return /\d+\.[\d.]+/.exec(lastLine((await run(program.path, ["--version"])).output))?.[0] ?? "unknown";
+    }),
   );
-  const machine = `${navigator.hardwareConcurrency} cores, ${Deno.build.os} ${Deno.build.arch}`;
-  return `${new Date().toISOString().slice(0, 10)}, Deno ${Deno.version.deno}, ${machine}, memcached ${found[0]}, ` +
-    `Redis ${found[1]}: ${versions.filter((text) => text !== "").join("; ")}.`;
+  const machine = `${navigator.hardwareConcurrency} cores of ${Deno.build.arch} ${Deno.build.os}`;
+  return `${
+    new Date().toISOString().slice(0, 10)
+  }, Deno ${Deno.version.deno}, ${machine}, memcached ${memcachedVersion}, ` +
+    `Redis ${redisVersion}. ${setups.join("; ")}.`;
 }
 
 async function write(): Promise<void> {
@@ -98,8 +102,7 @@ async function write(): Promise<void> {
     console.error(`${README} stays as it is, since something failed of ${failed.join(", ")}`);
     Deno.exit(1);
   }
-  const setups = chosen.map(({ name, setup }) => `${name}: ${setup}`).join("; ");
-  const text = `${markdown(table(columns))}\n\n${await circumstances()} Set up as each README says: ${setups}.`;
+  const text = `${markdown(table(columns))}\n\n${await circumstances()}`;
   await Deno.writeTextFile(README, withText(await Deno.readTextFile(README), text));
   const { code, output } = await run(Deno.execPath(), ["fmt", README]);
   if (code !== 0) throw new Error(output);
