@@ -35,7 +35,7 @@ const settings: Record<CacheName, Partial<Setting>> = {
   memory: { ttlSeconds: 3600 },
   shared: { ttlSeconds: 3600, port: Number(port) },
   short: { ttlSeconds: 1, port: Number(port) },
-  timed: { ttlSeconds: 3600, port: Number(port), clientTimeoutMs: 1000 },
+  bounded: { ttlSeconds: 3600, port: Number(port), storeTimeoutMs: 1000 },
 };
 const caches = new Map<CacheName, Promise<Cache>>();
 

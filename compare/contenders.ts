@@ -10,8 +10,8 @@ import { Memcached } from "../src/memcached/mod.ts";
 export interface Setting {
   /** Of its server on 127.0.0.1; absent: in this process only, in memory. */
   readonly port?: number;
-  /** How long its Redis client waits for an answer; absent: what that client does by itself. */
-  readonly clientTimeoutMs?: number;
+  /** How long it may wait for its server, by what its README or its client has for that; absent: as it comes. */
+  readonly storeTimeoutMs?: number;
   /** How long a value is fresh. */
   readonly ttlSeconds: number;
   /** How long it may be served after that, by those that can. */
@@ -61,6 +61,10 @@ interface NodeRedis {
     on(event: "error", listener: () => void): void;
     connect(): Promise<unknown>;
   };
+}
+interface KeyvRedis {
+  readonly default: new (options: object) => unknown;
+  createKeyvNonBlocking(uri: string): unknown;
 }
 interface BentoStore {
   useL1Layer(driver: unknown): BentoStore;
@@ -171,14 +175,14 @@ export const contenders: readonly Contender[] = [
     server: "redis",
     groups: true,
     renews: "stale",
-    setup: "memory, Redis, its bus, `grace`",
-    async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
+    setup: "memory, Redis, bus, `grace`",
+    async open({ port, storeTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { BentoCache, bentostore } = await load<Bentocache>("bentocache");
       const { memoryDriver } = await load<Drivers>("bentocache/drivers/memory");
       let store = bentostore().useL1Layer(memoryDriver({ maxItems: ENTRIES }));
       if (port !== undefined) {
         const { redisDriver, redisBusDriver } = await load<Drivers>("bentocache/drivers/redis");
-        const connection = ioRedis(port, clientTimeoutMs);
+        const connection = ioRedis(port, storeTimeoutMs);
         store = store.useL2Layer(redisDriver({ connection })).useBus(redisBusDriver({ connection }));
       }
       const cache = new BentoCache({ default: "store", stores: { store }, prefix: `compare-${ttlSeconds}` });
@@ -203,19 +207,21 @@ export const contenders: readonly Contender[] = [
     },
     server: "redis",
     groups: true,
-    setup: "memory, Redis, its sync; with tags `get` and `set`, since `getOrSet` takes none",
-    async open({ port, clientTimeoutMs, ttlSeconds, compute, load }) {
+    setup: "memory, Redis, sync; `get` and `set` with tags, which `getOrSet` does not take",
+    async open({ port, storeTimeoutMs, ttlSeconds, compute, load }) {
       const { Cacheable } = await load<Cacheable>("cacheable");
       let tiers = () => ({});
       if (port !== undefined) {
-        const { default: KeyvRedis } = await load<{ default: new (options: object) => unknown }>("@keyv/redis");
+        const { default: KeyvRedis, createKeyvNonBlocking } = await load<KeyvRedis>("@keyv/redis");
+        const uri = `redis://${HOST}:${port}`;
         const { RedisMessageProvider } = await load<{ RedisMessageProvider: new (options: object) => unknown }>(
           "@qified/redis",
         );
-        tiers = () => ({
-          secondary: new KeyvRedis(nodeRedis(port, clientTimeoutMs)),
-          sync: { qified: new RedisMessageProvider({ uri: `redis://${HOST}:${port}` }) },
-        });
+        // `nonBlocking` is what its README has against hangs.
+        tiers = () =>
+          storeTimeoutMs === undefined
+            ? { secondary: new KeyvRedis({ url: uri }), sync: { qified: new RedisMessageProvider({ uri }) } }
+            : { secondary: createKeyvNonBlocking(uri), nonBlocking: true };
       }
       const namespace = `compare-${ttlSeconds}`;
       const cache = new Cacheable({ ...tiers(), namespace });
@@ -247,8 +253,8 @@ export const contenders: readonly Contender[] = [
     },
     server: "redis",
     renews: "stale",
-    setup: "the adapter alone, `swr`",
-    async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
+    setup: "Redis alone, by its adapter, `swr`",
+    async open({ port, storeTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { cachified, totalTtl } = await load<Cachified>("@epic-web/cachified");
       let cache: CachifiedCache;
       if (port === undefined) {
@@ -265,7 +271,7 @@ export const contenders: readonly Contender[] = [
         const { redisCacheAdapter } = await load<{ redisCacheAdapter(client: unknown): CachifiedCache }>(
           "cachified-redis-adapter",
         );
-        const client = createClient(nodeRedis(port, clientTimeoutMs));
+        const client = createClient(nodeRedis(port, storeTimeoutMs));
         // Whoever does not listen is ended by an error of the connection.
         client.on("error", () => {});
         await client.connect();
@@ -286,12 +292,12 @@ export const contenders: readonly Contender[] = [
     groups: true,
     renews: "stale",
     setup: "Redis alone, `stale`",
-    async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
+    async open({ port, storeTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { createCache } = await load<AsyncCacheDedupe>("async-cache-dedupe");
       let storage: object = { type: "memory", options: { size: ENTRIES, invalidation: true } };
       if (port !== undefined) {
         const { Redis } = await load<IoRedis>("ioredis");
-        const client = new Redis({ ...ioRedis(port, clientTimeoutMs), keyPrefix: `compare-${ttlSeconds}-` });
+        const client = new Redis({ ...ioRedis(port, storeTimeoutMs), keyPrefix: `compare-${ttlSeconds}-` });
         const invalidation = { referencesTTL: ttlSeconds + staleSeconds };
         storage = { type: "redis", options: { client, invalidation } };
       }
@@ -310,13 +316,13 @@ export const contenders: readonly Contender[] = [
     packages: { ocache: "0.3.2", ioredis: "5.11.1" },
     server: "redis",
     renews: "stale",
-    setup: "`createBlobStorage` over Redis alone, `swr`",
-    async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
+    setup: "Redis alone, by `createBlobStorage`, `swr`",
+    async open({ port, storeTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { defineCachedFunction, createBlobStorage } = await load<Ocache>("ocache");
       let shared = {};
       if (port !== undefined) {
         const { Redis } = await load<IoRedis>("ioredis");
-        const client = new Redis(ioRedis(port, clientTimeoutMs));
+        const client = new Redis(ioRedis(port, storeTimeoutMs));
         const storage = createBlobStorage({
           get: (key: string) => client.getBuffer(key),
           set: async (key: string, bytes: Uint8Array | null, options?: { ttl?: number }) => {
@@ -339,8 +345,8 @@ export const contenders: readonly Contender[] = [
     server: "redis",
     groups: true,
     renews: "ahead",
-    setup: "memory, Redis with `timeoutInMsecs` of 1 s, its notification pair, `ttlLeftBeforeRefreshInMsecs`",
-    async open({ port, clientTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
+    setup: "memory, Redis with `timeoutInMsecs` of 1 s, notification pair, `ttlLeftBeforeRefreshInMsecs`",
+    async open({ port, storeTimeoutMs, ttlSeconds, staleSeconds, compute, load }) {
       const { Loader, GroupLoader, RedisCache, RedisGroupCache, ...pairs } = await load<LayeredLoader>(
         "layered-loader",
       );
@@ -354,7 +360,7 @@ export const contenders: readonly Contender[] = [
       let shared = {}, sharedGroups = {};
       if (port !== undefined) {
         const { Redis } = await load<IoRedis>("ioredis");
-        const client = () => new Redis(ioRedis(port, clientTimeoutMs));
+        const client = () => new Redis(ioRedis(port, storeTimeoutMs));
         const clients = (channel: string) => ({ channel, consumerRedis: client(), publisherRedis: client() });
         const pair = pairs.createNotificationPair(clients(prefix));
         const groupPair = pairs.createGroupNotificationPair(clients(`${prefix}-groups`));

@@ -3,10 +3,10 @@
 import { sleep } from "./servers.ts";
 
 /**
- * The caches of a process: in its memory, on the store, on the store with a ttl of a second, and on the store with a
- * timeout of its client.
+ * The caches of a process: in its memory, on the store, on the store with a ttl of a second, and on the store with its
+ * waits bounded.
  */
-export type CacheName = "memory" | "shared" | "short" | "timed";
+export type CacheName = "memory" | "shared" | "short" | "bounded";
 
 /** What a process is told to do. */
 export interface Order {
@@ -114,6 +114,7 @@ export class Member implements AsyncDisposable {
   readonly #reading: Promise<unknown>;
   #ids = 0;
   #complaint = "";
+  #ended: Error | undefined;
 
   constructor(args: readonly string[], source: Source) {
     const program = new URL("child.ts", import.meta.url).href;
@@ -140,6 +141,7 @@ export class Member implements AsyncDisposable {
     const entry = { ...Promise.withResolvers<Done>(), begun: Promise.withResolvers<void>() };
     for (const promise of [entry.promise, entry.begun.promise]) promise.catch(() => {});
     this.#open.set(id, entry);
+    if (this.#ended !== undefined) this.#fail(this.#ended);
     this.#send({ id, verb, cache, key, byGroup: false, ...options });
     return { begun: entry.begun.promise, done: entry.promise };
   }
@@ -172,11 +174,16 @@ export class Member implements AsyncDisposable {
       for (const line of lines) this.#hear(JSON.parse(line) as Report);
     }
     const { code } = await this.#child.status;
+    this.#ended = new Error(`its process ended with code ${code} ${this.#complaint}`.trim());
+    this.#fail(this.#ended);
+  }
+
+  #fail(error: Error): void {
     for (const { reject, begun } of this.#open.values()) {
-      const error = new Error(`its process ended with code ${code} ${this.#complaint}`.trim());
       reject(error);
       begun.reject(error);
     }
+    this.#open.clear();
   }
 
   async #readComplaints(): Promise<void> {

@@ -23,7 +23,7 @@ const at = Deno.args.indexOf("--only");
 const only = at === -1 ? "" : Deno.args[at + 1] ?? "";
 const isWriting = Deno.args.includes("--write");
 if (isWriting && only !== "") throw new Error("--write is for the whole table: leave out --only");
-const chosen = contenders.filter(({ name }) => name.includes(only));
+const chosen = contenders.filter(({ name }) => name.startsWith(only));
 if (chosen.length === 0) throw new Error(`--only ${only}: there are ${contenders.map(({ name }) => name).join(", ")}`);
 
 const servers: Readonly<Record<Contender["server"], Program>> = { memcached: await memcached(), redis: await redis() };
@@ -78,10 +78,8 @@ async function folderOf({ name, packages }: Contender): Promise<Program> {
 async function circumstances(): Promise<string> {
   const { version } = JSON.parse(await Deno.readTextFile("deno.json")) as { version: string };
   const setups = chosen.map(({ name, packages, setup }) => {
-    const [first = version, ...others] = Object.entries(packages).map(([id, pinned], n) =>
-      n === 0 ? pinned : `${id} ${pinned}`
-    );
-    return `${name === contenders.at(-1)!.name ? name : `${name} ${first}`} (${[...others, setup].join(", ")})`;
+    const pinned = Object.values(packages)[0] ?? (name.startsWith("@x/") ? version : "");
+    return `${name} ${pinned} (${setup})`.replace("  ", " ");
   });
   const [memcachedVersion, redisVersion] = await Promise.all(
     Object.values(servers).map(async (program) => {
@@ -90,10 +88,8 @@ async function circumstances(): Promise<string> {
     }),
   );
   const machine = `${navigator.hardwareConcurrency} cores of ${Deno.build.arch} ${Deno.build.os}`;
-  return `${
-    new Date().toISOString().slice(0, 10)
-  }, Deno ${Deno.version.deno}, ${machine}, memcached ${memcachedVersion}, ` +
-    `Redis ${redisVersion}. ${setups.join("; ")}.`;
+  const versions = `Deno ${Deno.version.deno}, memcached ${memcachedVersion}, Redis ${redisVersion}`;
+  return `${new Date().toISOString().slice(0, 10)}, ${versions}, ${machine}. ${setups.join("; ")}.`;
 }
 
 async function write(): Promise<void> {

@@ -44,13 +44,13 @@ export async function play(
     ...exotic.map((kind) => attempt(() => scene.value(kind, first, second))),
   ]);
   // What its client throws behind a call ends a process: one that is needed for nothing else.
-  const timed = await attempt(() => third.run("call", "timed", "warm-timed"));
+  const bounded = await attempt(() => third.run("call", "bounded", "warm-bounded"));
   await server.hang();
-  const [hang, hangTimed] = await Promise.all([
+  const [hang, hangBounded] = await Promise.all([
     attempt(() => scene.hang("shared", first)),
-    timed instanceof Error ? timed : attempt(() => scene.hang("timed", third)),
+    bounded instanceof Error ? bounded : attempt(() => scene.hang("bounded", third)),
   ]);
-  return { alone, aloneByGroup, shared, sharedByGroup, cold, stale, values, hang, hangTimed };
+  return { alone, aloneByGroup, shared, sharedByGroup, cold, stale, values, hang, hangBounded };
 }
 
 /** What went wrong stands in the table instead of a result. */
@@ -98,6 +98,10 @@ class Scene {
       for (const member of new Set([invalidator, computer])) {
         seen.afterwards.push((await member.run("call", cache, key, { byGroup })).result);
       }
+      // Who keeps nothing serves nothing old.
+      const count = this.#source.count(key);
+      await computer.run("call", cache, key, { byGroup });
+      if (this.#source.count(key) > count) throw new Error("it keeps nothing");
     }
     return seen;
   }

@@ -22,7 +22,7 @@ const findings: Findings = {
   cold: 8,
   stale: "none",
   hang: [{ ms: 1004, threw: false }, { ms: 3, threw: false }],
-  hangTimed: [{ ms: Infinity, threw: false }],
+  hangBounded: [{ ms: Infinity, threw: false }],
   values: ["kept", "`{}`", "throws"],
 };
 
