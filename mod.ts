@@ -69,6 +69,7 @@ export type {
   LeaseEntry,
   Over,
   Owned,
+  ReadAnswer,
   Store,
   Token,
   UncacheableEntry,

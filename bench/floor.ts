@@ -3,13 +3,22 @@
  * tick leaves in one write, and of a reply it sees only the length: it counts, and resolves.
  */
 
-import { joined, open, type Transport } from "./transport.ts";
+import type * as Net from "node:net";
 
 const GET = 0x00, SET = 0x01, GETQ = 0x09, NOOP = 0x0a;
 const HEADER = 24;
 const SLAB = 1 << 20;
 /** Where a header holds its opcode, and the length of what follows it. */
 const OPCODE = 1, LENGTH = 8;
+
+/** Bytes out. What is given to `write` is not touched any more. */
+interface Transport {
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** Called with bytes that came, in a buffer that is used again afterwards. */
+type Receive = (bytes: Uint8Array) => void;
 
 export class Floor {
   #transport!: Transport;
@@ -19,14 +28,15 @@ export class Floor {
   #to = 0;
   #waiting: (() => void)[] = [];
   #answered = 0;
-  /** How much is missing of the frame that the last chunk ended in, and the part of its header that came. */
-  #skip = 0;
+  /** How much is missing of the frame that the last chunk ended in, and the part of a header that came. */
+  #missing = 0;
   #opcode = 0;
-  readonly #header = new Uint8Array(HEADER);
-  #headerHas = 0;
+  #rest: Uint8Array = new Uint8Array();
 
   static async open(hostname: string, port: number): Promise<Floor> {
     const floor = new Floor();
+    const { Bun, Deno } = globalThis as unknown as Runtimes;
+    const open = Bun ? openBun : Deno ? openDeno : openNode;
     floor.#transport = await open(hostname, port, (bytes) => floor.#receive(bytes));
     return floor;
   }
@@ -54,31 +64,23 @@ export class Floor {
     this.#from = this.#to;
   };
 
-  #receive(bytes: Uint8Array): void {
+  #receive(chunk: Uint8Array): void {
+    const bytes = this.#rest.length === 0 ? chunk : joined([this.#rest, chunk]);
     let at = 0;
-    while (at < bytes.length) {
-      if (this.#skip === 0 && this.#headerHas === 0 && bytes.length - at >= HEADER) {
+    for (;;) {
+      if (this.#missing === 0) {
+        if (bytes.length - at < HEADER) break;
         this.#opcode = bytes[at + OPCODE]!;
-        this.#skip = lengthIn(bytes, at);
+        this.#missing = lengthIn(bytes, at + LENGTH);
         at += HEADER;
-        if (this.#skip === 0) this.#answer();
-      } else if (this.#skip === 0) {
-        const part = bytes.subarray(at, at + HEADER - this.#headerHas);
-        this.#header.set(part, this.#headerHas);
-        this.#headerHas += part.length;
-        at += part.length;
-        if (this.#headerHas < HEADER) return;
-        this.#headerHas = 0;
-        this.#opcode = this.#header[OPCODE]!;
-        this.#skip = lengthIn(this.#header, 0);
-        if (this.#skip === 0) this.#answer();
       }
-      const skipped = Math.min(this.#skip, bytes.length - at);
-      if (skipped === 0) continue;
-      at += skipped;
-      this.#skip -= skipped;
-      if (this.#skip === 0) this.#answer();
+      const passed = Math.min(this.#missing, bytes.length - at);
+      at += passed;
+      this.#missing -= passed;
+      if (this.#missing > 0) break;
+      this.#answer();
     }
+    this.#rest = bytes.slice(at);
   }
 
   #answer(): void {
@@ -91,8 +93,7 @@ export class Floor {
 }
 
 function lengthIn(bytes: Uint8Array, at: number): number {
-  const first = at + LENGTH;
-  return bytes[first]! << 24 | bytes[first + 1]! << 16 | bytes[first + 2]! << 8 | bytes[first + 3]!;
+  return bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
 }
 
 /** A GET of each key. */
@@ -101,7 +102,7 @@ export function gets(keys: readonly string[]): Uint8Array[] {
 }
 
 /** A SET of each key, to live for ever. */
-export function sets(keys: readonly string[], value: Uint8Array): Uint8Array[] {
+export function sets(keys: readonly string[], value: string): Uint8Array[] {
   return keys.map((key) => frame(SET, key, new Uint8Array(8), value));
 }
 
@@ -110,22 +111,106 @@ export function multiGet(keys: readonly string[]): Uint8Array {
   return joined([...keys.map((key) => frame(GETQ, key)), frame(NOOP, "")]);
 }
 
-function frame(
-  opcode: number,
-  key: string,
-  extras: Uint8Array = new Uint8Array(),
-  value: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  const name = new TextEncoder().encode(key);
-  const bytes = new Uint8Array(HEADER + extras.length + name.length + value.length);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = 0x80;
-  bytes[OPCODE] = opcode;
-  view.setUint16(2, name.length);
-  bytes[4] = extras.length;
-  view.setUint32(LENGTH, bytes.length - HEADER);
-  bytes.set(extras, HEADER);
-  bytes.set(name, HEADER + extras.length);
-  bytes.set(value, HEADER + extras.length + name.length);
-  return bytes;
+function frame(opcode: number, key: string, extras: Uint8Array = new Uint8Array(), value = ""): Uint8Array {
+  const body = joined([extras, new TextEncoder().encode(key + value)]);
+  const header = new DataView(new ArrayBuffer(HEADER));
+  header.setUint8(0, 0x80);
+  header.setUint8(OPCODE, opcode);
+  header.setUint16(2, new TextEncoder().encode(key).length);
+  header.setUint8(4, extras.length);
+  header.setUint32(LENGTH, body.length);
+  return joined([new Uint8Array(header.buffer), body]);
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const all = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+/** What is used of the runtimes' own sockets. */
+interface Runtimes {
+  readonly Deno: {
+    connect(to: { hostname: string; port: number }): Promise<{
+      read(into: Uint8Array): Promise<number | null>;
+      write(bytes: Uint8Array): Promise<number>;
+      close(): void;
+      setNoDelay(): void;
+    }>;
+  };
+  readonly Bun: {
+    connect(to: {
+      hostname: string;
+      port: number;
+      socket: { data(socket: unknown, bytes: Uint8Array): void; drain(): void };
+    }): Promise<{ write(bytes: Uint8Array): number; end(): void }>;
+  };
+}
+
+async function openDeno(hostname: string, port: number, receive: Receive): Promise<Transport> {
+  const conn = await (globalThis as unknown as Runtimes).Deno.connect({ hostname, port });
+  conn.setNoDelay();
+  let closed = false;
+  const reading = async () => {
+    const slab = new Uint8Array(SLAB);
+    for (let read = await conn.read(slab); read !== null; read = await conn.read(slab)) receive(slab.subarray(0, read));
+  };
+  reading().catch((error) => {
+    if (!closed) throw error;
+  });
+  let waiting: Uint8Array[] = [];
+  let writing = false;
+  const drain = async () => {
+    writing = true;
+    while (waiting.length > 0) {
+      let bytes = joined(waiting);
+      waiting = [];
+      while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
+    }
+    writing = false;
+  };
+  return {
+    write(bytes) {
+      waiting.push(bytes);
+      if (!writing) drain();
+    },
+    close() {
+      closed = true;
+      conn.close();
+    },
+  };
+}
+
+async function openBun(hostname: string, port: number, receive: Receive): Promise<Transport> {
+  let rest: Uint8Array | undefined;
+  const drain = () => {
+    if (rest === undefined) return;
+    const written = Math.max(0, socket.write(rest));
+    rest = written < rest.length ? rest.subarray(written) : undefined;
+  };
+  const { Bun } = globalThis as unknown as Runtimes;
+  const socket = await Bun.connect({ hostname, port, socket: { data: (_, bytes) => receive(bytes), drain } });
+  return {
+    write(bytes) {
+      const waited = rest !== undefined;
+      rest = waited ? joined([rest!, bytes]) : bytes;
+      if (!waited) drain();
+    },
+    close: () => socket.end(),
+  };
+}
+
+async function openNode(hostname: string, port: number, receive: Receive): Promise<Transport> {
+  // Loaded here, so that the other runtimes do not load it.
+  const { connect } = await import("node:net") as typeof Net;
+  const socket = connect(port, hostname);
+  await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  socket.setNoDelay();
+  socket.on("data", receive);
+  return { write: (bytes) => void socket.write(bytes), close: () => socket.destroy() };
 }

@@ -1,100 +1,84 @@
 /**
- * Side by side, in one run: the contenders take turns, round after round, so that what the machine does meanwhile falls
- * on all of them. Only the ratios travel to other machines.
+ * The one way to measure: contenders take turns, round after round, so that what the machine does meanwhile falls on all
+ * of them; and the one form of a result: a table. Only ratios within one run travel to another machine.
  */
 
 import process from "node:process";
 
+/** The name of our own row. */
+export const OURS = "@x/cache-utils";
+
 /**
- * What a row stands for. `floor`: what the runtime allows; `ours`: the one that the others are compared with; `variant`:
+ * What a row stands for. `floor`: what the runtime allows; `ours`: the row that the others are compared with; `variant`:
  * ours in another way; `peer`: another library; `bare`: one that does less than ours, and shows a limit.
  */
 export type Kind = "floor" | "ours" | "variant" | "peer" | "bare";
 
-/** One who does the same work as the others. `run` does it `count` times; the promise settles when all is done. */
+/** One who does the same work as the others. */
 export interface Contender {
   readonly name: string;
   readonly kind: Kind;
   /** What its caller gets beside the value. */
-  readonly gives?: string;
-  /** So many times in each turn, however long it takes. */
-  readonly turn?: number;
+  readonly gives?: string | undefined;
+  /** So many times in each turn, however long that takes. By default as many as fit into a turn. */
+  readonly turn?: number | undefined;
+  /** Does the work `count` times; resolves when all of it is done. */
   run(count: number): Promise<unknown>;
 }
 
+/** How long to measure. */
 export interface Pace {
   /** How long each contender works before anything counts: runtimes optimize what has run for a while. */
   readonly warmMs: number;
   readonly rounds: number;
-  /** Rounds before those, in turn as well, since what contenders share is compiled anew once both have used it. Default 0. */
+  /** Rounds before those, in turn as well: what contenders share is compiled anew once all of them have used it. */
   readonly dropped?: number;
   /** How long one contender's turn is to last. */
   readonly roundMs: number;
 }
 
-/** `value`: the median of the rounds, in the table's unit; a spread: half of what lies between the quartiles, as its part. */
+/** A figure, a word, or nothing. */
+export type Cell = number | string | null;
+
 export interface Row {
   readonly name: string;
-  readonly kind: Kind;
-  readonly gives?: string;
-  readonly value: number;
-  readonly spread: number;
-  /** The median of the rounds' own ratios: this row's speed as a part of the base's. */
-  readonly ofBase?: number;
-  readonly ofBaseSpread?: number;
-  /** Likewise: how many times as fast our own row is. */
-  readonly ours?: number;
-  readonly oursSpread?: number;
+  readonly kind?: Kind;
+  readonly cells: readonly Cell[];
 }
 
-/** One that could not be measured. */
-export interface Missing {
-  readonly name: string;
-  readonly why: string;
-}
-
+/** What was found. A race's columns are its unit, the spread, the part of the base's speed, and how fast ours is. */
 export interface Table {
   readonly title: string;
-  readonly unit: "per second" | "ns" | "ms" | "bytes";
-  /** Whose part `ofBase` tells. */
-  readonly base?: string;
+  readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  readonly missing?: readonly Missing[];
+  /** What has to be known to read it, and who could not be measured. */
+  readonly notes?: readonly string[];
 }
 
 /** So many times as long as before each table. */
 const WARM_UPS = 5;
 
-/** The name of our own row. */
-export const OURS = "@x/cache-utils";
-
-/** Lets the contenders work in turn, round by round. The first is the base of the ratios; one of them is ours. */
+/** Lets the contenders work in turn. The first is the base of the ratios; one of them is ours. */
 export async function race(
   title: string,
   unit: "per second" | "ns",
   contenders: readonly Contender[],
   pace: Pace,
+  notes: readonly string[] = [],
 ): Promise<Table> {
-  const perSecond = (await times(contenders, pace)).map((rounds) => rounds.map((ms) => 1000 / ms));
-  const ours = contenders.findIndex(({ kind }) => kind === "ours");
-  const rows = contenders.map(({ name, kind, gives }, at): Row => {
-    const own = perSecond[at]!;
-    const value = median(own);
-    const ofBase = own.map((speed, round) => speed / perSecond[0]![round]!);
-    const row = {
-      name,
-      kind,
-      ...(gives === undefined ? {} : { gives }),
-      value: unit === "ns" ? 1e9 / value : value,
-      spread: spreadOf(own),
-      ofBase: median(ofBase),
-      ofBaseSpread: spreadOf(ofBase),
-    };
-    if (at === ours) return row;
-    const times = own.map((speed, round) => perSecond[ours]![round]! / speed);
-    return { ...row, ours: median(times), oursSpread: spreadOf(times) };
+  const took = await times(contenders, pace);
+  const ours = took[contenders.findIndex(({ kind }) => kind === "ours")]!;
+  const given = contenders.some(({ gives }) => gives !== undefined);
+  const rows = contenders.map(({ name, kind, gives = null }, at): Row => {
+    const own = took[at]!;
+    const value = unit === "ns" ? median(own) * 1e6 : 1000 / median(own);
+    // Of each round: its own ratio. Below the base's speed it is less than 1.
+    const ofBase = median(own.map((ms, round) => took[0]![round]! / ms));
+    const times = own === ours ? null : median(own.map((ms, round) => ms / ours[round]!));
+    return { name, kind, cells: [value, spreadOf(own), ofBase, times, ...(given ? [gives] : [])] };
   });
-  return { title, unit, base: rows[0]!.name, rows };
+  const columns = [unit, "spread", `of ${contenders[0]!.name}`, "ours is x", ...(given ? ["gives"] : [])];
+  return { title, columns, rows, notes };
 }
 
 /** What each contender took for one run of its work, in ms, round by round. All of them work in each round, in turn. */
@@ -106,28 +90,28 @@ export async function times(
   const now = clock === "wall" ? () => performance.now() : processorMs;
   const counts: number[] = [];
   for (const contender of contenders) counts.push(await countFor(contender, pace));
-  const took: number[][] = contenders.map(() => []);
-  const dropped = pace.dropped ?? 0;
-  for (let round = 0; round < dropped + pace.rounds; round++) {
-    for (const at of turns(contenders.length, round)) {
-      const start = now();
-      await contenders[at]!.run(counts[at]!);
-      if (round >= dropped) took[at]!.push((now() - start) / counts[at]!);
+  return await rounds(contenders.length, pace, async (at) => {
+    const start = now();
+    await contenders[at]!.run(counts[at]!);
+    return (now() - start) / counts[at]!;
+  });
+}
+
+/** A figure of each of so many in each round. Another one begins, and each second round is backwards: neighbours change. */
+export async function rounds(
+  count: number,
+  { rounds, dropped = 0 }: Pick<Pace, "rounds" | "dropped">,
+  measure: (at: number) => Promise<number>,
+): Promise<number[][]> {
+  const found: number[][] = Array.from({ length: count }, () => []);
+  for (let round = 0; round < dropped + rounds; round++) {
+    const order = Array.from({ length: count }, (_, turn) => (turn + (round >> 1)) % count);
+    for (const at of round % 2 === 0 ? order : order.reverse()) {
+      const figure = await measure(at);
+      if (round >= dropped) found[at]!.push(figure);
     }
   }
-  return took;
-}
-
-/** In which order they work in a round: another one begins, and each second round is backwards, so that neighbours change. */
-export function turns(count: number, round: number): number[] {
-  const order = Array.from({ length: count }, (_, turn) => (turn + (round >> 1)) % count);
-  return round % 2 === 0 ? order : order.reverse();
-}
-
-/** The processor's time that this process has used, in all its threads. */
-function processorMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+  return found;
 }
 
 /**
@@ -160,17 +144,30 @@ async function countFor(contender: Contender, { warmMs, roundMs }: Pace): Promis
   return count;
 }
 
-/** `operation` `count` times, `lanes` at once: each lane asks again as soon as it was answered. */
+/** Calls `operation` `count` times, `atOnce` of them in flight: each one that is answered is followed by the next. */
 export async function inFlight(
-  lanes: number,
+  atOnce: number,
   count: number,
   operation: (index: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
-  const lane = async () => {
+  const caller = async () => {
     while (next < count) await operation(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(lanes, count) }, lane));
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, caller));
+}
+
+/** The processor's time that this process has used, in all its threads. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Bytes of the heap after all garbage is collected, twice: then the engine has forgotten what it remembers of code, too. */
+export function heapUsed(): number {
+  const { gc, Bun } = globalThis as { readonly gc?: () => void; readonly Bun?: { gc(force: true): void } };
+  for (let time = 0; time < 2; time++) Bun ? Bun.gc(true) : gc!();
+  return process.memoryUsage().heapUsed;
 }
 
 export function median(numbers: readonly number[]): number {

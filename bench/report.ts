@@ -1,161 +1,134 @@
 /**
- * Writes the tables of a full run into docs/BENCHMARKS.md, between their marks, and draws its plots:
+ * Writes what a full run found into docs/BENCHMARKS.md, between its marks, and draws its plots:
  *
- *     deno run -A bench/report.ts bench/results/FILE.json
+ *     deno run -A --node-modules-dir=manual bench/report.ts bench/results/FILE.json
  */
 
-import { run } from "../tools/machine.ts";
-import type { Missing, Row, Table } from "./measure.ts";
-import { fetchPackages } from "./packages.ts";
-import { bound, figure, number, percent, ratio, wording } from "./print.ts";
-import type { Result } from "./result.ts";
-import { root } from "./runtimes.ts";
-import type { Judged, Target } from "./targets.ts";
+import { packages } from "../tests/_install.ts";
+import { run } from "../tools/command.ts";
+import { load } from "./peers.ts";
+import type { Result } from "./run.ts";
+import { judge } from "./table.ts";
 
-export const BEGIN = "<!-- tables: begin -->", END = "<!-- tables: end -->";
+const BEGIN = "<!-- tables: begin -->", END = "<!-- tables: end -->";
 /** What draws the plots; nothing here depends on it. */
 const drawers = { vega: "6", "vega-lite": "6" };
 
-/** The text with its tables replaced; the prose around them stays. */
+/** The text with what stands between the marks replaced; the prose around them stays. */
 export function spliced(text: string, tables: string): string {
   const begin = text.indexOf(BEGIN), end = text.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`Cannot write the tables: "${BEGIN}" and "${END}" do not stand there`);
   return `${text.slice(0, begin + BEGIN.length)}\n\n${tables}\n${text.slice(end)}`;
 }
 
-/** All that a run found, as markdown. */
-export function markdown(result: Result): string {
-  const { date, commit, seconds, machine, versions, measured, pace } = result;
-  const runtimes = measured.map(({ runtime, version }) => `${called(runtime)} ${version}`);
-  const others = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const sections = [
-    "## The run",
-    `${date.slice(0, 10)}, commit ${commit}, ${machine.cpu}, ${machine.cores} cores, ${machine.os}; ` +
-    `${pace.rounds} rounds of ${pace.roundMs} ms for each contender, ${seconds} s in all. ` +
-    `${[...runtimes, ...others].join(", ")}.`,
-    ...absent(result),
-    "## Targets",
-    targetTable(result),
-    "## Tables",
-    ...titlesOf(result).map((title) => section(result, title)),
-    ...result.everywhere.tables.map((table) => everywhere(table)),
-  ];
-  return `${sections.join("\n\n")}\n`;
+/** The run, and every target with what was measured on each runtime. */
+export function markdown({ date, commit, machine, versions, measured, pace, seconds }: Result): string {
+  const { cpu, cores, os } = machine;
+  const failed = measured.flatMap(({ runtime, failed }) => failed.map((why) => `- Not measured on ${runtime}: ${why}`));
+  const judged = measured.map(({ tables }) => tables.flatMap(judge));
+  const works = new Map(judged.flat().map(({ work, wanted }) => [work, wanted]));
+  const lines = [...works].map(([work, wanted]) => [
+    work,
+    wanted,
+    ...judged.map((all) => all.find((one) => one.work === work)?.found ?? "not measured"),
+  ]);
+  const head = ["work", "wanted", ...measured.map(({ runtime }) => `${runtime[0]!.toUpperCase()}${runtime.slice(1)}`)];
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return `${
+    date.slice(0, 10)
+  }, commit ${commit}, ${cpu}, ${cores} cores, ${os}; ${pace.rounds} rounds of ${pace.roundMs} ms for ` +
+    `each contender, ${seconds} s in all. ${Object.entries(versions).map((one) => one.join(" ")).join(", ")}.\n\n` +
+    failed.map((line) => `${line}\n\n`).join("") +
+    [row(head), row(head.map(() => "---")), ...lines.map(row)].join("\n") + "\n";
 }
 
-function called(runtime: string): string {
-  return `${runtime[0]!.toUpperCase()}${runtime.slice(1)}`;
+/** A row of the tables whose title this is; calls in flight, if the title tells them. */
+function points({ measured }: Result, title: RegExp) {
+  return measured.flatMap(({ runtime, tables }) =>
+    tables.filter((table) => title.test(table.title)).flatMap((table) =>
+      table.rows.filter(({ name }) => name !== "an empty program").map(({ name, cells }) => ({
+        runtime,
+        name,
+        amount: Number(title.exec(table.title)![1]),
+        value: cells[0],
+      }))
+    )
+  );
 }
 
-function absent({ measured, missing, everywhere }: Result): string[] {
-  const failed = [
-    ...measured.map((one) => [called(one.runtime), one.failed] as const),
-    [
-      "every runtime",
-      everywhere.failed,
-    ] as const,
-  ];
-  const lines = [
-    ...missing.map(({ name, why }) => `- ${called(name)}: ${oneLine(why)}`),
-    ...failed.flatMap(([where, cases]) => cases.map(({ name, why }) => `- ${name} on ${where}: ${oneLine(why)}`)),
-  ];
-  return lines.length === 0 ? [] : [`Not measured:\n\n${lines.join("\n")}`];
-}
+/** Lines at the powers of ten only. */
+const LOG = {
+  scale: { type: "log", nice: false, padding: 10 },
+  axis: { values: Array.from({ length: 9 }, (_, power) => 10 ** power), format: "~s" },
+};
+const field = (name: string, title: string, type = "quantitative") => ({ field: name, type, title });
 
-function targetTable({ measured, everywhere }: Result): string {
-  const wanted = new Map<string, { target: Target; table: string; row: string }>();
-  const keyOf = ({ target, table, row }: Judged) => `${table} | ${row} | ${target.against} | ${target.peer}`;
-  for (const judged of [...measured.flatMap(({ judged }) => judged), ...everywhere.judged]) {
-    if (!wanted.has(keyOf(judged))) wanted.set(keyOf(judged), judged);
-  }
-  const lines = [...wanted].map(([key, { target, table, row }]) => {
-    const work = target.row === undefined ? table : `${table}: ${row}`;
-    const cells = measured.map(({ judged }) =>
-      verdict([...judged, ...everywhere.judged].find((one) => keyOf(one) === key))
-    );
-    return [work, wording(target), bound(target), ...cells];
+/** The plots, as specifications of Vega-Lite. */
+export function plotsOf(result: Result): Readonly<Record<string, object>> {
+  const plot = (title: string, tables: RegExp, rest: object) => ({
+    background: "white",
+    padding: 12,
+    title: { text: title, anchor: "start" },
+    data: { values: points(result, tables) },
+    ...rest,
   });
-  return grid(["work", "held against", "wanted", ...measured.map(({ runtime }) => called(runtime))], lines);
+  const dots = (value: string, x: object) => ({
+    width: 520,
+    height: { step: 20 },
+    mark: { type: "point", filled: true, size: 70 },
+    encoding: {
+      x: { ...field("value", value), ...x },
+      y: {
+        ...field("name", "", "nominal"),
+        sort: { field: "value", op: "median" },
+        axis: { labelLimit: 300, title: null },
+      },
+      color: field("runtime", "runtime", "nominal"),
+    },
+  });
+  const columns = { column: { ...field("runtime", "", "nominal"), header: { title: null, labelFontSize: 13 } } };
+  return {
+    get: plot("A get of 100 bytes, by calls in flight", /^get 100 bytes, (\d+) in flight$/, {
+      facet: columns,
+      spec: {
+        width: 240,
+        height: 260,
+        mark: { type: "line", point: true },
+        encoding: {
+          x: { ...field("amount", "calls in flight (log)"), ...LOG },
+          y: { ...field("value", "gets a second (log)"), ...LOG },
+          color: field("name", "client", "nominal"),
+        },
+      },
+    }),
+    memory: plot(
+      "A hit in memory, an object of 1 KB: less is better",
+      /^a hit in memory/,
+      dots("ns a call (log)", LOG),
+    ),
+    import: plot("Importing, beyond an empty program: less is better", /^importing/, dots("ms", {})),
+  };
 }
 
-function verdict(judged: Judged | undefined): string {
-  if (judged === undefined) return "not measured";
-  const { target, measured, spread, verdict, peer } = judged;
-  const found = `${number(target, measured)} ${percent(spread)}`;
-  const word = verdict === "missed" ? "**missed**" : verdict;
-  return peer === undefined ? `${found}, ${word}` : `${found} (${peer}), ${word}`;
+async function draw(plots: Readonly<Record<string, object>>, output: string): Promise<void> {
+  const folder = await packages("plots", drawers);
+  const { compile } = await load(folder, "vega-lite");
+  const { parse, View } = await load(folder, "vega");
+  await Deno.mkdir(output, { recursive: true });
+  for (const [name, spec] of Object.entries(plots)) {
+    const view = new View(parse(compile(spec).spec), { renderer: "none" });
+    await Deno.writeTextFile(`${output}/${name}.svg`, `${await view.toSVG()}\n`);
+  }
 }
 
-function titlesOf({ measured }: Result): string[] {
-  return [...new Set(measured.flatMap(({ tables }) => tables.map(({ title }) => title)))];
-}
-
-/** One table over all runtimes. */
-function section({ measured }: Result, title: string): string {
-  const tables = measured.map(({ tables }) => tables.find((table) => table.title === title));
-  const first = tables.find((table) => table !== undefined)!;
-  const rows = new Map<string, Row>();
-  for (const table of tables) for (const row of table?.rows ?? []) if (!rows.has(row.name)) rows.set(row.name, row);
-  const gives = [...rows.values()].some((row) => row.gives !== undefined);
-  const head = [first.unit, ...measured.map(({ runtime }) => called(runtime)), ...(gives ? ["gives"] : [])];
-  const lines = [...rows.values()].map(({ name, gives: given = "" }) => [
-    name,
-    ...tables.map((table) => cell(table, name)),
-    ...(gives ? [given] : []),
-  ]);
-  const missing = measured.flatMap(({ runtime }, at) => notes(called(runtime), tables[at]?.missing));
-  return [`### ${title}`, grid(head, lines), ...missing].join("\n\n");
-}
-
-function cell(table: Table | undefined, name: string): string {
-  const row = table?.rows.find((row) => row.name === name);
-  if (table === undefined || row === undefined) return "not measured";
-  return [
-    `${figure(row.value, table.unit)} ${percent(row.spread)}`,
-    ...(row.ofBase === undefined || row.kind === "floor" ? [] : [ratio(row.ofBase)]),
-    ...(row.ours === undefined || row.kind === "floor" ? [] : [`${ratio(row.ours)} x`]),
-  ].join("; ");
-}
-
-/** What is the same on every runtime. */
-function everywhere({ title, unit, rows }: Table): string {
-  const lines = rows.map(({ name, value, ours }) => [
-    name,
-    figure(value, unit),
-    ours === undefined ? "" : `${ratio(ours)} x`,
-  ]);
-  return `### ${title}\n\n${grid(["", unit, "ours is"], lines)}`;
-}
-
-function notes(runtime: string, missing: readonly Missing[] = []): string[] {
-  return missing.map(({ name, why }) => `Not measured on ${runtime}: ${name} (${oneLine(why)}).`);
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").slice(0, 200);
-}
-
-function grid(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  const text = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [text(head), text(head.map((_, at) => at === 0 ? "---" : "---:")), ...lines.map(text)].join("\n");
-}
-
-/** Writes and draws. `path`: the run's JSON. */
-export async function report(path: string): Promise<void> {
+/** Writes a full run's result into the page. */
+export async function report(result: Result): Promise<void> {
+  const root = new URL("../", import.meta.url).pathname;
   const page = `${root}docs/BENCHMARKS.md`;
-  const result = JSON.parse(await Deno.readTextFile(path)) as Result;
   await Deno.writeTextFile(page, spliced(await Deno.readTextFile(page), markdown(result)));
-  await must("deno fmt", ["fmt", "--quiet", page]);
-  const folder = await fetchPackages("bench-plots", drawers);
-  if ("missing" in folder) throw new Error(`Cannot draw the plots: ${folder.missing}`);
-  const draw = ["run", "-A", "--node-modules-dir=manual", `${root}bench/draw.ts`];
-  await must("drawing the plots", [...draw, path, folder.path, `${root}docs/benchmarks`]);
+  await run(Deno.execPath(), ["fmt", "--quiet", page]);
+  await draw(plotsOf(result), `${root}docs/benchmarks`);
   console.log("written: docs/BENCHMARKS.md, docs/benchmarks/*.svg");
 }
 
-async function must(action: string, args: readonly string[]): Promise<void> {
-  const { code, output } = await run(Deno.execPath(), args);
-  if (code !== 0) throw new Error(`${action} failed:\n${output}`);
-}
-
-if (import.meta.main) await report(Deno.args[0]!);
+if (import.meta.main) await report(JSON.parse(await Deno.readTextFile(Deno.args[0]!)) as Result);

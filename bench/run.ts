@@ -4,197 +4,159 @@
  *
  *     deno task bench                     all of it, in less than ten minutes
  *     deno task bench --quick             the core of it, in less than 90 seconds
- *     deno task bench --only driver       one case: driver, memory, grouped, grouped-meta, heap, kept, scale, import
- *     deno task bench --only herd         what one expiry costs a database; and fleet, both left out of the other runs
+ *     deno task bench --only driver       one case: driver, memory, grouped, grouped-meta, heap, scale, import
+ *     deno task bench --only herd         what one expiry costs a database; and cost, what a call and a socket take
  *     deno task bench --only "by wire"    the tables that have this in their title
  *     deno task bench --runtime=bun       on one runtime: deno, bun or node
- *     deno task bench --against PATH      this tree and another checkout in turn, with ratios new/old; --quick, --only
- *                                         and --runtime= as above
+ *     deno task bench --against PATH      this tree and another checkout in turn, with ratios new/old
  */
 
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bun, memcached, type Program, run, startServer } from "../tools/machine.ts";
-import { against } from "./against.ts";
-import type { Setting } from "./case.ts";
-import { importBytes } from "./bytes.ts";
-import { fleet } from "./fleet/fleet.ts";
-import type { Grid } from "./grid.ts";
-import { herd } from "./herd/herd.ts";
-import { IMPORT_TIME, importTime } from "./imports.ts";
-import type { Missing, Table } from "./measure.ts";
-import { fetchPackages, packages, versionOf } from "./packages.ts";
-import { print } from "./print.ts";
+import { bun, memcached, node, packages } from "../tests/_install.ts";
+import { freshServer } from "../tests/_memcached.ts";
+import { run } from "../tools/command.ts";
+import { esbuild, installPacked } from "../tools/node_suite.ts";
+import { median, type Pace, quantile, type Table } from "./measure.ts";
+import { libraries } from "./peers.ts";
 import { report } from "./report.ts";
-import type { Measured, Result } from "./result.ts";
-import { names, pack, root, type Runtime, runtimeOf } from "./runtimes.ts";
-import { judge } from "./targets.ts";
+import { judge, print } from "./table.ts";
+import type { Faces, Setting } from "./worker.ts";
 
-const cases = ["driver", "memory", "grouped", "grouped-meta", "heap", "kept", "scale", "import"];
-/** Of minutes each, with tables of their own. */
-const apart = ["herd", "fleet"];
+/** What one run found, as it is kept in bench/results. */
+export interface Result {
+  readonly date: string;
+  readonly commit: string;
+  /** The other checkout's commit, of a comparison. */
+  readonly against?: string;
+  /** How long the run took, without the fetching of packages. */
+  readonly seconds: number;
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly os: string };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly pace: Pace;
+  readonly measured: readonly Measured[];
+}
+
+export interface Measured {
+  readonly runtime: string;
+  readonly tables: readonly Table[];
+  /** The runtime, if it could not be had; cases that ended with an error. */
+  readonly failed: readonly string[];
+}
+
+const CASES = ["driver", "memory", "grouped", "grouped-meta", "heap", "scale", "import"];
+/** Run only when they are named. */
+const APART = ["herd", "cost"];
 /** Left out of a quick run: collecting all garbage again and again takes long, and the other wire is much like the first. */
-const long = ["heap", "kept", "grouped-meta"];
+const LONG = ["heap", "grouped-meta"];
+const RUNTIMES = ["deno", "bun", "node"] as const;
+const PACES = { full: { warmMs: 100, rounds: 7, roundMs: 60 }, quick: { warmMs: 50, rounds: 7, roundMs: 12 } };
+/** Two trees in one process: more rounds, and some for both to be compiled beside each other. */
+const PAIR_PACES = {
+  full: { warmMs: 300, dropped: 10, rounds: 20, roundMs: 50 },
+  quick: { warmMs: 200, dropped: 10, rounds: 20, roundMs: 20 },
+};
+
+const root = new URL("../", import.meta.url).pathname;
+const worker = `${root}bench/worker.ts`;
+
+/** How a runtime is started; `packed`: where the library lies as npm installs it. */
+type Runtime = Pick<Setting, "start" | "worker" | "faces">;
+
+async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise<Runtime> {
+  if (name === "deno") {
+    const start = [Deno.execPath(), "run", "-A"];
+    // The other libraries lie in a folder of their own, one of them (memcached) assigns to `__proto__`, and where memory
+    // is measured the collector is called.
+    const flags = ["--node-modules-dir=manual", "--unsafe-proto", "--v8-flags=--expose-gc"];
+    return { start, worker: [...start, ...flags, worker], faces: facesOf(root) };
+  }
+  const path = await (name === "bun" ? bun() : node());
+  if (name === "bun") return { start: [path, "run"], worker: [path, "run", worker], faces: facesOf(root) };
+  // Node 20 reads no TypeScript.
+  await installPacked(packed);
+  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${packed}/worker.mjs`, worker]);
+  return { start: [path], worker: [path, "--expose-gc", `${packed}/worker.mjs`], faces: packedFaces(packed) };
+}
+
+const facesOf = (tree: string): Faces => [`${tree}/mod.ts`, `${tree}/src/memcached/mod.ts`];
+
+function packedFaces(folder: string): Faces {
+  const home = `${folder}/node_modules/@x/cache-utils`;
+  return [`${home}/mod.js`, `${home}/src/memcached/mod.js`];
+}
 
 /** Runs a case in a process of its own, so that the runtime has optimized nothing for another. */
-async function measure<T = Table>(
-  runtime: Runtime,
-  name: string,
-  setting: Setting,
-  keep: (table: T) => void,
-): Promise<void> {
-  const args = [...runtime.beforeWorker, runtime.worker, name, JSON.stringify(setting)];
-  const child = new Deno.Command(runtime.command, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
+async function measure(name: string, setting: Setting, keep: (table: Table) => void): Promise<void> {
+  const [command, ...before] = setting.worker;
+  const args = [...before, name, JSON.stringify(setting)];
+  const child = new Deno.Command(command!, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
   // One that hangs must not take the others with it.
   const overdue = setTimeout(() => child.kill("SIGKILL"), setting.quick ? 60_000 : 240_000);
   let rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) if (line.startsWith("{")) keep(JSON.parse(line) as T);
+    for (const line of lines) if (line.startsWith("{")) keep(JSON.parse(line) as Table);
   }
   clearTimeout(overdue);
   const { code } = await child.status;
   if (code !== 0) throw new Error(`it ended with code ${code}`);
 }
 
-/** What is the same on every runtime. */
-async function measureBytes(packed: string, peers: string, only = ""): Promise<Result["everywhere"]> {
-  try {
-    const tables = (await importBytes(packed, peers)).filter(({ title }) => title.includes(only));
-    for (const table of tables) console.log(print(table));
-    return { tables, judged: judge(tables), failed: [] };
-  } catch (error) {
-    const why = (error as Error).message;
-    console.error(`the bytes of an import could not be counted: ${why}\n`);
-    return { tables: [], judged: [], failed: [{ name: "bytes", why }] };
+/** What the trees of a comparison took, and an empty program, in ms of each round. */
+interface Took {
+  readonly old: number[];
+  readonly new: number[];
+  readonly empty: number[];
+}
+
+/** The rounds of several processes as one table. */
+async function compare(setting: Setting): Promise<Table> {
+  const all = new Map<string, Took>();
+  // What is compiled, and how well, differs from process to process and with who was loaded first: so there are several.
+  for (let n = 0; n < (setting.quick ? 2 : 4); n++) {
+    await measure("pair", { ...setting, swapped: n % 2 === 1 }, ({ title, rows }) => {
+      if (!all.has(title)) all.set(title, { old: [], new: [], empty: [] });
+      for (const { name, cells } of rows) all.get(title)![name as keyof Took].push(...cells as number[]);
+    });
   }
+  const columns = ["old, ns", "new, ns", "new/old", "quartiles", ""];
+  const rows = [...all].map(([name, took]) => ({ name, cells: took.empty.length > 0 ? overEmpty(took) : ratio(took) }));
+  return { title: "another checkout (old) and this one (new) in turn, processor time a call", columns, rows };
 }
 
-/** All that is asked for, on one runtime. */
-async function measureAll(
-  runtime: Runtime,
-  asked: readonly string[],
-  setting: Setting,
-  folder: string,
-): Promise<Measured> {
-  const tables: Table[] = [];
-  const failed: Missing[] = [];
-  const keep = (table: Table) => {
-    console.log(print(table));
-    tables.push(table);
-  };
-  for (const name of asked) {
-    try {
-      if (name !== "import") await measure(runtime, name, setting, keep);
-      else if (IMPORT_TIME.includes(setting.only ?? "")) {
-        keep(await importTime(runtime, setting.peers, folder, setting.quick ? 5 : 7));
-      }
-    } catch (error) {
-      const why = (error as Error).message;
-      console.error(`the case "${name}" failed on ${runtime.name}: ${why}\n`);
-      failed.push({ name, why });
-    }
+/** Medians, and of each round the ratio. */
+function ratio({ old, new: now }: Took): number[] {
+  const ratios = now.map((ms, round) => ms / old[round]!);
+  const quartiles = [quantile(ratios, 0.25), quantile(ratios, 0.75)];
+  return [median(old) * 1e6, median(now) * 1e6, median(ratios), ...quartiles];
+}
+
+/** Starts of whole programs. What else the machine does only adds to their time, so the lower quartiles are compared. */
+function overEmpty({ old, new: now, empty }: Took): number[] {
+  const [before, after] = [old, now].map((ms) => quantile(ms, 0.25) - quantile(empty, 0.25)) as [number, number];
+  return [before, after, after / before];
+}
+
+async function firstLine(command: string, args: readonly string[], cwd: string = root): Promise<string> {
+  const { code, output } = await run(command, args, { cwd });
+  return code === 0 ? output.trim().split("\n")[0]! : "unknown";
+}
+
+/** The folder with the other libraries, and their versions. */
+async function fetchPeers(versions: Record<string, string>): Promise<string> {
+  const path = await packages("bench", libraries);
+  for (const name of Object.keys(libraries)) {
+    const text = await Deno.readTextFile(`${path}/node_modules/${name}/package.json`);
+    versions[name] = (JSON.parse(text) as { version: string }).version;
   }
-  const version = (await firstLine(runtime.command, "--version")).replace(/^(deno |v)/, "").replace(/ .*/, "");
-  return { runtime: runtime.name, version, tables, judged: judge(tables), failed };
-}
-
-type Found = Exclude<Program, { readonly missing: string }>;
-
-/** The herd, on Bun with processes of Bun, else of Deno, which finds packages only where it is told to; or the fleet. */
-async function measureApart(name: string, runtime: string | undefined, program: Found, quick: boolean): Promise<void> {
-  const server = await startServer(program);
-  if ("missing" in server) throw new Error(server.missing);
-  await using _running = server;
-  const { port } = server;
-  const onBun = runtime === "bun" ? await bun() : undefined;
-  if (onBun !== undefined && "missing" in onBun) throw new Error(onBun.missing);
-  const how = onBun === undefined
-    ? { command: Deno.execPath(), before: ["run", "-A", "--node-modules-dir=manual"] }
-    : { command: onBun.path, before: ["run"] };
-  const tables = name === "herd"
-    ? await herd({ server: `127.0.0.1:${port}`, ...how, quick })
-    : await fleet({ hostname: "127.0.0.1", port, program, quick });
-  const what = [name, ...(runtime === undefined ? [] : [runtime]), ...(quick ? ["quick"] : [])];
-  await save(what, { ...await circumstances(program.path), tables });
-}
-
-/** This tree and another, on each of the runtimes. */
-async function compare(
-  other: string,
-  runtimes: readonly Runtime["name"][],
-  program: Found,
-  quick: boolean,
-  only: string | undefined,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
-  try {
-    if (runtimes.includes("node")) await pack(folder);
-    const tables: Grid[] = [];
-    for (const name of runtimes) {
-      const runtime = await runtimeOf(name, folder);
-      if ("missing" in runtime) {
-        console.log(`not measured on ${name}: ${runtime.missing}\n`);
-        continue;
-      }
-      const server = await startServer(program);
-      if ("missing" in server) throw new Error(server.missing);
-      await using _running = server;
-      const pace = quick
-        ? { warmMs: 200, dropped: 10, rounds: 20, roundMs: 20 }
-        : { warmMs: 300, dropped: 10, rounds: 20, roundMs: 50 };
-      const setting: Setting = {
-        hostname: "127.0.0.1",
-        port: server.port,
-        peers: "",
-        pace,
-        quick,
-        ...(only === undefined ? {} : { only }),
-      };
-      tables.push(
-        await against(other, runtime, setting, folder, (setting, keep) => measure(runtime, "pair", setting, keep)),
-      );
-    }
-    const of = await run("git", ["describe", "--always", "--dirty"], { cwd: other });
-    const found = { ...await circumstances(program.path), against: of.output.trim(), tables };
-    await save(["against", ...(quick ? ["quick"] : [])], found);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** When, of what and on what it was measured. */
-async function circumstances(program: string) {
-  const machine = {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    os: `${process.platform} ${process.arch}`,
-  };
-  const versions: Record<string, string> = {
-    "memcached, the server": (await firstLine(program, "-V")).replace("memcached ", ""),
-  };
-  const commit = await firstLine("git", "describe", "--always", "--dirty") || "unknown";
-  return { date: new Date().toISOString(), commit, machine, versions };
-}
-
-/** Keeps what was found. */
-async function save<R extends { readonly date: string }>(what: readonly string[], result: R): Promise<string> {
-  const file = `bench/results/${[result.date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
-  await Deno.mkdir(`${root}bench/results`, { recursive: true });
-  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
-  console.log(`kept in ${file}`);
-  return file;
-}
-
-async function firstLine(command: string, ...args: string[]): Promise<string> {
-  const { code, output } = await run(command, args);
-  return code === 0 ? output.trim().split("\n")[0]! : "";
+  return path;
 }
 
 async function main(): Promise<void> {
-  const { values: { quick, only, runtime: wanted, against: other } } = parseArgs({
+  const { values: { quick, only, runtime: wanted, against } } = parseArgs({
     args: Deno.args,
     options: {
       quick: { type: "boolean", default: false },
@@ -203,71 +165,88 @@ async function main(): Promise<void> {
       against: { type: "string" },
     },
   });
-  const runtimes = names.filter((name) => wanted === undefined || wanted === name);
-  if (runtimes.length === 0) throw new Error(`Cannot measure on "${wanted}": name ${names.join(", ")}`);
-  const oneCase = only !== undefined && cases.includes(only);
-  const asked = oneCase ? [only] : cases.filter((name) => !quick || only !== undefined || !long.includes(name));
-  const title = oneCase ? undefined : only;
-
+  const runtimes = RUNTIMES.filter((name) => wanted === undefined || wanted === name);
+  if (runtimes.length === 0) throw new Error(`Cannot measure on "${wanted}": name ${RUNTIMES.join(", ")}`);
+  const other = against === undefined ? undefined : await Deno.realPath(against);
+  const oneCase = other === undefined && only !== undefined && [...CASES, ...APART].includes(only);
+  const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
   const program = await memcached();
-  if ("missing" in program) throw new Error(program.missing);
-  if (only !== undefined && apart.includes(only)) return await measureApart(only, wanted, program, quick);
-  if (other !== undefined) return await compare(await Deno.realPath(other), runtimes, program, quick, only);
-  const peers = await fetchPackages("bench", packages);
-  if ("missing" in peers) throw new Error(peers.missing);
+  const versions: Record<string, string> = {
+    "memcached, the server": (await firstLine(program, ["-V"])).replace("memcached ", ""),
+  };
+  const peers = other === undefined ? await fetchPeers(versions) : "";
   const began = performance.now();
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
   try {
-    await pack(folder);
-    const { date, commit, machine, versions } = await circumstances(program.path);
-    for (const name of Object.keys(packages)) versions[name] = await versionOf(peers.path, name);
-    console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}; ${JSON.stringify(versions)}`);
-    console.log("of …: this row's speed as a part of that row's. ours is … x: how many times as fast ours is.");
-    console.log("Below a table its targets: met, within its own spread (which counts as met) or missed.\n");
-
-    const pace = quick ? { warmMs: 50, rounds: 7, roundMs: 12 } : { warmMs: 100, rounds: 7, roundMs: 60 };
+    const pace = (other === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
     const measured: Measured[] = [];
-    const missing: Missing[] = [];
     for (const name of runtimes) {
-      const runtime = await runtimeOf(name, folder);
-      if ("missing" in runtime) {
-        console.log(`not measured on ${name}: ${runtime.missing}\n`);
-        missing.push({ name, why: runtime.missing });
-        continue;
-      }
-      // One for each: nobody finds it filled by another.
-      const server = await startServer(program);
-      if ("missing" in server) throw new Error(server.missing);
-      await using _running = server;
-      const setting: Setting = {
-        hostname: "127.0.0.1",
-        port: server.port,
-        peers: peers.path,
-        pace,
-        quick,
-        ...(title === undefined ? {} : { only: title }),
-      };
       console.log(`== ${name}\n`);
-      measured.push(await measureAll(runtime, asked, setting, folder));
+      const tables: Table[] = [];
+      const failed: string[] = [];
+      const keep = (table: Table) => {
+        console.log(print(table));
+        tables.push(table);
+      };
+      const attempt = async (what: string, act: () => Promise<void>) => {
+        await act().catch((error: Error) => {
+          console.error(`${what} failed on ${name}: ${error.message}\n`);
+          failed.push(`${what}: ${error.message}`);
+        });
+      };
+      await attempt("the start", async () => {
+        const runtime = await runtimeOf(name, folder);
+        versions[name] = (await firstLine(runtime.start[0]!, ["--version"])).replace(/^(deno |v)/, "").replace(
+          / .*/,
+          "",
+        );
+        // One for each runtime: nobody finds it filled by another.
+        await using server = await freshServer(["-m", "256"]);
+        const at = { hostname: "127.0.0.1", port: server.port, memcached: program };
+        const setting: Setting = {
+          ...at,
+          ...runtime,
+          peers,
+          pace,
+          quick,
+          ...(only === undefined || oneCase ? {} : { only }),
+        };
+        if (other === undefined) {
+          for (const name of asked) await attempt(`the case ${name}`, () => measure(name, setting, keep));
+          return;
+        }
+        if (name === "node") await installPacked(`${folder}/other`, other);
+        const faces = name === "node" ? packedFaces(`${folder}/other`) : facesOf(other);
+        keep(await compare({ ...setting, other: faces }));
+      });
+      measured.push({ runtime: name, tables, failed });
     }
-    const everywhere = asked.includes("import")
-      ? await measureBytes(folder, peers.path, title)
-      : { tables: [], judged: [], failed: [] };
-    const seconds = Math.round((performance.now() - began) / 1000);
-    const result: Result = { date, commit, seconds, machine, versions, pace, measured, everywhere, missing };
+    const result: Result = {
+      date: new Date().toISOString(),
+      commit: await firstLine("git", ["describe", "--always", "--dirty"]),
+      ...(other === undefined ? {} : { against: await firstLine("git", ["describe", "--always", "--dirty"], other) }),
+      seconds: Math.round((performance.now() - began) / 1000),
+      machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
+      versions,
+      pace,
+      measured,
+    };
     const what = [
+      result.date.slice(0, 16).replaceAll(":", "-"),
       ...(wanted === undefined ? [] : [wanted]),
       ...(only === undefined ? [] : [only.replaceAll(/[^\w]+/g, "-")]),
+      ...(other === undefined ? [] : ["against"]),
       ...(quick ? ["quick"] : []),
     ];
-    const file = await save(what, result);
-    console.log(`${seconds} s`);
-    if (!quick && only === undefined && wanted === undefined) await report(`${root}${file}`);
-    const all = [...measured, everywhere];
-    if (all.every(({ tables, failed }) => tables.length + failed.length === 0)) {
-      throw new Error(`No table has "${only}" in its title`);
-    }
-    if (all.some(({ failed }) => failed.length > 0)) Deno.exitCode = 1;
+    const file = `bench/results/${what.join("-")}.json`;
+    await Deno.mkdir(`${root}bench/results`, { recursive: true });
+    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 1)}\n`);
+    console.log(`kept in ${file}; ${result.seconds} s`);
+    if (!quick && only === undefined && wanted === undefined && other === undefined) await report(result);
+    const [all, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
+    if (all.length + failed.length === 0) throw new Error(`No table has "${only}" in its title`);
+    console.log(`targets missed: ${all.flatMap(judge).filter(({ missed }) => missed).length}`);
+    if (failed.length > 0) Deno.exitCode = 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

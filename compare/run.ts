@@ -6,7 +6,8 @@
  * `--write`: the table also goes into README.md, with its date, versions and machine.
  */
 
-import { installPackages, lastLine, memcached, type Program, redis, run } from "../tools/machine.ts";
+import { memcached, packages, redis } from "../tests/_install.ts";
+import { run } from "../tools/command.ts";
 import { type Contender, contenders } from "./contenders.ts";
 import { Member, Source, within } from "./fleet.ts";
 import { play, PROCESSES, warmUp } from "./scenarios.ts";
@@ -26,9 +27,11 @@ if (isWriting && only !== "") throw new Error("--write is for the whole table: l
 const chosen = contenders.filter(({ name }) => name.startsWith(only));
 if (chosen.length === 0) throw new Error(`--only ${only}: there are ${contenders.map(({ name }) => name).join(", ")}`);
 
-const servers: Readonly<Record<Contender["server"], Program>> = { memcached: await memcached(), redis: await redis() };
-const folders = new Map<Contender, Program>();
-for (const contender of chosen) folders.set(contender, await folderOf(contender));
+/** Where each one's packages lie, or why it cannot be looked at. One after the other, since package managers lock. */
+const folders = new Map<Contender, string | Error>();
+for (const contender of chosen) {
+  folders.set(contender, await fetchFor(contender).catch((error: Error) => error));
+}
 
 const began = performance.now();
 const columns: Column[] = [];
@@ -46,12 +49,12 @@ if (isWriting) await write();
 
 async function findingsOf(contender: Contender): Promise<Column["findings"]> {
   const folder = folders.get(contender)!;
-  if ("missing" in folder) return new Error(folder.missing);
+  if (folder instanceof Error) return folder;
   try {
-    await using server = await startServer(servers[contender.server], contender.server);
+    await using server = await startServer(contender.server);
     await using members = new AsyncDisposableStack();
     const source = new Source();
-    const args = [contender.name, String(server.port), folder.path];
+    const args = [contender.name, String(server.port), folder];
     const started = lastStart.then(async () => {
       const fleet = Array.from({ length: PROCESSES }, () => members.use(new Member(args, source)));
       await warmUp(contender, fleet);
@@ -64,14 +67,10 @@ async function findingsOf(contender: Contender): Promise<Column["findings"]> {
   }
 }
 
-/** Where its packages lie: a folder of its own, since contenders need different versions of the same. */
-async function folderOf({ name, packages }: Contender): Promise<Program> {
-  if (Object.keys(packages).length === 0) return { path: "" };
-  const installed = await installPackages(`compare-${name}`, packages);
-  if ("path" in installed) {
-    await Deno.writeTextFile(`${installed.path}/load.mjs`, "export default (name) => import(name);\n");
-  }
-  return installed;
+/** Its server, and its packages: in a folder of its own, since contenders need different versions of the same. */
+async function fetchFor({ name, server, packages: wanted }: Contender): Promise<string> {
+  await (server === "memcached" ? memcached() : redis());
+  return Object.keys(wanted).length === 0 ? "" : await packages(`compare-${name}`, wanted);
 }
 
 /** When, where, and with which versions and settings. */
@@ -81,14 +80,12 @@ async function circumstances(): Promise<string> {
     const pinned = Object.values(packages)[0] ?? (name.startsWith("@x/") ? version : "");
     return `${name} ${pinned} (${setup})`.replace("  ", " ");
   });
-  const [memcachedVersion, redisVersion] = await Promise.all(
-    Object.values(servers).map(async (program) => {
-      if ("missing" in program) return "missing";
-      return /\d+\.[\d.]+/.exec(lastLine((await run(program.path, ["--version"])).output))?.[0] ?? "unknown";
-    }),
-  );
+  const servers = await Promise.all(["memcached", "redis-server"].map(async (program) => {
+    const { output } = await run(program, ["--version"]);
+    return `${program} ${/\d+\.[\d.]+/.exec(output)?.[0] ?? "(none)"}`;
+  }));
   const machine = `${navigator.hardwareConcurrency} cores of ${Deno.build.arch} ${Deno.build.os}`;
-  const versions = `Deno ${Deno.version.deno}, memcached ${memcachedVersion}, Redis ${redisVersion}`;
+  const versions = `Deno ${Deno.version.deno}, ${servers.join(", ")}`;
   return `${new Date().toISOString().slice(0, 10)}, ${versions}, ${machine}. ${setups.join("; ")}.`;
 }
 

@@ -45,7 +45,7 @@ export async function play(
   ]);
   // What its client throws behind a call ends a process: one that is needed for nothing else.
   const bounded = await attempt(() => third.run("call", "bounded", "warm-bounded"));
-  await server.hang();
+  await server.stop();
   const [hang, hangBounded] = await Promise.all([
     attempt(() => scene.hang("shared", first)),
     bounded instanceof Error ? bounded : attempt(() => scene.hang("bounded", third)),

@@ -1,27 +1,28 @@
 /** Servers of the comparison's own, which can be made to hang, and which end with whoever started them. */
 
-import type { Program } from "../tools/machine.ts";
+import { freshServer, type Server as Memcached } from "../tests/_memcached.ts";
+import type { Contender } from "./contenders.ts";
 
-export interface Server extends AsyncDisposable {
-  readonly port: number;
-  /** It accepts connections and never answers. Resolves once it stands still. */
-  hang(): Promise<void>;
+export type Server = Pick<Memcached, "port" | "stop"> & AsyncDisposable;
+
+export async function startServer(kind: Contender["server"]): Promise<Server> {
+  return kind === "memcached" ? await freshServer() : await startRedis();
 }
 
 const START_MS = 10_000;
 
-/** Starts the server, tells its pid, and kills it when standard input ends: however its parent ends, that does. */
+/**
+ * Starts a server, tells its pid, and kills it when standard input ends: however whoever started the shell ends, that
+ * does. It runs in a session of its own, where no signal to their group comes.
+ */
 const WATCH = 'trap "" INT TERM HUP; "$@" </dev/null >/dev/null 2>&1 & echo $!; read -r end; kill -9 $!';
 
-/** A memcached or a Redis on a free port of 127.0.0.1, which keeps nothing on disk. */
-export async function startServer(program: Program, kind: "memcached" | "redis"): Promise<Server> {
-  if ("missing" in program) throw new Error(program.missing);
+/** A Redis on a free port of 127.0.0.1, which keeps nothing on disk. */
+async function startRedis(): Promise<Server> {
   const port = freePort();
-  const args = kind === "memcached"
-    ? ["-l", "127.0.0.1", "-p", `${port}`, "-U", "0", "-t", "1", ...(Deno.uid() === 0 ? ["-u", "root"] : [])]
-    : ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--appendonly", "no"];
+  const args = ["redis-server", "--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--appendonly", "no"];
   const shell = new Deno.Command("sh", {
-    args: ["-c", WATCH, "sh", program.path, ...args],
+    args: ["-c", WATCH, "sh", ...args],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -37,13 +38,13 @@ export async function startServer(program: Program, kind: "memcached" | "redis")
   for (const began = Date.now(); !await answers(port); await sleep(20)) {
     if (Date.now() - began < START_MS) continue;
     await end();
-    throw new Error(`${program.path} did not listen within ${START_MS / 1000} s`);
+    throw new Error(`redis-server did not listen within ${START_MS / 1000} s`);
   }
   return {
     port,
-    async hang() {
+    async stop() {
       Deno.kill(pid, "SIGSTOP");
-      // A signal takes effect a moment later, and until then the server may answer one more request.
+      // A signal takes effect a moment later, and until then it may answer one more request.
       await sleep(100);
     },
     [Symbol.asyncDispose]: end,

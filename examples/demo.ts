@@ -44,7 +44,7 @@ async function member(url: string, file: string): Promise<void> {
 
 async function main(given: string, once: boolean): Promise<void> {
   const shared = given.startsWith("memcached");
-  const url = shared ? patient(given) : given;
+  const url = shared ? withLongTimeouts(given) : given;
   const folder = new URL("./.demo/", import.meta.url);
   const file = shared ? fileURLToPath(new URL(`cities-${process.pid}.sqlite`, folder)) : ":memory:";
   const stopped = new Promise<"stopped">((resolve) => {
@@ -104,15 +104,16 @@ Serving on ${urls.join(" ")} until you stop it (Ctrl-C). Try:
 }
 
 /**
- * Four processes share this machine, and each computes for a while in its own event loop. On a slow one nobody could hear
- * the store within the defaults, and would compute as without a store: so they wait for it longer, unless the URL says.
+ * Four processes share this machine, and each computes for a while in its own event loop. On a slow machine the store's
+ * answers would come later than the default timeouts, and every call would compute as if the store were down: so they
+ * wait longer, unless the URL says how long.
  */
-function patient(url: string): string {
+function withLongTimeouts(url: string): string {
   const asked = ["storeTimeout=5s", "timeout=10s"].filter((pair) => !url.includes(pair.split("=")[0]!));
   return asked.reduce((url, pair) => `${url}${url.includes("?") ? "&" : "?"}${pair}`, url);
 }
 
-/** The backend of a URL; what is wrong with it is said without a stack. */
+/** The backend of a URL; what is wrong with it is shown without a stack. */
 function configured(url: string): GroupBackend {
   try {
     return configure(url);
@@ -121,7 +122,7 @@ function configured(url: string): GroupBackend {
   }
 }
 
-/** A server that is not there is said at once. An invalidation rejects unless it was confirmed, so it is a fine probe. */
+/** Says at once that a server is not there. An invalidation rejects unless it was confirmed, so it is a fine probe. */
 async function reach(backend: GroupBackend): Promise<void> {
   try {
     await backend.invalidateGroup("cities");

@@ -8,7 +8,7 @@
  * A host may stop the process once it has answered. Where a request brings a `waitUntil` (its name and place differ from
  * host to host), it is handed whatever still goes on. There is one such function per request and one backend for all of
  * them, so it is read from an AsyncLocalStorage: the backend calls its `waitUntil` in the async context of the call that
- * began the work. Where there is none (Deno Deploy stops an instance some time after its last request), nobody is told.
+ * began the work. Where there is none (Deno Deploy stops an instance some time after its last request), it is not called.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";

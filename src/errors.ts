@@ -4,19 +4,19 @@
  * An error's text names the action, then the state, then (driver) the fate of the connection.
  */
 
-/** The base of every error of this library that is no wrong argument. */
+/** The base class of this library's errors. Wrong arguments are TypeError and RangeError instead. */
 export class CacheError extends Error {}
 
-/** An argument that has no identity (function, symbol, promise, class instance without `[cacheKey]`); names its position. */
+/** An argument has no identity (a function, a symbol, a promise, a class instance without `[cacheKey]`). The message names its position. */
 export class CacheKeyError extends TypeError {}
 
-/** A value that cannot be kept. */
+/** A value cannot be kept, or what was kept cannot be read. */
 export class CacheValueError extends CacheError {}
 
 /** A call waited longer than its `timeout`. */
 export class CacheTimeoutError extends CacheError {}
 
-/** The base of what went wrong with one memcached server. */
+/** The base class of errors with one memcached server. */
 export class MemcachedError extends CacheError {
   /** The server's address, without weight: `host:port`, `[::1]:11211`, or the socket's path. */
   readonly server: string;
@@ -28,13 +28,13 @@ export class MemcachedError extends CacheError {
   }
 }
 
-/** Refused, lost, dead or closed. */
+/** The connection was refused, lost or closed, or the server is held for dead. */
 export class ConnectionError extends MemcachedError {}
 
-/** No answer in time: the outcome is unknown. */
+/** No answer came in time. Whether the server executed the operation is unknown. */
 export class TimeoutError extends MemcachedError {}
 
-/** Bytes we cannot read, or a server that does not speak this protocol. */
+/** The server sent bytes that cannot be read, or does not speak this protocol. */
 export class ProtocolError extends MemcachedError {}
 
 /** The server refused the login, or a password would have left this machine unencrypted. */
@@ -55,7 +55,7 @@ export class ServerError extends MemcachedError {
 /** The value is larger than the server, or `maxValueBytes`, takes. */
 export class ValueTooLargeError extends ServerError {}
 
-/** Our own bound (`maxInFlight`, `maxBytesInFlight`) is reached; nothing was sent. */
+/** The client's own bound (`maxInFlight`, `maxBytesInFlight`) is reached. Nothing was sent. */
 export class QueueFullError extends MemcachedError {}
 
 /** Given as text, since a bundler may rename the classes. */

@@ -29,8 +29,10 @@ const START_MS = 10_000;
 
 /** Where a server listens, and what it is told besides its arguments. */
 export interface Circumstances {
-  /** Default "127.0.0.1", on a free port. "unix": a socket's path, and no port. */
+  /** Default "127.0.0.1". "unix": a socket's path, and no port. */
   readonly listen?: "127.0.0.1" | "::1" | "unix";
+  /** By default a free one. */
+  readonly port?: number;
   /** Writes files that it needs in its folder, which is removed with it. */
   readonly prepare?: (folder: string) => Promise<{
     readonly args?: readonly string[];
@@ -72,7 +74,7 @@ class Watch {
 /** Starts a memcached. `args`: more of its options ("-C", "-I", "512k"). */
 export async function freshServer(
   args: readonly string[] = [],
-  { listen = "127.0.0.1", prepare }: Circumstances = {},
+  { listen = "127.0.0.1", port: wanted = -1, prepare }: Circumstances = {},
 ): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "cache-utils-memcached-"));
   const watch = new Watch(folder);
@@ -131,7 +133,7 @@ export async function freshServer(
     child?.ref();
     await Promise.all([watch.end(), exited]);
   };
-  const port = await start(-1).catch(async (error) => {
+  const port = await start(wanted).catch(async (error) => {
     await end();
     throw error;
   });

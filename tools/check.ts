@@ -4,7 +4,7 @@
  *     deno run -A tools/check.ts
  */
 
-import { run } from "./machine.ts";
+import { run } from "./command.ts";
 import { filesUnder } from "./node_suite.ts";
 
 const deno = Deno.execPath();
@@ -21,6 +21,7 @@ const steps: readonly (readonly [name: string, args: readonly string[]])[] = [
   // Alone, since what one face exports counts as public in another.
   ...faces.map((face) => [`documentation of ${face}`, ["doc", "--lint", face]] as const),
   ["floors", ["run", "--allow-read", "tools/check_floors.ts"]],
+  ["rules", ["run", "--allow-read", "tools/check_marks.ts"]],
   ["publishing", ["publish", "--dry-run", "--allow-dirty"]],
 ];
 

@@ -4,7 +4,8 @@
  */
 
 import { importsIn } from "./check_floors.ts";
-import { ESBUILD, lastLine, run } from "./machine.ts";
+import { ESBUILD, lastLine } from "../tests/_install.ts";
+import { run } from "./command.ts";
 
 /** A test that is about the tree and not about the package. */
 const aboutTheTree = "tests/package_test.ts";

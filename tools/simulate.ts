@@ -87,7 +87,7 @@ async function mutants(): Promise<void> {
         ? await run(copy.path, from, mutant.survives === undefined ? seeds : Math.ceil(seeds / 5))
         : undefined;
       await putBack();
-      if (!told(mutant, applied, failure)) wrong++;
+      if (!report(mutant, applied, failure)) wrong++;
     }
   };
   await Promise.all([work(), work()]);
@@ -96,8 +96,8 @@ async function mutants(): Promise<void> {
 }
 
 /** Says how it went with a mutant, and answers whether it is as it should be. */
-function told({ name, rule, survives }: Mutant, applied: boolean, failure: string | undefined): boolean {
-  const whole = rule === undefined ? name : `${rule} ${name}`;
+function report({ name, patches, survives }: Mutant, applied: boolean, failure: string | undefined): boolean {
+  const whole = `${name} (${patches.map(({ at }) => at).join("; ")})`;
   if (!applied) console.log(`DOES NOT APPLY  ${whole}`);
   else if (failure !== undefined) {
     console.log(`caught    ${whole}\n            ${failure.split("\n")[0]!.slice(0, 160)}`);

@@ -6,7 +6,9 @@
  * The last line is `N passed, N failed`, for machines to read.
  */
 
-import { bun, defaultServer, type Ended, lacking, memcached, node, type Program, run } from "./machine.ts";
+import { bun, lacking, memcached, node, onCi } from "../tests/_install.ts";
+import { freshServer } from "../tests/_memcached.ts";
+import { type Ended, run } from "./command.ts";
 import { build } from "./node_suite.ts";
 
 /** What came of one runtime: its own closing lines and what they say, or why it was not run. */
@@ -125,32 +127,39 @@ function heading(words: string): void {
   console.log(`\n== ${words}`);
 }
 
-async function onDeno(env: Record<string, string>, server: Program, missing: string[]): Promise<Result> {
+async function onDeno(env: Record<string, string>, missing: string[]): Promise<Result> {
   heading("Deno: tests");
   const options = { env, show: true, minutes: 10 };
   const results = [read("deno", await run(Deno.execPath(), ["test", "-A", "tests"], options))];
   heading("Deno: the examples of README.md and of the documentation");
-  const running = await defaultServer(server);
-  if ("missing" in running) {
-    missing.push(`documentation: not run (${running.missing})`);
-    return sum(results);
+  try {
+    await using _server = await defaultServer();
+    const documentation = ["README.md", "docs/MIGRATING.md", "docs/DRIVER.md", "mod.ts", "src"];
+    results.push(read("deno", await run(Deno.execPath(), ["test", "-A", "--doc", ...documentation], options)));
+  } catch (error) {
+    missing.push(`documentation: not run (${(error as Error).message})`);
   }
-  await using _running = running;
-  const documentation = ["test", "-A", "--doc", "README.md", "docs/MIGRATING.md", "docs/DRIVER.md", "mod.ts", "src"];
-  results.push(read("deno", await run(Deno.execPath(), documentation, options)));
   return sum(results);
 }
 
-async function onBun(env: Record<string, string>, program: Program): Promise<Result> {
-  if ("missing" in program) return notRun("bun", program.missing);
-  heading("Bun: tests");
-  // Tests that need longer than Bun's 5 s say so themselves, for a bare `bun test`; a busy machine may be slower still.
-  return read("bun", await run(program.path, ["test", "--timeout", "60000"], { env, show: true, minutes: 10 }));
+/** The examples name memcached's own port: the server that is there, else one of our own. */
+async function defaultServer(): Promise<AsyncDisposable> {
+  const port = 11211;
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  } catch {
+    return await freshServer([], { port });
+  }
 }
 
-async function onNode(env: Record<string, string>): Promise<Result> {
-  const program = await node();
-  if ("missing" in program) return notRun("node", program.missing);
+async function onBun(env: Record<string, string>, program: string): Promise<Result> {
+  heading("Bun: tests");
+  // Tests that need longer than Bun's 5 s say so themselves, for a bare `bun test`; a busy machine may be slower still.
+  return read("bun", await run(program, ["test", "--timeout", "60000"], { env, show: true, minutes: 10 }));
+}
+
+async function onNode(env: Record<string, string>, program: string): Promise<Result> {
   heading("Node: tests, on the packed build");
   const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-node-" });
   const remove = () => Deno.removeSync(folder, { recursive: true });
@@ -159,7 +168,7 @@ async function onNode(env: Record<string, string>): Promise<Result> {
     const built = await build(folder);
     // One file at a time: the tests' servers would crowd a small machine.
     const args = ["--test", "--test-reporter=spec", "--test-concurrency=1", "--test-timeout=120000", ...built.files];
-    const result = read("node", await run(program.path, args, { env, cwd: folder, show: true, minutes: 10 }));
+    const result = read("node", await run(program, args, { env, cwd: folder, show: true, minutes: 10 }));
     return { ...result, closing: [...result.closing, built.remark] };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -181,23 +190,28 @@ if (import.meta.main) {
   const lacks = await lacking(wanted);
   if (lacks.length > 0) console.log(["This machine lacks, so it is fetched now:", ...lacks].join("\n  "));
   const missing: string[] = [];
-  const server = await memcached();
-  if ("missing" in server && !Deno.env.get("MEMCACHED")) missing.push(`memcached: none (${server.missing})`);
-  const withBun = await bun();
+  await memcached().catch((error: Error) => {
+    if (!Deno.env.get("MEMCACHED")) missing.push(`memcached: none (${error.message})`);
+  });
+  const withBun = await bun().catch((error: Error) => error);
   // Tests that start processes of both need to know where the runtimes are.
-  const env = { DENO: Deno.execPath(), ..."path" in withBun ? { BUN: withBun.path } : {} };
+  const env = { DENO: Deno.execPath(), ...withBun instanceof Error ? {} : { BUN: withBun } };
   const results: Result[] = [];
-  if (wanted.includes("deno")) results.push(await onDeno(env, server, missing));
-  if (wanted.includes("bun")) results.push(await onBun(env, withBun));
-  if (wanted.includes("node")) results.push(await onNode(env));
+  if (wanted.includes("deno")) results.push(await onDeno(env, missing));
+  if (wanted.includes("bun")) {
+    results.push(withBun instanceof Error ? notRun("bun", withBun.message) : await onBun(env, withBun));
+  }
+  if (wanted.includes("node")) {
+    const program = await node().catch((error: Error) => error);
+    results.push(program instanceof Error ? notRun("node", program.message) : await onNode(env, program));
+  }
 
   heading("Together");
   for (const { runtime, closing, failures } of results) {
     console.log(closing.join("\n"));
     if (failures.length > 0) console.log([`failed on ${runtime}:`, ...failures].join("\n  "));
   }
-  const ci = !["", "0", "false"].includes(Deno.env.get("CI") ?? "");
-  const [runtimes, counts] = closingLines(results, missing, ci);
+  const [runtimes, counts] = closingLines(results, missing, onCi());
   console.log(`\n${runtimes}\n${counts}`);
   if (!counts.endsWith(", 0 failed")) Deno.exit(1);
 }

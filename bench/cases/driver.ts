@@ -1,11 +1,10 @@
 /** The driver against the floor of the runtime, and against other clients. */
 
 import { Memcached } from "@x/cache-utils/memcached";
-import type { Bench } from "../case.ts";
-import { type Client, clientsIn } from "../clients.ts";
 import { Floor, gets, multiGet, sets } from "../floor.ts";
 import { type Contender, inFlight, OURS, warmUp } from "../measure.ts";
-import { whoever } from "../packages.ts";
+import { type Client, clientsIn, whoever } from "../peers.ts";
+import type { Bench } from "../worker.ts";
 
 const KEYS = 1000;
 /** Keys asked in one multi-get. */
@@ -14,92 +13,87 @@ const MANY = 100;
 interface Work {
   readonly verb: "get" | "set" | "getMulti";
   readonly bytes: number;
-  readonly lanes: number;
+  readonly atOnce: number;
   /** Left out of a quick run. */
   readonly long?: boolean;
 }
 
 const works: readonly Work[] = [
-  ...[1, 16, 128, 1024].map((lanes): Work => ({ verb: "get", bytes: 100, lanes })),
-  { verb: "get", bytes: 10_000, lanes: 128, long: true },
-  { verb: "get", bytes: 500_000, lanes: 16, long: true },
-  { verb: "set", bytes: 100, lanes: 1, long: true },
-  { verb: "set", bytes: 100, lanes: 128 },
-  { verb: "set", bytes: 100, lanes: 1024, long: true },
-  { verb: "getMulti", bytes: 100, lanes: 1 },
-  { verb: "getMulti", bytes: 100, lanes: 8, long: true },
+  ...[1, 16, 128, 1024].map((atOnce): Work => ({ verb: "get", bytes: 100, atOnce })),
+  { verb: "get", bytes: 10_000, atOnce: 128, long: true },
+  { verb: "get", bytes: 500_000, atOnce: 16, long: true },
+  { verb: "set", bytes: 100, atOnce: 1, long: true },
+  { verb: "set", bytes: 100, atOnce: 128 },
+  { verb: "set", bytes: 100, atOnce: 1024, long: true },
+  { verb: "getMulti", bytes: 100, atOnce: 1 },
+  { verb: "getMulti", bytes: 100, atOnce: 8, long: true },
 ];
 
 export async function driver(bench: Bench): Promise<void> {
-  const { hostname, port, peers, quick } = bench;
-  const server = `${hostname}:${port}`;
-  const floor = await Floor.open(hostname, port);
-  await using ours = new Memcached(server, { timeout: "30s" });
+  const server = `${bench.hostname}:${bench.port}`;
+  const floor = await Floor.open(bench.hostname, bench.port);
+  await using memcached = new Memcached(server, { timeout: "30s" });
+  const ours: Client = {
+    name: OURS,
+    get: (key) => memcached.get(key),
+    set: (key, value) => memcached.set(key, value),
+    getMulti: (keys) => memcached.getMulti(keys),
+    close: () => {},
+  };
+  const proof: Work = { verb: "get", bytes: 5, atOnce: 128 };
   await ours.set("bench:proof", "found");
-  const proof: Work = { verb: "get", bytes: 5, lanes: 1 };
-  const others = await whoever(
-    clientsIn(peers, server),
+  const { here, missing } = await whoever(
+    clientsIn(bench.peers, server),
     (client) => assertFound(client, ["bench:proof"], proof),
   );
-  const clients: Client[] = [
-    {
-      name: OURS,
-      get: (key) => ours.get(key),
-      set: (key, value) => ours.set(key, value),
-      getMulti: (keys) => ours.getMulti(keys),
-      close: () => {},
-    },
-    ...others.here,
-  ];
-  const warming: Work = { verb: "get", bytes: 5, lanes: 128 };
+  const clients = [ours, ...here];
   await warmUp([
-    floorFor(floor, ["bench:proof"], warming, "found").run,
-    ...clients.map((client) => (count: number) => inFlight(128, count, operation(client, ["bench:proof"], "get", ""))),
+    floorFor(floor, ["bench:proof"], proof, "found").run,
+    ...clients.map((client) => contenderFor(client, ["bench:proof"], proof, "").run),
   ], bench.pace);
   for (const work of works) {
     const title = titleOf(work);
-    if (work.long && quick || !bench.wants(title)) continue;
+    if (work.long && bench.quick || !bench.wants(title)) continue;
     const value = "x".repeat(work.bytes);
     // A thousand values of 500 kB would push each other out of a memcached of 64 MB.
-    const keys = Array.from(
-      { length: work.bytes > 50_000 ? 20 : KEYS },
-      (_, at) => `bench:${work.verb}:${work.bytes}:${at}`,
-    );
-    await inFlight(KEYS, keys.length, (at) => ours.set(keys[at]!, value));
+    const count = work.bytes > 50_000 ? 20 : KEYS;
+    const keys = Array.from({ length: count }, (_, at) => `bench:${work.verb}:${work.bytes}:${at}`);
+    await inFlight(KEYS, count, (at) => ours.set(keys[at]!, value));
     for (const client of clients) await assertFound(client, keys, work);
-    const asked: Contender[] = clients.map((client) => ({
-      name: client.name,
-      kind: client.name === OURS ? "ours" : "peer",
-      run: (count) => inFlight(work.lanes, count, operation(client, keys, work.verb, value)),
-    }));
-    await bench.race(title, "per second", [floorFor(floor, keys, work, value), ...asked], others.missing);
+    await bench.race(title, "per second", [
+      floorFor(floor, keys, work, value),
+      ...clients.map((client) => contenderFor(client, keys, work, value)),
+    ], missing);
   }
   floor.close();
   for (const client of clients) client.close();
 }
 
-function titleOf({ verb, bytes, lanes }: Work): string {
+function titleOf({ verb, bytes, atOnce }: Work): string {
   const size = bytes >= 1000 ? `${bytes / 1000} kB` : `${bytes} bytes`;
-  return `${verb === "getMulti" ? `getMulti of ${MANY} keys,` : verb} ${size}, ${lanes} in flight`;
+  return `${verb === "getMulti" ? `getMulti of ${MANY} keys` : `${verb} ${size}`}, ${atOnce} in flight`;
 }
 
-function operation(client: Client, keys: readonly string[], verb: Work["verb"], value: string) {
-  if (verb === "get") return (index: number) => client.get(keys[index % keys.length]!);
-  if (verb === "set") return (index: number) => client.set(keys[index % keys.length]!, value);
+function contenderFor(client: Client, keys: readonly string[], { verb, atOnce }: Work, value: string): Contender {
   const groups = groupsOf(keys);
-  return (index: number) => client.getMulti(groups[index % groups.length]!);
+  const operation = {
+    get: (index: number) => client.get(keys[index % keys.length]!),
+    set: (index: number) => client.set(keys[index % keys.length]!, value),
+    getMulti: (index: number) => client.getMulti(groups[index % groups.length]!),
+  }[verb];
+  return {
+    name: client.name,
+    kind: client.name === OURS ? "ours" : "peer",
+    run: (count) => inFlight(atOnce, count, operation),
+  };
 }
 
-function floorFor(floor: Floor, keys: readonly string[], { verb, lanes }: Work, value: string): Contender {
-  const frames = verb === "get"
-    ? gets(keys)
-    : verb === "set"
-    ? sets(keys, new TextEncoder().encode(value))
-    : groupsOf(keys).map(multiGet);
+function floorFor(floor: Floor, keys: readonly string[], { verb, atOnce }: Work, value: string): Contender {
+  const frames = verb === "get" ? gets(keys) : verb === "set" ? sets(keys, value) : groupsOf(keys).map(multiGet);
   return {
     name: "floor",
     kind: "floor",
-    run: (count) => inFlight(lanes, count, (index) => floor.send(frames[index % frames.length]!)),
+    run: (count) => inFlight(atOnce, count, (index) => floor.send(frames[index % frames.length]!)),
   };
 }
 

@@ -1,23 +1,15 @@
 /** A hit in this process: one call of a cached async function, an object of about 1 KB. */
 
 import { cached, GroupBackend, MemoryStore } from "@x/cache-utils";
-import type { Bench } from "../case.ts";
-import { type Contender, OURS } from "../measure.ts";
-import { whoever } from "../packages.ts";
-import { copyingIn, sharingIn, type Wrapper } from "../wrappers.ts";
+import { type Contender, type Kind, OURS } from "../measure.ts";
+import { cacheOf, type Read, whoever } from "../peers.ts";
+import type { Bench } from "../worker.ts";
 
 /** So many different calls, taken in turn. */
 const CALLS = 100;
 
-interface City {
-  readonly id: number;
-  readonly name: string;
-  readonly tags: readonly string[];
-  readonly near: readonly { readonly id: number; readonly km: number }[];
-}
-
 /** 1,005 to 1,025 bytes of JSON. */
-function cityOf(id: number): City {
+function cityOf(id: number | string) {
   return {
     id,
     name: `City ${id} on the river`,
@@ -26,63 +18,74 @@ function cityOf(id: number): City {
   };
 }
 
+const read = (id: number | string) => Promise.resolve(cityOf(id));
+
 export async function memory(bench: Bench): Promise<void> {
-  const read = (id: number): Promise<City> => Promise.resolve(cityOf(id));
-  const wrapped = (store: MemoryStore, name: string) =>
-    cached(read, { name, ttl: "1h", backend: new GroupBackend({ store }) });
-
-  const map = new Map<string, City>();
-  const floor = contender("floor", {
-    name: "function and Map",
-    gives: "nothing",
-    async call(id) {
-      const key = `city:${id}`;
-      let city = map.get(key);
-      if (city === undefined) map.set(key, city = await read(id));
-      return city;
-    },
+  const map = new Map<string, unknown>();
+  const floor = contender("floor", "function and Map", "nothing", async (id) => {
+    const key = `city:${id}`;
+    let city = map.get(key);
+    if (city === undefined) map.set(key, city = await read(id));
+    return city;
   });
-
-  const gives = "ttl, stale, one call at a time, groups";
-  const ours: Wrapper = { name: OURS, gives: `copies, ${gives}`, call: wrapped(new MemoryStore(), "copies") };
-  await assertHit(ours, "a copy");
-  const copying = await whoever(copyingIn(bench.peers, read), (wrapper) => assertHit(wrapper, "a copy"));
-  await bench.race("a hit in memory, 1 KB object, a fresh copy each time (the floor gives none)", "ns", [
-    floor,
-    contender("ours", ours),
-    ...copying.here.map((wrapper) => contender("peer", wrapper)),
-  ], copying.missing);
-
-  const same: Wrapper = {
-    name: `${OURS}, copy: false`,
-    gives,
-    call: wrapped(new MemoryStore({ copy: false }), "same"),
+  const compare = async (title: string, name: string, store: MemoryStore, copies: boolean, peers: string[]) => {
+    if (!bench.wants(title)) return;
+    const gives = `${copies ? "copies, " : ""}ttl, stale, one call at a time, groups`;
+    const call = cached(read, { name, ttl: "1h", backend: new GroupBackend({ store }) });
+    const ours = contender("ours", name, gives, call);
+    await assertHit(ours, copies);
+    const makers = Object.fromEntries(peers.map((name) => [name, async () => {
+      const { gives, bare, open } = cacheOf(name);
+      const terms = { folder: bench.peers, read, server: "", ttlS: 3600, staleS: 5 };
+      return contender(bare ? "bare" : "peer", name, gives, await open(terms));
+    }]));
+    const { here, missing } = await whoever(makers, (peer) => assertHit(peer, copies));
+    await bench.race(title, "ns", [floor, ours, ...here], missing);
   };
-  await assertHit(same, "the same");
-  const sharing = await whoever(sharingIn(bench.peers, read), (wrapper) => assertHit(wrapper, "the same"));
-  await bench.race("a hit in memory, 1 KB object, no copies", "ns", [
-    floor,
-    contender("ours", same),
-    ...sharing.here.map((wrapper) => contender(wrapper.bare ? "bare" : "peer", wrapper)),
-  ], sharing.missing);
+  const copying: string[] = ["bentocache getOrSet", "cacheable wrap"];
+  await compare(
+    "a hit in memory, 1 KB object, a fresh copy each time (the floor gives none)",
+    OURS,
+    new MemoryStore(),
+    true,
+    copying,
+  );
+  await compare(
+    "a hit in memory, 1 KB object, no copies",
+    `${OURS}, copy: false`,
+    new MemoryStore({ copy: false }),
+    false,
+    [
+      "lru-cache get",
+      "lru-cache fetch",
+      "p-memoize",
+      "p-memoize, cacheKey of all arguments",
+      "async-cache-dedupe",
+      "cachified on a Map",
+      "ocache",
+      "bentocache getOrSet, serialize: false",
+    ],
+  );
 }
 
-/** Nobody wins by giving something else than the table says. */
-async function assertHit({ name, call }: Wrapper, expected: "a copy" | "the same"): Promise<void> {
-  await call(7);
-  const [first, second] = [await call(7), await call(7)];
-  if (JSON.stringify(second) !== JSON.stringify(cityOf(7))) throw new Error(`${name} answers something else`);
-  const given = first === second ? "the same" : "a copy";
-  if (given !== expected) throw new Error(`${name} gives ${given}, not ${expected}`);
-}
+type Caller = Contender & { readonly call: Read<unknown> };
 
-function contender(kind: Contender["kind"], { name, gives, call }: Wrapper): Contender {
+function contender(kind: Kind, name: string, gives: string, call: Read<unknown>): Caller {
   return {
     name,
     kind,
     gives,
+    call,
     async run(count) {
       for (let index = 0; index < count; index++) await call(index % CALLS);
     },
   };
+}
+
+/** Nobody wins by giving something else than the table says. */
+async function assertHit({ name, call }: Caller, copies: boolean): Promise<void> {
+  await call(7);
+  const [first, second] = [await call(7), await call(7)];
+  if (JSON.stringify(second) !== JSON.stringify(cityOf(7))) throw new Error(`${name} answers something else`);
+  if (first === second === copies) throw new Error(`${name} ${copies ? "gives no copies" : "copies"}`);
 }

@@ -6,14 +6,15 @@
 import type * as Public from "@x/cache-utils";
 import type * as Driver from "@x/cache-utils/memcached";
 import { pathToFileURL } from "node:url";
-import type { Bench, Tree } from "../case.ts";
 import { type Contender, inFlight, times } from "../measure.ts";
+import type { Bench } from "../worker.ts";
+import { importsOf } from "./imports.ts";
 
 /** What `--against` compares, by the name that its table shows. */
 type Work = (tree: Loaded, bench: Bench) => Contender["run"] | Promise<Contender["run"]>;
 
 interface Loaded {
-  readonly name: Tree["name"];
+  readonly name: "old" | "new";
   readonly all: typeof Public;
   readonly driver: typeof Driver;
 }
@@ -97,20 +98,27 @@ const works: Readonly<Record<string, Work>> = {
   },
 };
 
+/** Rounds of both trees in ms, as rows of a table: those of several processes are put together by the run. */
 export async function pair(bench: Bench): Promise<void> {
   const trees: Loaded[] = [];
-  for (const { name, faces: [all, driver] } of bench.trees!) {
-    trees.push({
-      name,
-      all: await import(pathToFileURL(all).href),
-      driver: await import(pathToFileURL(driver).href),
-    });
+  const keep = (title: string, took: readonly (readonly number[])[]) => {
+    const rows = took.map((cells, at) => ({ name: trees[at]?.name ?? "empty", cells }));
+    bench.keep({ title, columns: [], rows });
+  };
+  const faces = { old: bench.other!, new: bench.faces };
+  for (const name of bench.swapped ? ["new", "old"] as const : ["old", "new"] as const) {
+    const [all, driver] = faces[name];
+    trees.push({ name, all: await import(pathToFileURL(all).href), driver: await import(pathToFileURL(driver).href) });
   }
   for (const [title, work] of Object.entries(works)) {
     if (!bench.wants(title)) continue;
     const contenders: Contender[] = [];
     for (const tree of trees) contenders.push({ name: tree.name, kind: "ours", run: await work(tree, bench) });
-    const took = await times(contenders, bench.pace, "processor");
-    bench.tell({ title, ...Object.fromEntries(trees.map(({ name }, at) => [name, took[at]!])) });
+    keep(title, await times(contenders, bench.pace, "processor"));
+  }
+  const title = "import of mod.ts, ms beyond an empty program";
+  if (bench.wants(title)) {
+    const [empty, ...took] = await importsOf(bench, trees.map(({ name }) => faces[name][0]), 10);
+    keep(title, [...took, empty!]);
   }
 }

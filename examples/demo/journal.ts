@@ -1,4 +1,4 @@
-/** What happened in one service, told by the backend's events and by the computations themselves. */
+/** What happened in one service: the backend's events, and the computations themselves. */
 import type { GroupBackend, Outcome } from "@x/cache-utils";
 
 export interface Happening {
@@ -16,7 +16,7 @@ const kept = 1000;
 export class Journal {
   #happenings: Happening[] = [];
   #forgotten = 0;
-  /** Told of each happening as it happens. */
+  /** Called with each happening as it happens. */
   watch: ((happening: Happening) => void) | undefined;
 
   follow(backend: GroupBackend): void {

@@ -21,13 +21,13 @@ export class Atlas {
     return await this.#journal.computing(`nearest(${id}, ${limit})`, () => this.#table.nearest(id, limit));
   }
 
-  /** Told by the cities of one country alone: a group derived from the argument. */
+  /** It depends on the cities of one country alone: a group derived from the argument. */
   @cached({ ttl: "10m", group: (country: string) => `country:${country}` })
   async remote(country: string): Promise<Remote[]> {
     return await this.#journal.computing(`remote("${country}")`, () => this.#table.remote(country));
   }
 
-  /** One row by its id costs less than a look into a cache. */
+  /** One row by its id costs less than a read of a cache. */
   city(id: number): City {
     return this.#table.city(id);
   }
@@ -53,7 +53,10 @@ export class Service {
   readonly #atlas: Atlas;
   readonly #journal: Journal;
   readonly #backend: GroupBackend;
-  /** A plain function, wrapped. No group: it may lag behind a write by its ttl, and is served stale while one caller refreshes it. */
+  /**
+   * A plain function, wrapped. No group: it may lag behind a write by its ttl, and is served stale while one caller
+   * refreshes it.
+   */
   readonly #population: Cached<() => Promise<number>>;
   readonly #server: Server;
 

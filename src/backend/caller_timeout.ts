@@ -1,15 +1,14 @@
+import { CacheTimeoutError } from "../errors.ts";
 import { type AbortListener, offAbort, onAbort } from "../util/abort.ts";
 import type { Clock } from "../util/clock.ts";
-import { CacheTimeoutError } from "../errors.ts";
 
-/** One caller's patience: its `timeout`, counted from the beginning of its call, and its signal. */
-export class Patience implements AbortListener {
+/** How long one caller waits: its `timeout`, counted from the beginning of its call, and its signal. */
+export class CallerTimeout implements AbortListener {
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
-  #timer: unknown;
+  readonly #timer: unknown;
   /** Why the caller left, once it did. */
-  #left: { readonly reason: unknown } | undefined;
-  #why: "aborted" | "late" = "late";
+  #left: { readonly reason: unknown; readonly why: "aborted" | "timed out" } | undefined;
   /** Rejects the one wait that is under way: a call waits for one thing at a time. */
   #reject: ((reason: unknown) => void) | undefined;
 
@@ -17,11 +16,9 @@ export class Patience implements AbortListener {
     this.#clock = clock;
     this.#signal = signal;
     if (timeoutMs !== Infinity) {
-      this.#timer = clock.setTimeout(() => {
-        this.#end(
-          new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`),
-        );
-      }, timeoutMs);
+      const error = () =>
+        new CacheTimeoutError(`Cannot answer ${key}: no result within the call's timeout of ${timeoutMs} ms`);
+      this.#timer = clock.setTimeout(() => this.#leave(error(), "timed out"), timeoutMs);
     }
     if (signal?.aborted) this.aborted(signal.reason);
     else if (signal !== undefined) onAbort(signal, this);
@@ -29,16 +26,15 @@ export class Patience implements AbortListener {
 
   /** The signal has fired. */
   aborted(reason: unknown): void {
-    this.#why = "aborted";
-    this.#end(reason);
+    this.#leave(reason, "aborted");
   }
 
-  /** What ended it: a timeout is no abort. */
-  get why(): "aborted" | "late" {
-    return this.#why;
+  /** Why the caller left: a timeout is no abort, so a computation goes on for it. */
+  get why(): "aborted" | "timed out" {
+    return this.#left?.why ?? "timed out";
   }
 
-  /** As the promise settles, or a rejection as soon as the caller leaves. */
+  /** Settles as the promise does, or rejects as soon as the caller leaves. */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#left !== undefined) reject(this.#left.reason);
@@ -53,29 +49,21 @@ export class Patience implements AbortListener {
     if (this.#signal !== undefined) offAbort(this.#signal, this);
   }
 
-  #end(reason: unknown): void {
-    this.#left ??= { reason };
+  #leave(reason: unknown, why: "aborted" | "timed out"): void {
+    this.#left ??= { reason, why };
     this.#reject?.(reason);
     this.end();
   }
 }
 
-/** The answer of `within` when the time was up first. */
-export const LATE: unique symbol = Symbol("late");
+/** What `withTimeout` gives when the time was up first. */
+export const TIMED_OUT: unique symbol = Symbol("timed out");
 
-/** As the promise settles, or LATE after so many ms. */
-export function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | typeof LATE> {
+/** Settles as the promise does, or gives TIMED_OUT after so many ms. */
+export function withTimeout<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | typeof TIMED_OUT> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => resolve(LATE), Math.max(0, ms));
-    promise.then(
-      (value) => {
-        clock.clearTimeout(timer);
-        resolve(value);
-      },
-      (error) => {
-        clock.clearTimeout(timer);
-        reject(error);
-      },
-    );
+    const timer = clock.setTimeout(() => resolve(TIMED_OUT), Math.max(0, ms));
+    const settled = () => clock.clearTimeout(timer);
+    promise.then((value) => (settled(), resolve(value)), (error) => (settled(), reject(error)));
   });
 }

@@ -6,11 +6,7 @@
  * Without this the call at 3 would wait until `mintDelay`. It is entered only where a computation runs.
  */
 import { builtin } from "../util/builtin.ts";
-
-/** A computation of this process, and those that calls inside it wait for, with how many do. */
-export interface Computation {
-  readonly waitsFor: Map<Computation, number>;
-}
+import type { Computation } from "./computations.ts";
 
 interface Storage {
   run<R>(computation: Computation, work: () => R): R;
@@ -71,10 +67,11 @@ export function noteWait(from: Computation | undefined, to: Computation): () => 
   };
 }
 
-/** Would a call that comes from `from` wait for itself, if it waited for `to`? */
-export function closesCircle(from: Computation | undefined, to: Computation | undefined): boolean {
-  if (from === undefined || to === undefined) return false;
-  const seen = new Set<Computation>([to]);
+/** Would a call that is made now wait for itself, if it waited for one of these? It would, until `mintDelay`. */
+export function closesCircle(...awaited: readonly Computation[]): boolean {
+  const from = currentComputation();
+  if (from === undefined) return false;
+  const seen = new Set(awaited);
   for (const one of seen) {
     if (one === from) return true;
     for (const next of one.waitsFor.keys()) seen.add(next);

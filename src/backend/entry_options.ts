@@ -2,7 +2,7 @@ import { isGenerator, isPromise } from "../util/callbacks.ts";
 import { type Duration, toMs, toMsFromZero } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
 import type { Owned, ValueEntry } from "../store/store.ts";
-import type { EntryOptions, FetchOptions } from "./backend.ts";
+import type { EntryOptions, FetchOptions, Groups } from "./backend.ts";
 
 /** What a backend does where a call says nothing. */
 export interface Defaults {
@@ -16,20 +16,20 @@ export interface Defaults {
 }
 
 /** An entry to write, and how long the store shall keep it. */
-export interface Keeping {
+export interface NewEntry {
   readonly entry: ValueEntry;
   readonly ttlMs: number;
 }
 
 /** What a call's fixed durations come to. Throws a TypeError or RangeError for one that can never be right. */
-export function checkTerms<T>(
+export function checkedOptions<T>(
   { ttl, stale, mintDelay, timeout, when }: FetchOptions<T>,
   defaults: Defaults,
-): { readonly kept: boolean; readonly timeoutMs: number; readonly mintDelayMs: number } {
+): { readonly isCacheable: boolean; readonly timeoutMs: number; readonly mintDelayMs: number } {
   if (stale !== undefined) toMsFromZero(stale, "stale");
   if (when !== undefined && typeof when !== "function") throw new TypeError("Cannot use when: it must be a function");
   return {
-    kept: typeof ttl === "function" || (ttl === undefined ? defaults.ttlMs : toMs(ttl, "ttl")) > 0,
+    isCacheable: typeof ttl === "function" || (ttl === undefined ? defaults.ttlMs : toMs(ttl, "ttl")) > 0,
     timeoutMs: timeout === undefined ? Infinity : toMsFromZero(timeout, "timeout"),
     mintDelayMs: mintDelay === undefined ? defaults.mintDelayMs : toMsFromZero(mintDelay, "mintDelay"),
   };
@@ -45,7 +45,7 @@ export function ttlMsOf<T>(value: T, ttl: EntryOptions<T>["ttl"], defaults: Defa
 }
 
 /** Does the call's own `when` keep this value? Throws what it throws, and a TypeError where it has not decided. */
-export function keeps<T>(value: T, when: (value: T) => boolean): boolean {
+export function isKept<T>(value: T, when: (value: T) => boolean): boolean {
   const answer = when(value);
   if (isPromise(answer)) throw atOnce("when", "a promise", "true or false");
   if (isGenerator(answer)) throw atOnce("when", "a generator", "true or false");
@@ -57,8 +57,8 @@ const atOnce = (option: string, given: string, wanted: string): TypeError =>
     `Cannot use ${given} as ${option}: \`${option}\` must return ${wanted} at once; await in the cached function itself`,
   );
 
-/** The entry of a value, by the call's terms. `ttlMs` > 0. */
-export function keep(
+/** The entry of a value. `ttlMs` > 0. */
+export function newEntry(
   value: unknown,
   ttlMs: number,
   stale: Duration | undefined,
@@ -66,7 +66,7 @@ export function keep(
   owned: Owned,
   now: number,
   random: Random,
-): Keeping {
+): NewEntry {
   const staleMs = stale === undefined ? defaults.staleMs : toMsFromZero(stale, "stale");
   const freshUntil = now + jittered(ttlMs, defaults.jitter, random);
   const staleUntil = freshUntil + staleMs;
@@ -83,4 +83,28 @@ function jittered(ttlMs: number, jitter: number, random: Random): number {
 }
 
 /** Kept by default: everything but what a function returns that returns nothing. */
-export const keepsByDefault = (value: unknown): boolean => value !== undefined && value !== null;
+export const isKeptByDefault = (value: unknown): boolean => value !== undefined && value !== null;
+
+const NONE: readonly string[] = [];
+
+/** Groups made distinct and sorted, in no array of the caller's. Throws a TypeError for what is no group's name. */
+export function distinctGroups(group: Groups | undefined, besides: readonly string[] = NONE): readonly string[] {
+  if (group === undefined) return besides;
+  if (typeof group !== "string" && !Array.isArray(group)) {
+    throw new TypeError(`Cannot use ${kind(group)} as group: give a name or an array of names`);
+  }
+  const groups = besides.concat(group);
+  for (const name of groups) assertName(name);
+  for (let n = 1; n < groups.length; n++) if (!(groups[n - 1]! < groups[n]!)) return [...new Set(groups)].sort();
+  return groups; // sorted already, as they mostly are
+}
+
+function assertName(group: unknown): void {
+  if (typeof group === "string" && group !== "") return;
+  throw new TypeError(
+    `Cannot use ${group === "" ? '""' : kind(group)} as group: a group's name is a non-empty string`,
+  );
+}
+
+const kind = (group: unknown): string =>
+  isPromise(group) ? "a promise" : group === null ? "null" : Array.isArray(group) ? "an array" : typeof group;

@@ -1,7 +1,7 @@
 import { type Clock, monotonicMs } from "../util/clock.ts";
 import { Listeners } from "../util/listeners.ts";
+import type { Call } from "./call.ts";
 import type { Label, StoreFailure } from "./guarded_store.ts";
-import type { Counter } from "./counters.ts";
 
 /**
  * What became of a call. hit: fresh. stale: within its window. miss: this call computed (a store that was down
@@ -79,13 +79,6 @@ export interface BackendEvents {
   storeBack: { server?: string; failures: number; ms: number };
 }
 
-/** What is told of a call besides how it ended. */
-interface Told {
-  readonly about: Label;
-  readonly counters: readonly Counter[];
-  readonly why: Why | undefined;
-}
-
 /** Listeners, diagnostics channels and counts of one backend. */
 export class Events extends Listeners<BackendEvents> {
   readonly stats: Record<Outcome, number> = { hit: 0, stale: 0, miss: 0, wait: 0, error: 0 };
@@ -107,10 +100,9 @@ export class Events extends Listeners<BackendEvents> {
     return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }
 
-  called(outcome: Outcome, call: Told, begun: number): void {
+  called({ about, counters, outcome, why }: Call, begun: number): void {
     this.stats[outcome]++;
     if (!this.hasListeners("call")) return;
-    const { about, counters, why } = call;
     const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
     this.emit("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
   }

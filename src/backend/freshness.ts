@@ -1,39 +1,106 @@
-import type { Entry, Found, UnreadableEntry, ValueEntry } from "../store/store.ts";
-import type { Counter } from "./counters.ts";
-import type { Why } from "./events.ts";
-
-/** Whose entry a call takes for its own. */
-export interface Asker {
-  /** Only where the store's key is a truncation of it. */
-  readonly fullKey: string | undefined;
-  /** A short hash of the text of the function that computes. */
-  readonly source: string | undefined;
-  /** Is what another source has kept outdated? */
-  readonly strictSource: boolean;
-}
+import type { Clock } from "../util/clock.ts";
+import type { ValueEntry } from "../store/store.ts";
+import type { Target } from "./call.ts";
+import type { Reason, Why } from "./events.ts";
+import type { GuardedStore } from "./guarded_store.ts";
+import type { Snapshot } from "./read_batch.ts";
+import type { ResultWarnings } from "./warnings.ts";
 
 /**
- * What an entry means to one call at one moment. "outdated": kept under other generations, another full key or,
- * where that counts, by another source; unreadable, its value included, or past the stale window; whatever its kind.
+ * What a snapshot shows to one call at one moment, and why that is no fresh value. Of a lease there is no reason: whoever
+ * computes under it tells one.
+ *
+ *   unanswered   not every answer came: generations that cannot be compared prove nothing
+ *   nothing      no entry is there
+ *   outdated     one that may not be used, whatever its kind: kept under other generations, another full key or, where
+ *                that counts, by another source; unreadable, its value included; past its stale window
+ *   uncacheable  the hit-for-miss marker: the last result could not be kept
  */
-export type Verdict = "nothing" | "fresh" | "stale" | "lease" | "uncacheable" | "outdated";
+export interface Freshness {
+  readonly is: "fresh" | "stale" | "lease" | "uncacheable" | "nothing" | "outdated" | "unanswered";
+  readonly why: Why | undefined;
+  /** Of one that was seen and is servable: its value, for this caller. */
+  readonly value?: unknown;
+}
 
-/** Judges what a look found for a call with these generations. `now`: epoch ms. */
-export function verdict(
-  found: Found | undefined,
-  asker: Asker,
-  generations: readonly bigint[],
+const FRESH: Freshness = { is: "fresh", why: undefined };
+const STALE: Freshness = { is: "stale", why: { reason: "expired" } };
+const LEASE: Freshness = { is: "lease", why: undefined };
+const UNCACHEABLE: Freshness = { is: "uncacheable", why: { reason: "uncacheable" } };
+const NOTHING: Freshness = { is: "nothing", why: { reason: "absent" } };
+const UNANSWERED: Freshness = { is: "unanswered", why: { reason: "store" } };
+
+/** May its value be given? */
+export const isServable = ({ is }: Freshness): boolean => is === "fresh" || is === "stale";
+
+const outdated = (reason: Reason, group?: string): Freshness => ({
+  is: "outdated",
+  why: group === undefined ? { reason } : { reason, group },
+});
+
+/** What the snapshots of one backend show to its calls. */
+export class Classifier {
+  readonly #store: GuardedStore;
+  readonly #clock: Clock;
+  readonly #warnings: ResultWarnings;
+
+  constructor(store: GuardedStore, clock: Clock, warnings: ResultWarnings) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#warnings = warnings;
+  }
+
+  /** What a snapshot shows to a call now. */
+  classify(target: Target, snapshot: Snapshot): Freshness {
+    const freshness = classify(snapshot, target, this.#clock.now());
+    if (isServable(freshness) && target.source !== undefined) {
+      const { source } = snapshot.found!.entry as ValueEntry;
+      if (source !== undefined && source !== target.source) this.#warnings.otherSource(target.about);
+    }
+    return freshness;
+  }
+
+  /** The same, with the value where it is servable: a copy for each of those who share the snapshot. */
+  see(target: Target, snapshot: Snapshot): Freshness {
+    const freshness = this.classify(target, snapshot);
+    if (!isServable(freshness)) return freshness;
+    const { is, why } = freshness;
+    try {
+      return { is, why, value: snapshot.takeCopy((snapshot.found!.entry as ValueEntry).value) };
+    } catch (error) {
+      // Its store cannot copy what it has given.
+      this.#store.failed("get", target.about, error);
+      return outdated("unreadable");
+    }
+  }
+}
+
+/** `now`: epoch ms. */
+function classify(
+  { found, generations, isWhole }: Snapshot,
+  { fullKey, source, strictSource, counters }: Target,
   now: number,
-): Verdict {
-  if (found === undefined) return "nothing";
+): Freshness {
+  if (!isWhole) return UNANSWERED;
+  if (found === undefined) return NOTHING;
   const { entry } = found;
-  if (foreign(entry, asker) !== undefined || entry.kind === "unreadable") return "outdated";
-  if (!areSame(entry.generations, generations)) return "outdated";
-  if (entry.kind !== "value") return entry.kind;
-  if (!(now < entry.freshUntil || now < entry.staleUntil)) return "outdated";
+  if (entry.kind === "unreadable") return outdated("unreadable");
+  if (entry.fullKey !== fullKey) return outdated("other key");
+  if (strictSource && entry.source !== source) return outdated("other source");
+  // Equality only: a counter that was evicted and created again costs misses and never brings an old value back.
+  const kept = entry.generations;
+  if (kept.length !== generations.length) return outdated("other groups");
+  // rule 2: under the same generations, each of them
+  for (let i = 0; i < kept.length; i++) {
+    // rule 5: a lease of other generations is joined by nobody
+    if (kept[i] !== generations[i]) return outdated("group", counters[i]!.group);
+  }
+  if (entry.kind !== "value") return entry.kind === "lease" ? LEASE : UNCACHEABLE;
+  const isFresh = now < entry.freshUntil;
+  if (!isFresh && !(now < entry.staleUntil)) return outdated("expired");
   // Last, since a store may decode the value only now: nobody waits for the decoding of what is outdated anyway.
-  if (!isReadable(entry)) return "outdated";
-  return now < entry.freshUntil ? "fresh" : "stale";
+  if (!isReadable(entry)) return outdated("unreadable");
+  return isFresh ? FRESH : STALE;
 }
 
 /** Asking for a value throws where it cannot be decoded. */
@@ -44,44 +111,4 @@ function isReadable(entry: ValueEntry): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whatever its age and its groups, an entry that is not this call's. */
-function foreign(
-  entry: Entry | UnreadableEntry,
-  { fullKey, source, strictSource }: Asker,
-): "unreadable" | "other key" | "other source" | undefined {
-  if (entry.kind === "unreadable") return "unreadable";
-  if (entry.fullKey !== fullKey) return "other key";
-  return strictSource && entry.source !== source ? "other source" : undefined;
-}
-
-/**
- * Why a call is not given a fresh value of what a look found, in the order of `verdict`. `undefined`: somebody computes
- * it, and that one's call tells why.
- */
-export function whyNot(
-  found: Found | undefined,
-  asker: Asker & { readonly counters: readonly Counter[] },
-  generations: readonly bigint[],
-  now: number,
-): Why | undefined {
-  if (found === undefined) return { reason: "absent" };
-  const { entry } = found;
-  const reason = foreign(entry, asker);
-  if (reason !== undefined || entry.kind === "unreadable") return { reason: reason ?? "unreadable" };
-  if (entry.generations.length !== generations.length) return { reason: "other groups" };
-  const changed = entry.generations.findIndex((generation, i) => generation !== generations[i]);
-  if (changed !== -1) return { reason: "group", group: asker.counters[changed]!.group };
-  if (entry.kind === "lease") return undefined;
-  if (entry.kind === "uncacheable") return { reason: "uncacheable" };
-  // In its time, and yet not given: its value cannot be decoded.
-  return { reason: now < entry.freshUntil || now < entry.staleUntil ? "unreadable" : "expired" };
-}
-
-/** Equality only: a counter that was evicted and created again costs misses and never brings an old value back. */
-function areSame(kept: readonly bigint[], read: readonly bigint[]): boolean {
-  if (kept.length !== read.length) return false;
-  for (let i = 0; i < kept.length; i++) if (kept[i] !== read[i]) return false;
-  return true;
 }

@@ -13,13 +13,13 @@ export interface Label {
   readonly key: string;
 }
 
-/** A store operation failed, timed out, or a value could not be kept. */
+/** The event that a store operation failed or timed out, or that a value could not be kept. */
 export interface StoreFailure {
   /** The store's verb. */
   operation: "get" | "add" | "set" | "delete" | "counter" | "increment";
-  /** The function's, if there is one. */
+  /** The function's name, if there is one. */
   name?: string;
-  /** As kept in the store: the entry's, the mint lock's or the counter's. */
+  /** As kept in the store: the key of the entry, of its refresh lock, or of the counter. */
   key?: string;
   /** What the store rejected with. */
   error: unknown;
@@ -28,10 +28,10 @@ export interface StoreFailure {
 /** The store did not answer within `storeTimeout`. */
 export class StoreTimeoutError extends CacheError {}
 
-/** A store that does not bound its verbs itself is given `storeTimeout` for each, and at least so long. */
-const LEAST_MS = 1000;
+/** A store that does not bound its verbs itself is given `storeTimeout` for each, and at least this long. */
+const MIN_TIMEOUT_MS = 1000;
 
-/** No answer came, or an error did: what happened in the store is not known. */
+/** No answer came, or an error: what happened in the store is not known. */
 export const UNANSWERED: unique symbol = Symbol("unanswered");
 
 /**
@@ -82,7 +82,7 @@ export class GuardedStore {
     this.#room = new Room(store, clock, timeoutMs);
   }
 
-  /** Does the store answer within the tick, so that no timer needs to bound it? */
+  /** true: the store answers within the tick, so that no timer needs to bound it. */
   get immediate(): boolean {
     return this.store.immediate === true;
   }
@@ -118,8 +118,8 @@ export class GuardedStore {
     try {
       if (reads !== undefined) return reads[operation](key, slot);
       const answer = this.store[operation](key);
-      if (!isPromise(answer)) return slot.resolve(answer ?? undefined);
-      Promise.resolve(answer).then((late) => slot.resolve(late ?? undefined), (error) => slot.reject(error));
+      if (!isThenable(answer)) return slot.resolve(answer ?? undefined);
+      Promise.resolve(answer).then((awaited) => slot.resolve(awaited ?? undefined), (error) => slot.reject(error));
     } catch (error) {
       slot.reject(error);
     }
@@ -146,99 +146,96 @@ export class GuardedStore {
    * Asks for a lease: over what the call saw, or where it saw nothing. Without an answer in time it is unknown, and a late
    * "stored" is given back at once, since nobody computes under it.
    */
-  lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+  lease(label: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const room = this.#room;
     room.begin();
-    if (room.has(about.key)) return this.#lease(about, lease, ttlMs, over);
+    if (room.has(label.key)) return this.#lease(label, lease, ttlMs, over);
     return new Promise((resolve) => {
-      room.wait(about.key, () => resolve(this.#lease(about, lease, ttlMs, over)), () => {
-        const error = this.#noRoom(`take the lease of ${about.key}`);
-        this.failed(over === undefined ? "add" : "set", about, error);
+      room.wait(label.key, () => resolve(this.#lease(label, lease, ttlMs, over)), () => {
+        const error = this.#noRoom(`take the lease of ${label.key}`);
+        this.failed(over === undefined ? "add" : "set", label, error);
         resolve({ kind: "unknown", error });
       });
     });
   }
 
-  #lease(about: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
+  #lease(label: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
     const operation = over === undefined ? "add" : "set";
-    let late = false;
-    const written = this.#written(
-      operation,
-      about,
-      () =>
-        over === undefined ? this.store.add(about.key, lease, ttlMs) : this.store.set(about.key, lease, ttlMs, over),
-      () => late,
-    );
+    let isGivenUp = false;
+    // rule 1: a lease over what was seen, or where nothing was
+    const take = () =>
+      over === undefined ? this.store.add(label.key, lease, ttlMs) : this.store.set(label.key, lease, ttlMs, over);
+    const written = this.#written(operation, label, take, () => isGivenUp);
     return new Promise((resolve) => {
       const bound = (ms: number): () => void =>
         deadline(this.clock, ms, () => {
-          const left = this.timeoutMs - this.sendableMs(about.key);
-          if (left > 0) return void (cancel = bound(left));
-          late = true;
-          const error = this.tooLate(`take the lease of ${about.key}`);
-          this.failed(operation, about, error);
+          const leftMs = this.timeoutMs - this.sendableMs(label.key);
+          if (leftMs > 0) return void (cancel = bound(leftMs));
+          isGivenUp = true;
+          const error = this.tooLate(`take the lease of ${label.key}`);
+          this.failed(operation, label, error);
           resolve({ kind: "unknown", error });
         });
       let cancel = bound(this.timeoutMs);
       written.then((written) => {
         cancel();
-        if (!late) resolve(written);
-        else if (written.kind === "stored") void this.delete(about, written.token);
+        if (!isGivenUp) resolve(written);
+        else if (written.kind === "stored") void this.delete(label, written.token); // rule 9: a late one is given back
       });
     });
   }
 
   // ──────────────── the store's verbs ────────────────
 
-  async get(about: Label): Promise<Found | undefined | typeof UNANSWERED> {
+  async get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
     try {
-      return await this.getOrThrow(about);
+      return await this.getOrThrow(label);
     } catch {
       return UNANSWERED;
     }
   }
 
   /** The same; it rejects with what was reported. */
-  getOrThrow(about: Label): Promise<Found | undefined> {
-    return this.#call("get", about, async () => {
-      const found = await this.store.get(about.key) ?? undefined;
-      if (!isFound(found)) throw nonsense("get", about.key);
+  getOrThrow(label: Label): Promise<Found | undefined> {
+    return this.#call("get", label, async () => {
+      const found = await this.store.get(label.key) ?? undefined;
+      if (!isFound(found)) throw nonsense("get", label.key);
       return found;
     });
   }
 
-  /** Rejects with what was reported. `about.key`: the counter's. */
-  counterOrThrow(about: Label): Promise<bigint> {
-    return this.#call("counter", about, async () => {
-      const count = await this.store.counter(about.key);
-      if (!isCount(count)) throw nonsense("counter", about.key);
+  /** Rejects with what was reported. `label.key`: the counter's. */
+  counterOrThrow(label: Label): Promise<bigint> {
+    return this.#call("counter", label, async () => {
+      const count = await this.store.counter(label.key);
+      if (!isCount(count)) throw nonsense("counter", label.key);
       return count;
     });
   }
 
-  add(about: Label, entry: Entry, ttlMs: number): Promise<Written> {
-    return this.#written("add", about, () => this.#inTime("add", about.key, this.store.add(about.key, entry, ttlMs)));
+  add(label: Label, entry: Entry, ttlMs: number): Promise<Written> {
+    return this.#written("add", label, () => this.#inTime("add", label.key, this.store.add(label.key, entry, ttlMs)));
   }
 
-  set(about: Label, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
-    const { key } = about;
-    return this.#written("set", about, () => this.#inTime("set", key, this.store.set(key, entry, ttlMs, over)));
+  set(label: Label, entry: Entry, ttlMs: number, over: Over): Promise<Written> {
+    const { key } = label;
+    return this.#written("set", label, () => this.#inTime("set", key, this.store.set(key, entry, ttlMs, over)));
   }
 
   /** Over "anything", absence is done as well. */
-  async delete(about: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+  async delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
     try {
-      const done = await this.#call("delete", about, () => this.store.delete(about.key, over));
+      const done = await this.#call("delete", label, () => this.store.delete(label.key, over));
       return done || over === "anything" ? "done" : "refused";
     } catch (error) {
       return { error };
     }
   }
 
-  /** `about.key`: the counter's. */
-  async increment(about: Label): Promise<"done" | { readonly error: unknown }> {
+  /** `label.key`: the counter's. */
+  async increment(label: Label): Promise<"done" | { readonly error: unknown }> {
     try {
-      await this.#call("increment", about, () => this.store.increment(about.key));
+      await this.#call("increment", label, () => this.store.increment(label.key));
       return "done";
     } catch (error) {
       return { error };
@@ -255,13 +252,13 @@ export class GuardedStore {
   }
 
   /** Calls a verb, at once. Rejects with what was reported. */
-  async #call<T>(operation: StoreFailure["operation"], about: Label, verb: () => T | Promise<T>): Promise<T> {
+  async #call<T>(operation: StoreFailure["operation"], label: Label, verb: () => T | Promise<T>): Promise<T> {
     try {
-      const answer = await this.#inTime(operation === "counter" ? "read the counter" : operation, about.key, verb());
-      this.worked(about.key);
+      const answer = await this.#inTime(actionOf(operation), label.key, verb());
+      this.worked(label.key);
       return answer;
     } catch (error) {
-      this.failed(operation, about, error);
+      this.failed(operation, label, error);
       throw error;
     }
   }
@@ -272,17 +269,17 @@ export class GuardedStore {
    */
   async #written(
     operation: "add" | "set",
-    about: Label,
+    label: Label,
     write: () => Token | undefined | Promise<Token | undefined>,
     isReported: () => boolean = () => false,
   ): Promise<Written> {
     try {
       const token = await write();
-      this.worked(about.key);
+      this.worked(label.key);
       // A store of others may say no in its own way.
       return token ? { kind: "stored", token } : REFUSED;
     } catch (error) {
-      if (!isReported()) this.failed(operation, about, error);
+      if (!isReported()) this.failed(operation, label, error);
       return error instanceof CacheValueError ? { kind: "never", error } : { kind: "unknown", error };
     }
   }
@@ -291,7 +288,7 @@ export class GuardedStore {
   #inTime<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
     const { immediate, bounded } = this.store;
     if (immediate === true || bounded === true) return answer;
-    const ms = Math.max(this.timeoutMs, LEAST_MS);
+    const ms = Math.max(this.timeoutMs, MIN_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
       const late = () =>
         reject(new StoreTimeoutError(`Cannot ${action} ${key}: the store did not answer within ${ms} ms`));
@@ -300,7 +297,7 @@ export class GuardedStore {
     });
   }
 
-  // ──────────────── besides ────────────────
+  // ──────────────── copies, failures, outages ────────────────
 
   /** A copy as a later get would give it. Throws CacheValueError for what can never be kept. */
   copy(value: unknown): unknown {
@@ -308,14 +305,14 @@ export class GuardedStore {
   }
 
   /** Reports a failure. What a codec of the user's own has thrown is none of the store's, and is warned of elsewhere. */
-  failed(operation: StoreFailure["operation"], about: Label, error: unknown): typeof UNANSWERED {
+  failed(operation: StoreFailure["operation"], label: Label, error: unknown): typeof UNANSWERED {
     if (error instanceof CodecError) return UNANSWERED;
-    const { name, key } = about;
+    const { name, key } = label;
     this.#report(name === undefined ? { operation, key, error } : { operation, name, key, error });
     return UNANSWERED;
   }
 
-  /** For how long what is asked under a key could be sent, as the store tells; one that does not tell sends at once. */
+  /** For how many ms a request for this key could have been sent; Infinity where the store does not say otherwise. */
   sendableMs(key: string): number {
     try {
       const ms = this.store.sendableMs?.(key);
@@ -343,11 +340,7 @@ export class GuardedStore {
   }
 }
 
-/** Other promises than the runtime's own count as well. */
-export const isPromise = (answer: unknown): answer is PromiseLike<unknown> =>
-  typeof (answer as PromiseLike<unknown> | null | undefined)?.then === "function";
-
-/** An answer that means something: nothing is there, or an entry with a token. */
+/** Is it what `get` may answer: nothing, or an entry with its token? */
 export function isFound(answer: unknown): answer is Found | undefined {
   if (answer === undefined) return true;
   const { entry, token } = (answer ?? {}) as Partial<Found>;
@@ -358,9 +351,18 @@ export function isFound(answer: unknown): answer is Found | undefined {
     entry.kind === "lease" && typeof entry.nonce === "string";
 }
 
-/** Is it a counter's value? */
+/** Is it what `counter` may answer? */
 export const isCount = (answer: unknown): answer is bigint => typeof answer === "bigint";
 
-/** A store of others answers with what is no answer. */
-export const nonsense = (action: string, key: string): CacheError =>
-  new CacheError(`Cannot ${action} ${key}: what the store answers is no entry with its token, and no counter`);
+/** The error of a store that answers something else. */
+export const nonsense = (operation: StoreFailure["operation"], key: string): CacheError =>
+  new CacheError(
+    `Cannot ${actionOf(operation)} ${key}: what the store answers is no entry with its token, and no counter`,
+  );
+
+/** Other promises than the runtime's own count as well. */
+const isThenable = (answer: unknown): boolean =>
+  typeof (answer as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
+
+const actionOf = (operation: StoreFailure["operation"]): string =>
+  operation === "counter" ? "read the counter" : operation;

@@ -1,16 +1,16 @@
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 
-/** One that was not seen for so long may be gone. */
+/** A process of which no lease was seen for so long may be gone. */
 const REMEMBERED_MS = 60_000;
-const MOST = 1000;
+const MAX_HOLDERS = 1000;
 
-/** How many processes there are, as far as leases of theirs were met. */
+/** How many other processes compute, as far as this one has seen leases of theirs. */
 export class Holders {
   readonly #clock: Clock;
-  /** Since when `#now` is filled; then it becomes `#before`, and what that held is forgotten. */
+  /** When `#recent` was begun. A while later it becomes `#earlier`, and what that held is forgotten. */
   #since: Moment;
-  #now = new Set<string>();
-  #before = new Set<string>();
+  #recent = new Set<string>();
+  #earlier = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -18,17 +18,17 @@ export class Holders {
   }
 
   get count(): number {
-    return Math.max(this.#now.size, this.#before.size);
+    return Math.max(this.#recent.size, this.#earlier.size);
   }
 
-  /** A lease of another process was met. Its nonce begins with what its holder is known by. */
+  /** A lease of another process was seen. Its nonce begins with its holder's name, and a dot. */
   saw(nonce: string): void {
     if (elapsedMs(this.#clock, this.#since) > REMEMBERED_MS) {
-      this.#before = this.#now;
-      this.#now = new Set();
+      this.#earlier = this.#recent;
+      this.#recent = new Set();
       this.#since = momentOf(this.#clock);
     }
     const dot = nonce.indexOf(".");
-    if (this.#now.size < MOST) this.#now.add(dot === -1 ? nonce : nonce.slice(0, dot));
+    if (this.#recent.size < MAX_HOLDERS) this.#recent.add(dot === -1 ? nonce : nonce.slice(0, dot));
   }
 }

@@ -1,57 +1,127 @@
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { CacheValueError } from "../errors.ts";
+import type { Entry, LeaseEntry, Owned, Token } from "../store/store.ts";
+import { withTimeout } from "./caller_timeout.ts";
 import { type GuardedStore, type Label, UNANSWERED, type Written } from "./guarded_store.ts";
-import type { Entry, LeaseEntry, Token } from "../store/store.ts";
+import type { Settings } from "./options.ts";
 
 /** How long a lease or a mint lock holds without renewal: what a dead holder costs (a server rounds up to 6 s). */
 export const LEASE_MS = 5000;
 const RENEWAL_MS = LEASE_MS / 3;
 
-/** A lease that this process holds: renewed while its value is computed, then settled or released by its token. */
+/** The leases and mint locks of one backend. */
+export class Leases {
+  readonly store: GuardedStore;
+  readonly clock: Clock;
+  readonly #storeTimeoutMs: number;
+  /** Every attempt to take a lease has a nonce of its own: 8 random bytes of this backend, and a count. */
+  readonly #prefix: string;
+  #count = 0;
+  readonly #held = new Set<Lease>();
+  /** Leases that are being asked for, and last writes: what `close` waits for. */
+  readonly #unfinished = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(store: GuardedStore, { clock, random, storeTimeoutMs }: Settings) {
+    this.store = store;
+    this.clock = clock;
+    this.#storeTimeoutMs = storeTimeoutMs;
+    this.#prefix = random.uint64().toString(16).padStart(16, "0") + ".";
+  }
+
+  /** A lease to ask for, with a nonce of its own. */
+  entry(owned: Owned): LeaseEntry {
+    const { fullKey, source, generations } = owned;
+    // rule 9: a nonce of its own for each attempt
+    const nonce = this.#prefix + (this.#count++).toString(36);
+    return { kind: "lease", nonce, fullKey, source, generations };
+  }
+
+  /** Was this lease asked for by this process? */
+  isOwn(nonce: string): boolean {
+    return nonce.startsWith(this.#prefix);
+  }
+
+  /**
+   * Takes a lease or a mint lock: over what a snapshot saw, or where it saw nothing. refused: another entry is there.
+   * unknown: no answer came in time, or the backend closes.
+   */
+  async take(
+    about: Label,
+    entry: LeaseEntry,
+    over: Token | undefined,
+    mintDelayMs: number,
+  ): Promise<Lease | "refused" | "unknown"> {
+    if (this.#isClosed) return "unknown";
+    const written = await this.finish(this.store.lease(about, entry, LEASE_MS, over));
+    if (written.kind !== "stored") return written.kind === "refused" ? "refused" : "unknown";
+    const lease = new Lease(this, about, entry, written.token, mintDelayMs);
+    this.#held.add(lease);
+    return lease;
+  }
+
+  /** It has ended. */
+  forget(lease: Lease): void {
+    this.#held.delete(lease);
+  }
+
+  /** `close` waits for this work. Returns the same promise, so that nobody learns of its end a microtask later. */
+  finish<T>(work: Promise<T>): Promise<T> {
+    const done = () => void this.#unfinished.delete(work);
+    this.#unfinished.add(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /**
+   * Releases every lease, those that are on their way as well, and waits for last writes, as far as the store answers
+   * in time. Computations go on without a lease: what they return is not kept.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const released = this.#releaseAll();
+    if (this.#unfinished.size > 0) await withTimeout(this.clock, this.#storeTimeoutMs, released);
+  }
+
+  async #releaseAll(): Promise<void> {
+    do {
+      for (const lease of [...this.#held]) void lease.release();
+      await Promise.allSettled(this.#unfinished);
+      // A lease that was on its way is held by now.
+    } while (this.#held.size > 0);
+  }
+}
+
+/** A lease that this process holds: renewed while its value is computed, then replaced or released by its token. */
 export class Lease {
-  readonly #store: GuardedStore;
-  readonly #clock: Clock;
+  readonly #leases: Leases;
   readonly #about: Label;
   #entry: LeaseEntry;
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
-  readonly #held: Set<Lease>;
   /** It stands for certain for `LEASE_MS` from then on. */
   #stoodAt: Moment;
   #token: Token;
   #timer: unknown;
   /** Seen to be gone: deleted, evicted, or taken over. */
-  #lost = false;
+  #isLost = false;
   /** The renewal that is under way, if one is. */
   #renewal: Promise<void> | undefined;
 
-  /**
-   * `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. `held`: the leases
-   * of this process; it is among them until it ends.
-   */
-  constructor(
-    store: GuardedStore,
-    clock: Clock,
-    about: Label,
-    entry: LeaseEntry,
-    token: Token,
-    mintDelayMs: number,
-    held: Set<Lease>,
-  ) {
-    this.#store = store;
-    this.#clock = clock;
+  /** `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
+  constructor(leases: Leases, about: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
+    this.#leases = leases;
     this.#about = about;
     this.#entry = entry;
     this.#token = token;
     this.#mintDelayMs = mintDelayMs;
-    this.#takenAt = this.#stoodAt = momentOf(clock);
-    this.#held = held.add(this);
+    this.#takenAt = this.#stoodAt = momentOf(leases.clock);
     this.#schedule();
   }
 
   /** Was it not renewed for so long that another computation may have begun? */
-  get lapsed(): boolean {
-    return elapsedMs(this.#clock, this.#stoodAt) >= LEASE_MS;
+  get hasLapsed(): boolean {
+    return elapsedMs(this.#leases.clock, this.#stoodAt) >= LEASE_MS;
   }
 
   /**
@@ -61,16 +131,22 @@ export class Lease {
    *   1. the value's write is not answered "stored", as our socket died    2. the caller has its value, and changes it
    *   3. the write is repeated over the token just seen: without the copy what the caller made of its value is kept
    */
-  settle(entry: Entry, ttlMs: number): Promise<Written> {
+  replace(entry: Entry, ttlMs: number): Promise<Written> {
     this.end();
-    const write = (taken: Entry) => this.#overLease((token) => this.#store.set(this.#about, taken, ttlMs, token));
+    return this.#leases.finish(this.#replace(entry, ttlMs));
+  }
+
+  #replace(entry: Entry, ttlMs: number): Promise<Written> {
+    const { store } = this.#leases;
+    // rule 1: a value over its own lease
+    const write = (taken: Entry) => this.#overLease((token) => store.set(this.#about, taken, ttlMs, token));
     // Where a store answers at once nothing is written twice.
-    if (this.#renewal === undefined && this.#store.immediate) return write(entry);
+    if (this.#renewal === undefined && store.immediate) return write(entry);
     let taken: Entry;
     try {
-      taken = entry.kind === "value" ? { ...entry, value: this.#store.copy(entry.value) } : entry;
+      taken = entry.kind === "value" ? { ...entry, value: store.copy(entry.value) } : entry;
     } catch (error) {
-      this.#store.failed("set", this.#about, error);
+      store.failed("set", this.#about, error);
       const never = error instanceof CacheValueError
         ? error
         : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
@@ -80,48 +156,60 @@ export class Lease {
   }
 
   /** Deletes the lease and ends it: on the way when this returns, unless a renewal is. */
-  async release(): Promise<void> {
+  release(): Promise<void> {
     this.end();
+    return this.#leases.finish(this.#release());
+  }
+
+  async #release(): Promise<void> {
     if (this.#renewal !== undefined) await this.#renewal;
     await this.#overLease(async (token) => {
-      const deleted = await this.#store.delete(this.#about, token);
+      // rule 1: released by its token
+      const deleted = await this.#leases.store.delete(this.#about, token);
       if (deleted === "done") return { kind: "stored", token };
       return deleted === "refused" ? { kind: "refused" } : { kind: "unknown", error: deleted.error };
     });
   }
 
   /** Ends it, to run out by itself in so many ms. */
-  async lapse(ms: number): Promise<void> {
+  lapse(ms: number): Promise<void> {
     this.end();
+    return this.#leases.finish(this.#lapse(ms));
+  }
+
+  async #lapse(ms: number): Promise<void> {
     if (this.#renewal !== undefined) await this.#renewal;
-    await this.#overLease((token) => this.#store.set(this.#about, this.#entry, ms, token));
+    // rule 1: left to run out by its token
+    await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
   }
 
   /** Ends it and leaves the entry as it is. */
   end(): void {
-    this.#held.delete(this);
-    this.#clock.clearTimeout(this.#timer);
+    this.#leases.forget(this);
+    this.#leases.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   #schedule(): void {
-    if (elapsedMs(this.#clock, this.#takenAt) + RENEWAL_MS >= this.#mintDelayMs) return;
-    this.#timer = this.#clock.setTimeout(() => this.#renewal = this.#renew(), RENEWAL_MS);
-    this.#clock.unref?.(this.#timer);
+    if (elapsedMs(this.#leases.clock, this.#takenAt) + RENEWAL_MS >= this.#mintDelayMs) return;
+    this.#timer = this.#leases.clock.setTimeout(() => this.#renewal = this.#renew(), RENEWAL_MS);
+    this.#leases.clock.unref?.(this.#timer);
   }
 
   async #renew(): Promise<void> {
     const timer = this.#timer;
-    const askedAt = momentOf(this.#clock);
+    const askedAt = momentOf(this.#leases.clock);
     // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    // rule 14: each renewal raises the beat
     this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
-    const written = await this.#overLease((token) => this.#store.set(this.#about, this.#entry, LEASE_MS, token));
+    // rule 1: a renewal over its own lease
+    const written = await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
       this.#stoodAt = askedAt;
     }
     this.#renewal = undefined;
-    if (this.#timer === timer && !this.#lost) this.#schedule();
+    if (this.#timer === timer && !this.#isLost) this.#schedule();
   }
 
   /**
@@ -135,11 +223,13 @@ export class Lease {
    */
   async #overLease(write: (token: Token) => Promise<Written>): Promise<Written> {
     const written = await write(this.#token);
+    // rule 7: whatever is not stored is looked for, once
     if (written.kind === "stored" || written.kind === "never") return written;
-    const found = await this.#store.get(this.#about);
+    const found = await this.#leases.store.get(this.#about);
     if (found === UNANSWERED) return written;
+    // rule 7: only our own lease is written over
     if (found?.entry.kind !== "lease" || found.entry.nonce !== this.#entry.nonce) {
-      this.#lost = true;
+      this.#isLost = true;
       return written;
     }
     this.#token = found.token;

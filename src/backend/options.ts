@@ -1,12 +1,13 @@
 import { type Clock, clockOf } from "../util/clock.ts";
 import { type Duration, toMsFromZero } from "../util/duration.ts";
+import { isPromise } from "../util/callbacks.ts";
 import { assertKnown } from "../util/checks.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
 import { isContextFree } from "./context.ts";
-import { distinct } from "./groups.ts";
-import type { Defaults } from "./entry_options.ts";
+import { type Defaults, distinctGroups } from "./entry_options.ts";
+import type { ResultWarnings } from "./warnings.ts";
 
 /** How a GroupBackend works, and what it does where a call says nothing. */
 export interface GroupBackendOptions {
@@ -83,7 +84,8 @@ export interface Settings {
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
   readonly outageConcurrency: number;
-  readonly waitUntil: (work: Promise<unknown>) => void;
+  /** Tells the host of work that goes on after the answer, and never rejects. Never throws. */
+  readonly inBackground: (work: Promise<unknown>) => void;
   readonly redefine: boolean;
   readonly detectCycles: boolean;
   readonly enabled: boolean;
@@ -125,7 +127,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
-export function settingsOf(options: GroupBackendOptions): Settings {
+export function settingsOf(options: GroupBackendOptions, warnings: ResultWarnings): Settings {
   assertKnown(options, KNOWN, ELSEWHERE);
   const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
   const { detectCycles = isContextFree() } = options;
@@ -134,13 +136,9 @@ export function settingsOf(options: GroupBackendOptions): Settings {
   }
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
-  if (typeof redefine !== "boolean") {
-    throw new TypeError(`Cannot use ${typeof redefine} as redefine: it must be true or false`);
-  }
-  if (typeof detectCycles !== "boolean") {
-    throw new TypeError(`Cannot use ${typeof detectCycles} as detectCycles: it must be true or false`);
-  }
-  assertSwitch(enabled);
+  assertBoolean(redefine, "redefine");
+  assertBoolean(detectCycles, "detectCycles");
+  assertBoolean(enabled, "enabled");
   if (store !== undefined && typeof store?.increment !== "function") {
     const form = typeof store === "string"
       ? "a text is a URL for `configure`, or servers for `new MemcachedStore`"
@@ -151,7 +149,7 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     store,
     project: options.project,
     version: options.version,
-    groups: distinct(options.group),
+    groups: distinctGroups(options.group),
     defaults: {
       ttlMs: toMsFromZero(options.ttl ?? 300, "ttl"),
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),
@@ -162,7 +160,14 @@ export function settingsOf(options: GroupBackendOptions): Settings {
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? 1, "storeTimeout"),
     outageConcurrency: atOnce(options.outageConcurrency),
-    waitUntil,
+    inBackground: (work) => {
+      const failed = (error: unknown) => warnings.waitUntilFailed(error);
+      try {
+        isPromise(waitUntil(work), failed);
+      } catch (error) {
+        failed(error);
+      }
+    },
     redefine,
     detectCycles,
     enabled,
@@ -172,9 +177,9 @@ export function settingsOf(options: GroupBackendOptions): Settings {
 }
 
 /** Throws a TypeError: a text would count as true. */
-export function assertSwitch(enabled: unknown): asserts enabled is boolean {
-  if (typeof enabled === "boolean") return;
-  throw new TypeError(`Cannot use ${typeof enabled} as enabled: it must be true or false`);
+export function assertBoolean(value: unknown, option: string): asserts value is boolean {
+  if (typeof value === "boolean") return;
+  throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be true or false`);
 }
 
 function atOnce(given: number | undefined): number {

@@ -2,7 +2,7 @@ import type { Clock } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
 import { assertKnown, assertOptions, printable } from "../util/checks.ts";
 import type { Codec } from "../codec/codec.ts";
-import { type KeyValueCache, PlainStore } from "../store/key_value/store.ts";
+import { type KeyValueCache, KeyValueStore } from "../store/key_value/store.ts";
 
 export type { KeyValueCache };
 import type {
@@ -69,7 +69,7 @@ export class PlainBackend implements Backend {
   constructor(cache: KeyValueCache, options: PlainBackendOptions = {}) {
     assertKnown(options, KNOWN);
     const { codec, clock, ...rest } = options;
-    this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new PlainStore(cache, { codec, clock }) });
+    this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new KeyValueStore(cache, { codec, clock }) });
     this.redefine = this.#backend.redefine;
   }
 

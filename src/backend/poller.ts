@@ -148,6 +148,7 @@ export class Pollers {
     poller.asked = undefined;
     // Everybody may have left in between.
     if (this.#pollers.get(id) !== poller) return;
+    // rule 6: known by its nonce
     if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, GONE);
     if (entry.beat !== lease.beat) poller.renewed(entry, sentAt!);
     else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, { unrenewed: entry });

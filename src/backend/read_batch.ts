@@ -1,11 +1,11 @@
 /** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
 
+import { isPromise } from "../util/callbacks.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
 import {
   type GuardedStore,
   isCount,
   isFound,
-  isPromise,
   type Label,
   nonsense,
   type ReadSlot,
@@ -20,14 +20,16 @@ export interface Question {
   readonly counters: readonly Counter[];
 }
 
-/** What one call saw: the entry and its groups' counters, all answered, from one round trip. */
+/** What one call saw: the entry and its groups' counters, from one round trip. */
 export interface Snapshot {
+  /** Did every answer come in time? If not, it shows nothing: generations that cannot be compared prove nothing. */
+  readonly isWhole: boolean;
   /** The entry; `undefined`: nothing is there. */
   readonly found: Found | undefined;
   /** The counters' values, in the order of the question. */
   readonly generations: readonly bigint[];
-  /** The same object for all calls that share this read of the entry: each of them began before it was sent. */
-  readonly slot: object;
+  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: nobody does. */
+  readonly slot: object | undefined;
   /** The found value for one caller: a copy for each of those who share the read. */
   takeCopy(value: unknown): unknown;
 }
@@ -53,8 +55,8 @@ export class SnapshotReader {
     this.#store = store;
   }
 
-  /** Reads an entry and counters. Resolves with `undefined` where not every answer came in time. */
-  read({ about, counters }: Question): Promise<Snapshot | undefined> {
+  /** Reads an entry and counters. Never rejects. */
+  read({ about, counters }: Question): Promise<Snapshot> {
     const batch = this.#open();
     return new Promise((resolve) => {
       new PendingSnapshot(batch.entry(about), batch.counters(about.name, counters), resolve);
@@ -74,29 +76,28 @@ export class SnapshotReader {
     try {
       const found = store.get(about.key) ?? undefined;
       if (!isFound(found)) return this.#notAtOnce(found);
-      if (counters.length === 0) return new OwnSnapshot(found, NO_GENERATIONS);
+      if (counters.length === 0) return ownSnapshot(found, NO_GENERATIONS);
       const generations: bigint[] = [];
       for (const counter of counters) {
         const count = store.counter(counter.key);
         if (!isCount(count)) return this.#notAtOnce(count);
         generations.push(count);
       }
-      return new OwnSnapshot(found, generations);
+      return ownSnapshot(found, generations);
     } catch {
       return undefined;
     }
   }
 
   #notAtOnce(answer: unknown): undefined {
-    if (!isPromise(answer)) return;
-    this.#answersLater = true;
-    answer.then(undefined, () => {});
+    if (isPromise(answer)) this.#answersLater = true;
   }
 
   #open(): ReadBatch {
     if (this.#batch === undefined) {
       const batch = this.#batch = new ReadBatch(this.#store);
       queueMicrotask(() => {
+        // rule 4: shared until it is sent
         this.#batch = undefined;
         batch.send();
       });
@@ -106,31 +107,21 @@ export class SnapshotReader {
 }
 
 /** A snapshot that nobody shares. */
-class OwnSnapshot implements Snapshot {
-  readonly found: Found | undefined;
-  readonly generations: readonly bigint[];
+export const ownSnapshot = (found: Found | undefined, generations: readonly bigint[]): Snapshot => ({
+  isWhole: true,
+  found,
+  generations,
+  slot: undefined,
+  takeCopy: itself,
+});
 
-  constructor(found: Found | undefined, generations: readonly bigint[]) {
-    this.found = found;
-    this.generations = generations;
-  }
-
-  get slot(): object {
-    return this;
-  }
-
-  takeCopy(value: unknown): unknown {
-    return value;
-  }
-}
+const itself = (value: unknown): unknown => value;
 
 /** What is read for the calls of one tick. */
 class ReadBatch {
   readonly store: GuardedStore;
   readonly #entries = new Map<string, Slot>();
-  readonly #counters: Slot[] = [];
-  /** Slots of counters that are another object at each call: such a one does not know its slot. */
-  #uncachedCounters: Map<string, Slot> | undefined;
+  readonly #counters = new Map<string, Slot>();
   #unanswered = 0;
   #cancelDeadline: (() => void) | undefined;
 
@@ -143,35 +134,24 @@ class ReadBatch {
   }
 
   entry({ name, key }: Label): Slot {
-    let slot = this.#entries.get(key);
-    if (slot === undefined) this.#entries.set(key, slot = new Slot(this, "get", name, key, undefined));
-    return slot;
+    return this.#slot(this.#entries, "get", name, key);
   }
 
   counters(name: string | undefined, counters: readonly Counter[]): readonly Slot[] {
     if (counters.length === 0) return NO_SLOTS;
-    return counters.map((counter) => this.#slotOf(counter) ?? this.#addCounter(name, counter));
+    return counters.map(({ key }) => this.#slot(this.#counters, "counter", name, key));
   }
 
-  #slotOf(counter: Counter): Slot | undefined {
-    if (!counter.isRemembered) return this.#uncachedCounters?.get(counter.key);
-    const slot = counter.slot as Slot | undefined;
-    // An earlier batch's slot may still wait for its answer.
-    return slot?.batch === this ? slot : undefined;
-  }
-
-  #addCounter(name: string | undefined, counter: Counter): Slot {
-    const slot = new Slot(this, "counter", name, counter.key, counter);
-    this.#counters.push(slot);
-    if (counter.isRemembered) counter.slot = slot;
-    else (this.#uncachedCounters ??= new Map()).set(counter.key, slot);
+  #slot(slots: Map<string, Slot>, operation: Slot["operation"], name: string | undefined, key: string): Slot {
+    let slot = slots.get(key);
+    if (slot === undefined) slots.set(key, slot = new Slot(this, operation, name, key));
     return slot;
   }
 
   /** Reads everything, and bounds the wait. */
   send(): void {
-    this.#unanswered = this.#entries.size + this.#counters.length;
-    this.store.read(this.#entries.values(), this.#counters);
+    this.#unanswered = this.#entries.size + this.#counters.size;
+    this.store.read(this.#entries.values(), this.#counters.values());
     // Also where a store says that it answers within the tick, and does not.
     if (this.#unanswered > 0) this.#bound(this.store.timeoutMs);
   }
@@ -180,11 +160,9 @@ class ReadBatch {
   answered(): void {
     if (--this.#unanswered > 0) return;
     this.#cancelDeadline?.();
-    // A snapshot lives as long as its call, a counter as long as its backend: they must not keep the answers of others.
-    for (const slot of this.#counters) if (slot.counter!.slot === slot) slot.counter!.slot = undefined;
-    this.#counters.length = 0;
+    // A snapshot lives as long as its call: it must not keep the answers of others.
     this.#entries.clear();
-    this.#uncachedCounters = undefined;
+    this.#counters.clear();
   }
 
   #bound(ms: number): void {
@@ -201,7 +179,7 @@ class ReadBatch {
   #giveUp(now: number): number {
     const { store } = this;
     let leastLeft = Infinity;
-    for (const slot of [...this.#entries.values(), ...this.#counters]) {
+    for (const slot of [...this.#entries.values(), ...this.#counters.values()]) {
       if (slot.isAnswered) continue;
       const waitedMs = Math.max(0, Math.min(store.sendableMs(slot.key), now - slot.sentAt));
       const left = store.timeoutMs - waitedMs;
@@ -218,7 +196,6 @@ class Slot implements ReadSlot {
   readonly operation: "get" | "counter";
   readonly name: string | undefined;
   readonly key: string;
-  readonly counter: Counter | undefined;
   answer: unknown = undefined;
   isAnswered = false;
   /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
@@ -228,18 +205,11 @@ class Slot implements ReadSlot {
   #first: PendingSnapshot | undefined = undefined;
   #others: PendingSnapshot[] | undefined = undefined;
 
-  constructor(
-    batch: ReadBatch,
-    operation: "get" | "counter",
-    name: string | undefined,
-    key: string,
-    counter: Counter | undefined,
-  ) {
+  constructor(batch: ReadBatch, operation: "get" | "counter", name: string | undefined, key: string) {
     this.batch = batch;
     this.operation = operation;
     this.name = name;
     this.key = key;
-    this.counter = counter;
   }
 
   /** A snapshot needs the answer. */
@@ -282,15 +252,16 @@ class Slot implements ReadSlot {
   }
 }
 
-/** A snapshot while its answers come: whole or none, since generations that cannot be compared prove nothing. */
+/** A snapshot while its answers come. The first one that fails resolves it as it is, not whole. */
 class PendingSnapshot implements Snapshot {
+  isWhole = false;
   generations: readonly bigint[] = NO_GENERATIONS;
   readonly slot: Slot;
   readonly #counters: readonly Slot[];
-  readonly #resolve: (snapshot: Snapshot | undefined) => void;
+  readonly #resolve: (snapshot: Snapshot) => void;
   #unanswered: number;
 
-  constructor(slot: Slot, counters: readonly Slot[], resolve: (snapshot: Snapshot | undefined) => void) {
+  constructor(slot: Slot, counters: readonly Slot[], resolve: (snapshot: Snapshot) => void) {
     this.slot = slot;
     this.#counters = counters;
     this.#resolve = resolve;
@@ -308,8 +279,11 @@ class PendingSnapshot implements Snapshot {
   }
 
   slotAnswered(answer: unknown): void {
-    if (answer === UNANSWERED) return this.#resolve(undefined);
+    // rule 3: whole, or no snapshot
+    if (answer === UNANSWERED) return this.#resolve(this);
     if (--this.#unanswered > 0) return;
+    this.isWhole = true;
+    // rule 3: every counter was answered
     if (this.#counters.length > 0) this.generations = this.#counters.map((counter) => counter.answer as bigint);
     this.#resolve(this);
   }

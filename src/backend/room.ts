@@ -1,6 +1,6 @@
 /**
- * Room for looks and requests for leases: where they would fill more than nine tenths of what a store takes at once, they
- * wait in order, so that a burst of calls is slower instead of computed, and what must pass (a renewal, a value's set, a
+ * Room for reads and requests for leases: where they would fill more than nine tenths of what a store takes at once, they
+ * wait in order. So a burst of calls is slower instead of computed, and what must pass (a renewal, a value's set, a
  * release, an invalidation) is not refused.
  */
 
@@ -8,130 +8,118 @@ import { responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Store } from "../store/store.ts";
 
-/** So much of a bound they may fill. */
-const MOST = 0.9;
+/** How much of a store's bound they may fill. */
+const MAX_LOAD = 0.9;
 /**
- * Room is looked for so often while anybody waits: answers to others, who share the client, make some as well. Not as
- * soon as something is answered:
+ * How often room is looked for while anybody waits: answers to others, who share the client, make some as well. It is not
+ * looked for as soon as an answer comes:
  *
  *   1. thousands of leases are answered in one step      2. as many others that wait are sent in their place
  *   3. the functions, which were quick, have ended, and their values' sets find the store full
  */
 const PAUSE_MS = 1;
-
-/** A question may be so many times as long as those before it. */
+/** A request may fill this many times as much as the largest before it. */
 const CAUTION = 16;
 
 interface Waiting {
   readonly key: string;
   readonly since: number;
   readonly send: () => void;
-  readonly lack: () => void;
+  readonly giveUp: () => void;
 }
 
-/** A queue whose front is taken off without moving the rest. */
-interface Lane {
-  waiting: Waiting[];
-  first: number;
+/** The name of what bounds a key's requests, its server as a rule; "" where the store does not say. */
+export function laneOf(store: Store, key: string): string {
+  try {
+    const lane = store.lane?.(key);
+    return typeof lane === "string" ? lane : "";
+  } catch {
+    return "";
+  }
 }
 
-/** The questions that wait for room in one backend. Several backends may share the client that gives it. */
+/** The requests of one backend that wait for room. Several backends may share the client that gives it. */
 export class Room {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #lanes = new Map<string, Lane>();
+  /** Who waits, by lane, in order. A lane that nobody waits for is not in it. */
+  readonly #waiting = new Map<string, Set<Waiting>>();
   #timer: unknown;
-  /** What the load was when it was read last in this tick, and how many were asked since. */
-  #read = 0;
-  #asked = 0;
-  /** The most that one question was seen to fill; 0: none was seen yet. */
+  /** The load when it was read last in this tick, and how many requests were let through since. */
+  #load = 0;
+  #sentSince = 0;
+  /** The most that one request was seen to fill; 0: none was seen yet. */
   #share = 0;
-  /** So many more may be asked without reading. */
+  /** How many more may pass before the load is read again. */
   #free = 0;
 
-  /** `timeoutMs`: nobody waits for longer. */
+  /** `timeoutMs`: how long a request may wait. */
   constructor(store: Store, clock: Clock, timeoutMs: number) {
     this.#store = store;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Questions of another tick begin: what others have asked meanwhile is not known. */
+  /** The requests of another tick begin: how much others have sent meanwhile is not known. */
   begin(): void {
-    this.#free = this.#asked = 0;
+    this.#free = this.#sentSince = 0;
   }
 
-  /** May it be asked now? Not where others wait for the same room: they came first. */
+  /** May it be sent now? Not where others wait for the same room: they came first. */
   has(key: string): boolean {
     if (this.#store.load === undefined) return true;
-    if (this.#lanes.size === 0) {
-      this.#asked++;
+    if (this.#waiting.size === 0) {
+      this.#sentSince++;
       if (this.#free > 0) {
         this.#free--;
         return true;
       }
-      // Of all that the store has the fullest, first: which of them is the key's takes longer to tell.
-      if (this.#readFullest() < MOST) return true;
+      // The fullest of all the store has first: which of them is the key's takes longer to tell.
+      if (this.#readFullest() < MAX_LOAD) return true;
     }
-    return !this.#lanes.has(this.#laneOf(key)) && this.#load(key) < MOST;
+    return !this.#waiting.has(laneOf(this.#store, key)) && this.#loadOf(key) < MAX_LOAD;
   }
 
-  /** To read the load for each of a hundred questions would cost a hit a tenth of its time. */
+  /** To read the load for each of a hundred requests would cost a hit a tenth of its time. */
   #readFullest(): number {
-    const load = this.#load(), asked = this.#asked - 1;
-    if (asked > 0) this.#share = Math.max(this.#share, (load - this.#read) / asked);
-    this.#free = this.#share > 0 ? Math.floor((MOST - load) / (CAUTION * this.#share)) : 0;
-    this.#read = load;
-    this.#asked = 1;
+    const load = this.#loadOf(), sent = this.#sentSince - 1;
+    if (sent > 0) this.#share = Math.max(this.#share, (load - this.#load) / sent);
+    this.#free = this.#share > 0 ? Math.floor((MAX_LOAD - load) / (CAUTION * this.#share)) : 0;
+    this.#load = load;
+    this.#sentSince = 1;
     return load;
   }
 
-  /** Calls `send` once there is room, or `lack` when there was none for the whole timeout. */
-  wait(key: string, send: () => void, lack: () => void): void {
-    const name = this.#laneOf(key);
-    const lane = this.#lanes.get(name);
-    const waiting = { key, since: responsiveTime(this.#clock), send, lack };
-    if (lane === undefined) this.#lanes.set(name, { waiting: [waiting], first: 0 });
-    else lane.waiting.push(waiting);
-    this.#timer ??= this.#clock.setTimeout(this.#look, PAUSE_MS);
+  /** Calls `send` once there is room, or `giveUp` where there was none for the whole timeout. */
+  wait(key: string, send: () => void, giveUp: () => void): void {
+    const lane = laneOf(this.#store, key);
+    let waiting = this.#waiting.get(lane);
+    if (waiting === undefined) this.#waiting.set(lane, waiting = new Set());
+    waiting.add({ key, since: responsiveTime(this.#clock), send, giveUp });
+    this.#timer ??= this.#clock.setTimeout(this.#sendWaiting, PAUSE_MS);
   }
 
-  readonly #look = (): void => {
-    this.#pass();
-    this.#timer = this.#lanes.size > 0 ? this.#clock.setTimeout(this.#look, PAUSE_MS) : undefined;
+  readonly #sendWaiting = (): void => {
+    const tooOld = responsiveTime(this.#clock) - this.#timeoutMs;
+    for (const [lane, waiting] of this.#waiting) {
+      for (const one of waiting) {
+        if (this.#loadOf(one.key) < MAX_LOAD) one.send();
+        else if (one.since <= tooOld) one.giveUp();
+        else break;
+        waiting.delete(one);
+      }
+      if (waiting.size === 0) this.#waiting.delete(lane);
+    }
+    this.#timer = this.#waiting.size > 0 ? this.#clock.setTimeout(this.#sendWaiting, PAUSE_MS) : undefined;
   };
 
-  #load(key?: string): number {
+  #loadOf(key?: string): number {
     try {
       const load = this.#store.load!(key);
       return load >= 0 ? load : 0;
     } catch {
       return 0;
-    }
-  }
-
-  #laneOf(key: string): string {
-    try {
-      const lane = this.#store.lane?.(key);
-      return typeof lane === "string" ? lane : "";
-    } catch {
-      return "";
-    }
-  }
-
-  #pass(): void {
-    const tooOld = responsiveTime(this.#clock) - this.#timeoutMs;
-    for (const [name, lane] of this.#lanes) {
-      const { waiting } = lane;
-      while (lane.first < waiting.length) {
-        const { key, since, send, lack } = waiting[lane.first]!;
-        if (this.#load(key) < MOST) send();
-        else if (since <= tooOld) lack();
-        else break;
-        lane.first++;
-      }
-      if (lane.first === waiting.length) this.#lanes.delete(name);
     }
   }
 }

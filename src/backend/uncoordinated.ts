@@ -1,116 +1,97 @@
 import type { Clock } from "../util/clock.ts";
-import { type Call, isShared } from "./call.ts";
-import { noteWait } from "./context.ts";
-import { Flight, type Seat } from "./computation.ts";
-import { within } from "./caller_timeout.ts";
-import { Slots } from "./slots.ts";
+import type { Call } from "./call.ts";
+import { withTimeout } from "./caller_timeout.ts";
+import { BySlot, type Computation, type Computations, type Waiter } from "./computations.ts";
+import { ConcurrencyLimit } from "./concurrency_limit.ts";
+import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
-/**
- * Those who are told at once that there is no lease learn it some microtasks apart: who has groups or a timeout comes
- * last. A computation begins when all of them have boarded.
- */
-const BOARDING_MICROTASKS = 12;
+/** Told a shared value before anybody is answered, so that it may be kept. */
+type Write = (value: unknown) => void;
 
-/** One caller's place in a computation without a lease. */
-export interface Place {
-  readonly seat: Seat;
-  /** It is this caller's function that will run. `done`: when it has run. */
-  readonly leads: boolean;
-  readonly done: Promise<void>;
+interface Running {
+  readonly computation: Computation;
+  readonly ended: Promise<void>;
+}
+interface Waiting {
+  readonly computation: Computation;
+  write: Write | undefined;
 }
 
 /**
- * Computations without a lease, shared by the trailing edge: a call may join only a computation that has not begun yet,
- * so that per key one runs and one waits. Joining one that runs could return what was read before an invalidation.
+ * Computations without a lease, while there is none to be had, shared by the trailing edge: a call may join only a
+ * computation that has not begun yet, so that per key one runs and one waits. To join one that runs could return what was
+ * read before an invalidation; only those who share a slot may, since all of them called before it began.
  */
-export class Alone {
-  /** Not begun: may be joined. */
-  readonly #waiting = new Map<string, Waiting>();
-  /** Begun. */
-  readonly #running = new Map<string, Running>();
+export class Uncoordinated {
+  readonly #computations: Computations;
   readonly #clock: Clock;
-  readonly #copy: (value: unknown) => unknown;
   /** Absent: as many keys at once as are asked for. */
-  readonly #slots: Slots | undefined;
-  readonly #isInside: () => boolean;
+  readonly #limit: ConcurrencyLimit | undefined;
+  readonly #inBackground: (work: Promise<unknown>) => void;
+  readonly #bySlot = new BySlot();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #running = new Map<string, Running>();
 
-  /**
-   * `most`: so many keys are computed at once. `isInside`: does the call come from inside a computation? Such a one takes
-   * no slot: an outer computation would wait for it, and it for the outer one's slot.
-   */
-  constructor(clock: Clock, copy: (value: unknown) => unknown, most: number = Infinity, isInside = () => false) {
+  /** `outageConcurrency`: so many keys are computed at once. */
+  constructor(
+    computations: Computations,
+    clock: Clock,
+    outageConcurrency: number,
+    inBackground: (work: Promise<unknown>) => void,
+  ) {
+    this.#computations = computations;
     this.#clock = clock;
-    this.#copy = copy;
-    this.#slots = most === Infinity ? undefined : new Slots(clock, most);
-    this.#isInside = isInside;
+    this.#limit = outageConcurrency === Infinity ? undefined : new ConcurrencyLimit(clock, outageConcurrency);
+    this.#inBackground = inBackground;
   }
 
   /**
-   * Takes a seat in the next computation of the call's key, which waits for the one that runs at most `mintDelay`. `keep`
-   * is told its value before anybody is answered; of several callers who bring one, the first one's is used.
+   * Joins the computation that may be joined, or begins one, which waits for the one that runs at most `mintDelay`.
+   * `isLeader`: it is this caller's function that runs. Of several callers who bring a `write` the first one's is used.
+   * `undefined`: the call would wait for itself.
    */
-  board(call: Call, keep?: Keep): Place {
+  join(call: Call, write?: Write): { readonly waiter: Waiter; readonly isLeader: boolean } | undefined {
+    const shared = this.#bySlot.find(call);
+    if (shared !== undefined) return closesCircle(shared) ? undefined : { waiter: shared.join(), isLeader: false };
     const key = keyOf(call);
     let next = this.#waiting.get(key);
-    const leads = next === undefined;
-    if (next === undefined) {
-      const flight = new Flight(this.#copy);
-      this.#waiting.set(key, next = { flight, keep, done: Promise.resolve() });
-      const seat = flight.board();
-      next.done = this.#lead(key, next, call);
-      return { seat, leads, done: next.done };
-    }
-    next.keep ??= keep;
-    return { seat: next.flight.board(), leads, done: next.done };
+    const running = this.#running.get(key), isLeader = next === undefined;
+    if (closesCircle(...[next, running].flatMap((one) => one === undefined ? [] : one.computation))) return undefined;
+    if (next === undefined) this.#waiting.set(key, next = { computation: this.#computations.create(), write });
+    else next.write ??= write;
+    this.#bySlot.share(call, next.computation);
+    const waiter = next.computation.join();
+    if (isLeader) this.#inBackground(this.#lead(key, next, running, call));
+    return { waiter, isLeader };
   }
 
-  /** What a call would wait for if it boarded: the computation that waits, and the one that runs. */
-  awaited(call: Call): readonly Flight[] {
-    const key = keyOf(call);
-    return [this.#waiting.get(key), this.#running.get(key)].flatMap((one) => one === undefined ? [] : one.flight);
-  }
-
-  async #lead(key: string, own: Waiting, call: Call): Promise<void> {
-    // Who saw the mark computes because of its result, outage or none.
-    const isBounded = this.#slots !== undefined && own.keep === undefined && !this.#isInside();
-    const before = this.#running.get(key);
+  async #lead(key: string, next: Waiting, before: Running | undefined, call: Call): Promise<void> {
+    // Who saw the hit-for-miss marker computes because of its result, outage or none. And a call from inside a
+    // computation takes no turn: the outer one waits for it, and would never give up its own.
+    const isLimited = next.write === undefined && currentComputation() === undefined;
     if (before !== undefined) {
-      const noLonger = noteWait(own.flight, before.flight);
-      await within(this.#clock, call.mintDelayMs, before.done);
+      const noLonger = noteWait(next.computation, before.computation);
+      await withTimeout(this.#clock, call.mintDelayMs, before.ended);
       noLonger();
-    } else for (let i = 0; i < BOARDING_MICROTASKS; i++) await undefined;
-    const giveBack = isBounded ? await this.#slots!.take(call.mintDelayMs) : undefined;
-    const run: Running = { flight: own.flight, done: this.#run(own, call) };
-    this.#running.set(key, run);
+    } else await undefined; // Calls that ask no store are made in one turn, and have no slot: they join by then.
+    const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;
+    const running: Running = { computation: next.computation, ended: this.#run(next, call) };
+    this.#running.set(key, running);
+    // rule 11: joined until it begins
     this.#waiting.delete(key);
-    await run.done;
-    giveBack?.();
-    if (this.#running.get(key) === run) this.#running.delete(key);
+    await running.ended;
+    release?.();
+    if (this.#running.get(key) === running) this.#running.delete(key);
   }
 
-  async #run({ flight, ...own }: Waiting, call: Call): Promise<void> {
-    const computed = await flight.run(call.compute);
-    if (computed.kind === "abandoned") return;
-    const shared = isShared(call);
-    if (computed.kind === "error") return shared ? flight.fail(computed.error) : flight.failAlone(computed.error);
-    if (!shared) return flight.landAlone(computed.value);
-    own.keep?.(computed.value);
-    flight.land(computed.value);
+  async #run(next: Waiting, call: Call): Promise<void> {
+    const computed = await next.computation.run(call);
+    if (computed.kind === "value" && computed.isShared) next.write?.(computed.value);
+    next.computation.settle(computed);
   }
 }
 
 /** Of one source: what another one computes under this key may not be meant for this caller. */
 function keyOf({ about, fullKey = about.key, source = "" }: Call): string {
   return `${source} ${fullKey}`;
-}
-
-type Keep = (value: unknown) => void;
-interface Running {
-  readonly flight: Flight;
-  readonly done: Promise<void>;
-}
-interface Waiting {
-  readonly flight: Flight;
-  keep: Keep | undefined;
-  done: Promise<void>;
 }

@@ -22,17 +22,17 @@ import type {
 
 /** Decorates a method: `@cached`. */
 export function cached<F extends AsyncFunction>(method: F, context: ClassMethodDecoratorContext): Cached<F>;
-/** Decorates nothing: a compile error says so. */
+/** Is a compile error that says how to write it. */
 export function cached(): WriteCachedWithoutParentheses;
-/** What is no async method cannot be decorated: a compile error says so. */
+/** Is a compile error for what is no async method. */
 export function cached(member: unknown, context: DecoratorContext): MethodsMustBeAsync;
 /**
  * Caches a function: calls with the same arguments share a result.
  *
- * It is called like the function, always returns a promise, and has verbs (`invalidate`, `refresh`, `peek`, `set`,
- * `key`, `on`). The function's own errors reach the caller as they are and are never kept. `undefined` and `null` are
- * not kept unless `when` says so. `f(1)` and `f(1, 0)` are two calls, whatever the defaults. A wrong option is a
- * TypeError or RangeError at once; an argument without identity rejects the call with CacheKeyError.
+ * What it returns is called like the function, always returns a promise, and has verbs (`invalidate`, `refresh`,
+ * `peek`, `set`, `key`, `on`). The function's own errors reach the caller as they are and are never kept. `undefined`
+ * and `null` are not kept unless `when` says so. `f(1)` and `f(1, 0)` are two calls, whatever the defaults. A wrong
+ * option is a TypeError or RangeError at once; an argument without identity rejects the call with CacheKeyError.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export function cached(member: unknown, context: DecoratorContext): MethodsMustB
 export function cached<F extends AnyFunction>(this: HasVerbs<F>, fn: F, options?: CachedOptions<F>): Cached<F>;
 /**
  * Caches a generic function that is not async. Its type parameters stay, and leave no room for the verbs in its type:
- * `handle(fn)` has them. (An async one has both.)
+ * `handle(fn)` gives them.
  */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[], R>(
@@ -90,16 +90,16 @@ export function cached<A extends any[] = any[]>(ttl: Duration, group?: CallOptio
  */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[] = any[], R = unknown>(options: FirstOptions<A, R>): CachedDecorator<A, R>;
-/** The same where `group` takes no argument (it may read `this`), so that `key` alone tells the arguments. */
+/** The same where `group` takes no argument (it may read `this`), so that only `key` has the types of the arguments. */
 // deno-lint-ignore no-explicit-any
 export function cached<A extends any[] = any[], R = unknown>(
   // deno-lint-ignore no-explicit-any
   options: Omit<FirstOptions<A, R>, "group"> & { group: (this: any) => Groups },
 ): CachedDecorator<A, R>;
-/** Never fits: of several overloads the compiler explains the last one, which is to say what is wrong. */
+/** Never fits. Of several overloads the compiler explains the last one, so this one names what is wrong. */
 // deno-lint-ignore no-explicit-any
 export function cached(options: FirstOptions<any[], any>): never;
-/** Likewise, for two arguments. */
+/** Never fits: the same for two arguments. */
 export function cached<X>(first: X, second: Second<X>): never;
 export function cached(...given: unknown[]): unknown {
   const [first, second] = given;
@@ -134,7 +134,7 @@ const NO_OPTIONS: CheckedOptions = checkedOptions({});
 const curried = (options: CheckedOptions) => (...given: unknown[]): unknown =>
   applied(given, options, "after cached(ttl) or cached(options) comes the function");
 
-/** A decorated method, or a wrapped function. `form`: what to give instead of what is neither. */
+/** Decorates a method, or wraps a function. Where it is given neither, the error says `form`. */
 function applied(given: unknown[], options: CheckedOptions, form: string): unknown {
   const [first, second] = given;
   // A legacy decorator of a static is given a class, hence this order.

@@ -7,7 +7,7 @@ import { isPromise } from "../util/callbacks.ts";
 import { quoted } from "../util/checks.ts";
 import { warn } from "../util/warnings.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
-import { candidateOf, type Keyed, type KeyPrefix, KeyPrefixes, mayShare } from "./key_prefixes.ts";
+import { candidateOf, type Keyed, type KeyPrefix, KeyPrefixes } from "./key_prefixes.ts";
 import { numberOf, register, sourceOf } from "./names.ts";
 import { type Arguments, ObjectCall } from "./object_call.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -47,8 +47,8 @@ export class CachedFunction {
   #hasWarned = false;
 
   /**
-   * Throws a TypeError for what is wrong whatever the call: a function without a name, groups on a backend that has none,
-   * a name that another function has.
+   * Throws a TypeError for what is wrong whatever the call: a function without a name, groups on a backend that has
+   * none, a name that another function has.
    */
   constructor(fn: AnyFunction, options: CheckedOptions, member?: MemberRef) {
     this.fn = fn;
@@ -73,7 +73,7 @@ export class CachedFunction {
       const text = this.options.key === undefined ? primitivesText(args) : undefined;
       if (text === undefined || hasIdentity(self)) return this.#fetchObjects(prefixes, verb, self, args);
       const prefix = prefixes.of(self), key = `${prefix.text}${text})`;
-      this.#noteReceiver(prefixes, prefix, self, key);
+      prefixes.noteReceiver(self, prefix, key);
       const options = this.#asksUser ? this.#fetchOptions(prefix, verb, self, { args }) : prefix.optionsOf(verb);
       return prefixes.backend.fetch(key, () => this.fn.apply(self, args as unknown[]), options);
     } catch (error) {
@@ -90,7 +90,7 @@ export class CachedFunction {
   ): Promise<unknown> {
     const keyed = this.options.key === undefined ? keyedArguments(args) : undefined;
     const { prefix, key } = prefixes.keyed(self, keyed === undefined ? this.#optionText(self, args) : keyed.text);
-    this.#noteReceiver(prefixes, prefix, self, key);
+    prefixes.noteReceiver(self, prefix, key);
     const from = keyed === undefined
       ? "the option key"
       : keyed.identified || hasIdentity(self)
@@ -124,35 +124,35 @@ export class CachedFunction {
   /** The verbs for a receiver; `undefined`: for none. */
   verbs(self: unknown): Omit<CachedVerbs<AnyFunction>, "original"> {
     /** Throws a TypeError where calls on objects have keys that a verb without a receiver cannot mean. */
-    const receiver = (): unknown => {
+    const receiverOfVerb = (): unknown => {
       // The verbs of a static need none, since its class is one.
-      const it = self === undefined && this.member?.isStatic ? this.declaringClass : self;
-      const prefixes = this.#prefixesFor(it);
+      const receiver = self === undefined && this.member?.isStatic ? this.declaringClass : self;
+      const prefixes = this.#prefixesFor(receiver);
       const isElsewhere = this.member === undefined ? prefixes.identifies : this.declaringClass === undefined;
-      if (it === undefined && isElsewhere) throw this.noReceiver();
-      return it;
+      if (receiver === undefined && isElsewhere) throw this.noReceiver();
+      return receiver;
     };
     const asked = (args: Arguments) => {
-      const it = receiver();
-      return { ...this.keyed(it, args), it, backend: this.#prefixes!.backend };
+      const receiver = receiverOfVerb();
+      return { ...this.keyed(receiver, args), receiver, backend: this.#prefixes!.backend };
     };
     return {
       invalidate: async (...args) => {
         const { backend, key } = asked(args);
         await backend.delete(key, { name: this.name });
       },
-      refresh: async (...args) => await this.fetch("refresh", receiver(), args),
+      refresh: async (...args) => await this.fetch("refresh", receiverOfVerb(), args),
       peek: async (...args) => {
-        const { it, backend, prefix, key } = asked(args), { source } = prefix;
+        const { receiver, backend, prefix, key } = asked(args), { source } = prefix;
         if (prefix.keepsNothing) return undefined;
-        const group = this.#group(it, args);
+        const group = this.#group(receiver, args);
         return await backend.get(key, source === undefined ? { group } : { group, ...source, name: this.name });
       },
       set: async (args, value) => {
         if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
-        const { it, backend, prefix, key } = asked(args);
+        const { receiver, backend, prefix, key } = asked(args);
         if (prefix.keepsNothing) return;
-        const { ttl, stale, group, name } = this.#fetchOptions(prefix, "call", it, { args });
+        const { ttl, stale, group, name } = this.#fetchOptions(prefix, "call", receiver, { args });
         await backend.set(key, value, { ttl, stale, group, name, ...prefix.source });
       },
       key: (...args) => {
@@ -185,7 +185,9 @@ export class CachedFunction {
     this.bindClass(declaringClassOf(self, member.property, (value) => cachedFunctionOf(value)?.fn === this.fn));
   }
 
-  /** Registers the name as soon as it is known, so that a second function of that name is refused when it is wrapped. */
+  /**
+   * Registers the name as soon as it is known, so that a second function of that name is refused when it is wrapped.
+   */
   registerName(): void {
     const { declaringClass, options } = this;
     if (declaringClass !== undefined && nameOfClass(declaringClass) !== undefined) this.name ??= this.#methodName();
@@ -222,34 +224,32 @@ export class CachedFunction {
   }
 
   #optionText(self: unknown, args: Arguments): string {
-    const identity = this.#ask(this.options.key!, self, args);
-    if (isPromise(identity)) throw new CacheKeyError(this.#mustAnswerAtOnce("key", "what identifies a call"));
+    const identity = this.#ask(this.options.key!, self, args, "key", "what identifies a call");
     return argumentText(identity, "what `key` returns");
   }
 
   #group(self: unknown, args: Arguments): Groups | undefined {
     const { group } = this.options;
-    if (typeof group !== "function") return group;
-    const groups = this.#ask(group, self, args);
-    if (isPromise(groups)) throw new TypeError(this.#mustAnswerAtOnce("group", "names of groups"));
-    return groups;
+    return typeof group === "function" ? this.#ask(group, self, args, "group", "names of groups") as Groups : group;
   }
 
-  #mustAnswerAtOnce(option: string, wanted: string): string {
-    const name = quoted(this.name!);
-    return `Cannot call ${name}: its option \`${option}\` gave a promise, and must return ${wanted} at once`;
-  }
-
-  /** Calls a function of the options. Where it reads `this` and there is none, the error says what to do. */
-  #ask<T>(question: (this: unknown, ...args: unknown[]) => T, self: unknown, args: Arguments): T {
+  /**
+   * Calls a function of the options, which has to answer at once. Where it reads `this` and there is none, the error
+   * says what to do.
+   */
+  #ask(question: AnyFunction, self: unknown, args: Arguments, option: "key" | "group", wanted: string): unknown {
     // A prototype is not the one whose state is meant.
-    const it = this.member !== undefined && isPrototype(self) ? undefined : self;
+    const receiver = this.member !== undefined && isPrototype(self) ? undefined : self;
+    let answer: unknown;
     try {
-      return question.apply(it, args as unknown[]);
+      answer = question.apply(receiver, args as unknown[]);
     } catch (error) {
-      const lacksThis = it === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
+      const lacksThis = receiver === undefined && error instanceof TypeError && /\bthis\b/.test(sourceOf(question));
       throw lacksThis ? this.noReceiver(error) : error;
     }
+    if (!isPromise(answer)) return answer;
+    const text = `its option \`${option}\` gave a promise, and must return ${wanted} at once`;
+    throw new (option === "key" ? CacheKeyError : TypeError)(`Cannot call ${quoted(this.name!)}: ${text}`);
   }
 
   noReceiver(cause?: unknown): TypeError {
@@ -289,14 +289,6 @@ export class CachedFunction {
       signal: inputs?.signal,
       inputs,
     };
-  }
-
-  /** Instances whose identity is not in the key share results, which may surprise. */
-  #noteReceiver(prefixes: KeyPrefixes, prefix: KeyPrefix, self: unknown, key: string): void {
-    if (this.member === undefined) return;
-    if (isPrototype(self)) throw this.noReceiver();
-    if (self === undefined || self === null || mayShare(this.options) || hasIdentity(self)) return;
-    if (!prefix.keepsNothing) prefixes.noteReceiver(key, self);
   }
 }
 

@@ -5,26 +5,26 @@ import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory/store.ts";
 import { acrossCopies, inheritNames } from "./names.ts";
-import { configurationOf } from "./url.ts";
+import { optionsOfUrl } from "./url.ts";
 
-/** Of this realm, whichever copy of the library asks. */
+/** What all copies of the library in this program share. */
 const current = acrossCopies("default", () => ({
   backend: undefined as Backend | undefined,
   isConfigured: false,
-  /** Of the backends that `configure` made the stores of: shall they keep connections that nobody uses? */
+  /** For backends whose connections `configure` made: says whether they keep those that nobody uses. */
   keepIdle: new WeakMap<Backend, (keeps: boolean) => void>(),
 }));
 
-/** What cached functions without a backend of their own use; without any configuration a GroupBackend over a MemoryStore. */
+/** The backend of cached functions without one of their own: unless one was configured, a GroupBackend in memory. */
 export function defaultBackend(): Backend {
   return current.backend ?? become(new GroupBackend());
 }
 
-/** The same, once there is one: to wrap a function makes none. */
+/** The same, `undefined` as long as there is none: wrapping a function makes none. */
 export const knownDefault = (): Backend | undefined => current.backend;
 
-function become<B extends Backend>(backend: B): B {
-  // Modules wrap functions before `main` configures: those hold their names on what is configured first.
+function become(backend: Backend): Backend {
+  // Modules wrap functions before `main` configures: their names are registered on what is configured first.
   if (!current.isConfigured) inheritNames(current.backend, backend);
   const former = current.backend;
   current.backend = backend;
@@ -33,22 +33,19 @@ function become<B extends Backend>(backend: B): B {
   return backend;
 }
 
-function configured<B extends Backend>(backend: B): B {
-  become(backend);
-  current.isConfigured = true;
-  return backend;
-}
-
 /**
- * Sets what cached functions without a `backend` of their own use from now on, those wrapped earlier included.
+ * Sets the backend of cached functions without a `backend` of their own, those wrapped earlier included, and returns
+ * it.
  *
  * It takes options, a backend of your own, or a URL: `memory:///`, `memcached://host:port,host:port/`,
- * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. Both kinds know the parameters project, version,
- * ttl, stale, group, mintDelay, jitter, storeTimeout, outageConcurrency, redefine, enabled and detectCycles; memory: maxBytes and maxEntries; memcached: protocol, timeout,
- * connectTimeout, connections and deadServers. A bare number is seconds. A user and a password stand before the host,
- * percent-encoded. Anything unknown is a TypeError, and then nothing changes. The former default is not closed, since
- * somebody may still use it; but one that a URL has made lets its connections go once it is idle, and opens them again
- * for whoever asks.
+ * `memcacheds://host/` for TLS, `memcached:///run/memcached.sock`. A user and a password are written before the host,
+ * percent-encoded. Both kinds have the parameters project, version, ttl, stale, group, mintDelay, jitter, storeTimeout,
+ * outageConcurrency, redefine, enabled and detectCycles; memory has maxBytes and maxEntries; memcached has protocol,
+ * timeout, connectTimeout, keepAlive, connections, maxInFlight, maxValueBytes, deadServers, discovery,
+ * allowInsecureAuth and serverName. A bare number is seconds.
+ *
+ * Anything unknown is a TypeError, and then nothing changes. The former default is not closed, since somebody may still
+ * use it; one that a URL has made closes its connections once they are idle, and opens them again when it is called.
  *
  * @example
  * ```ts
@@ -63,30 +60,33 @@ export function configure(options: string | GroupBackendOptions): GroupBackend;
 /** Sets a backend of your own, and returns it. */
 export function configure<B extends Backend>(backend: B): B;
 export function configure(given: string | GroupBackendOptions | Backend): Backend {
-  if (typeof given === "string") return configured(configuredBy(given));
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (typeof given !== "string" && (typeof given !== "object" || given === null || Array.isArray(given))) {
     throw new TypeError("Cannot configure: give a URL, the options of a GroupBackend, or a backend");
   }
-  return configured(isBackend(given) ? given : new GroupBackend(given));
+  const backend = typeof given === "string" ? backendAt(given) : isBackend(given) ? given : new GroupBackend(given);
+  become(backend);
+  current.isConfigured = true;
+  return backend;
 }
 
-/** Makes the store, too, which opens no connection. */
-function configuredBy(url: string): GroupBackend {
-  const { backend, ...rest } = configurationOf(url);
-  if (rest.servers === undefined) return new GroupBackend({ ...backend, store: new MemoryStore(rest.store) });
-  const store = new MemcachedStore(rest.servers, rest.store);
-  const made = new GroupBackend({ ...backend, store });
-  current.keepIdle.set(made, (keeps) => keepIdle(store.client, keeps));
-  return made;
+/** Makes a backend and its store, which opens no connection yet. */
+function backendAt(url: string): GroupBackend {
+  const { backend: options, servers, store: storeOptions } = optionsOfUrl(url);
+  if (servers === undefined) return new GroupBackend({ ...options, store: new MemoryStore(storeOptions) });
+  const store = new MemcachedStore(servers, storeOptions);
+  const backend = new GroupBackend({ ...options, store });
+  current.keepIdle.set(backend, (keeps) => keepIdle(store.client, keeps));
+  return backend;
 }
 
 const isBackend = (given: GroupBackendOptions | Backend): given is Backend =>
   typeof (given as Partial<Backend>).fetch === "function";
 
 /**
- * Invalidates groups of the default backend: everything kept under them is gone, in every process, when this resolves.
+ * Invalidates groups of the default backend: when it resolves, everything kept under them is gone, in every process.
  *
- * O(1), however many entries. Rejects if the store did not confirm: then old results may live up to their ttl.
+ * It is one request a group, however many entries there are. Rejects if the store did not confirm it: then old results
+ * may be served up to their ttl.
  *
  * @example
  * ```ts

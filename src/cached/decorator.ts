@@ -23,7 +23,8 @@ export function decorate(method: AnyFunction, context: Context, options: Checked
   }
   const cached = new CachedFunction(method, options, { property, isStatic });
   if (!isPrivate) {
-    // Runs for a static when its class is defined, and for a method at each construction, of which the first one counts.
+    // Runs for a static when its class is defined, and for a method at each construction, of which the first one
+    // counts.
     context.addInitializer(function () {
       cached.bindClassOf(this);
       if (isStatic) cached.registerName();
@@ -51,10 +52,10 @@ export function decorateLegacy(
 }
 
 /**
- * Gives the verbs of a decorated method, typed and bound to `self`, since a decorator cannot change a member's type.
+ * Returns the verbs of a decorated method, typed and bound to `self`, since a decorator cannot change a member's type.
  *
- * Statics: `handle(Repo, "all")`; without an instance: `handle(Repo.prototype, "get")`, which is enough wherever the
- * key does not depend on the instance. TypeError if the method is not a cached one.
+ * Those of a static are `handle(Repo, "all")`. `handle(Repo.prototype, "get")` needs no instance, wherever the key does
+ * not depend on one. Throws a TypeError if the method is no cached one.
  *
  * @example
  * ```ts
@@ -70,7 +71,7 @@ export function handle<T, K extends keyof T>(
   self: T,
   method: K,
 ): T[K] extends AnyFunction ? Cached<OmitThisParameter<T[K]>> : never;
-/** Gives the verbs of a cached function, for generic ones, whose type has no room for them. */
+/** Returns the verbs of a cached function, for generic ones, whose type has no room for them. */
 export function handle<F extends AnyFunction>(fn: F): CachedVerbs<F>;
 export function handle(...given: [self: unknown, method: PropertyKey] | [fn: AnyFunction]): unknown {
   if (given.length === 1) {

@@ -1,14 +1,17 @@
 /**
- * What keys of one cached function begin with on one backend, for the receivers of each class: `Repo.find(` for the class
- * that declares it, `Repo.find<Users>(` for one that inherits it, so that the two never share a result.
+ * What keys of one cached function begin with on one backend, for the receivers of each class: `Repo.find(` for the
+ * class that declares it, `Repo.find<Users>(` for one that inherits it, so that the two never share a result.
  */
 import type { Backend, FetchOptions } from "../backend/backend.ts";
 import { identityText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { quoted } from "../util/checks.ts";
+import { warn } from "../util/warnings.ts";
 import type { CachedFunction } from "./cached_function.ts";
 import {
   type Candidate,
+  type Identity,
+  identityOf,
   isMinified,
   isSuperseded,
   numberOf,
@@ -19,30 +22,32 @@ import {
 import type { CheckedOptions } from "./options.ts";
 import { classOf, commonOf, isPrototype, receiverClass } from "./receiver.ts";
 
+/** How many keys of a method are watched for a second receiver. */
+const WATCHED_KEYS = 100;
+
 /** What the keys of one class's receivers begin with, and how their results are kept. */
 export class KeyPrefix {
   /** The key up to the arguments; for receivers with an identity, what follows the identity. */
   readonly text: string;
   readonly #options: FetchOptions;
-  readonly #forced: FetchOptions;
   /** Of the function's name, of the method's on the receiver's class, and of the class's. */
   readonly #names: readonly Registration[];
 
   constructor(text: string, options: FetchOptions, names: readonly Registration[]) {
     this.text = text;
     this.#options = options;
-    this.#forced = { ...options, force: true };
     this.#names = names;
   }
 
   /** Calls compute, and keep and read nothing. */
   get keepsNothing(): boolean {
-    return this.#names.some(isSuperseded);
+    for (const name of this.#names) if (isSuperseded(name)) return true;
+    return false;
   }
 
   /** The options of a fetch as far as no call changes them. */
   optionsOf(verb: "call" | "refresh"): FetchOptions {
-    if (!this.keepsNothing) return verb === "call" ? this.#options : this.#forced;
+    if (!this.keepsNothing) return verb === "call" ? this.#options : { ...this.#options, force: true };
     const { timeout, mintDelay, name } = this.#options;
     return { ttl: 0, when: () => false, force: true, timeout, mintDelay, name };
   }
@@ -70,7 +75,13 @@ export class KeyPrefixes {
   #own: KeyPrefix | undefined;
   /** By what the receivers of a class have in common. */
   readonly #inherited = new WeakMap<object, KeyPrefix>();
+  /** The one of the last call, which most calls need again: quicker than to look it up. */
+  #lastCommon: object | undefined;
+  #last: KeyPrefix | undefined;
   #identified: WeakMap<object, KeyPrefix> | undefined;
+  /** Which receiver used a key first. */
+  readonly #receivers = new Map<string, Identity>();
+  #hasWarned = false;
 
   /** Throws a TypeError if another function has the name. */
   constructor(fn: CachedFunction, backend: Backend) {
@@ -85,9 +96,28 @@ export class KeyPrefixes {
     return this.#identified !== undefined;
   }
 
-  /** Warns, once, if another receiver has used the key: the two share its result. */
-  noteReceiver(key: string, receiver: unknown): void {
-    this.#name.owner.noteReceiver(this.#fn.name!, key, receiver);
+  /**
+   * Looks at the receiver of a method's call. Throws a TypeError for a prototype, whose result would be every instance's.
+   * Warns, once, if another receiver has used the key: instances whose identity is not in it share results.
+   */
+  noteReceiver(self: unknown, prefix: KeyPrefix, key: string): void {
+    const { member, options, name } = this.#fn;
+    if (member === undefined) return;
+    if (isPrototype(self)) throw this.#fn.noReceiver();
+    if (this.#hasWarned || self === undefined || self === null || mayShare(options) || hasIdentity(self)) return;
+    const first = this.#receivers.get(key), identity = identityOf(self);
+    if (first === identity || prefix.keepsNothing) return;
+    if (first === undefined) {
+      if (this.#receivers.size < WATCHED_KEYS) this.#receivers.set(key, identity);
+      return;
+    }
+    this.#hasWarned = true;
+    this.#receivers.clear();
+    warn(
+      "receivers that share results",
+      `two instances or classes share the results of ${quoted(name!)}, since \`this\` is not part of its key. ` +
+        "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
+    );
   }
 
   /** The key of a call, given the text of what identifies it besides its receiver. */
@@ -115,9 +145,11 @@ export class KeyPrefixes {
     if (self === undefined || self === null) return this.own;
     const common = commonOf(self, member.isStatic);
     if (common === declaringClass) return this.own;
+    if (common === this.#lastCommon) return this.#last!;
     let prefix = this.#inherited.get(common);
     if (prefix === undefined) this.#inherited.set(common, prefix = this.#ofInherited(common, member.isStatic));
-    return prefix;
+    this.#lastCommon = common;
+    return this.#last = prefix;
   }
 
   /** For calls without a receiver, and for the class that declares the method. */
@@ -141,8 +173,8 @@ export class KeyPrefixes {
   }
 
   /**
-   * For a receiver with an identity, whose text has its class already: `offers(` for `City.offers` of a City, and in full
-   * what another class declares. The name that the two amount to is registered as well.
+   * For a receiver with an identity, whose text has its class already: `offers(` for `City.offers` of a City, and in
+   * full what another class declares. The name that the two amount to is registered as well.
    */
   #ofIdentified(self: object, className: string): KeyPrefix {
     const { name, member } = this.#fn;
@@ -218,7 +250,7 @@ export function candidateOf({ fn, options, member, order, name: own }: CachedFun
 }
 
 /** Has the user said that all of one source share results? */
-export const mayShare = ({ key, shared }: CheckedOptions): boolean => key !== undefined || shared;
+const mayShare = ({ key, shared }: CheckedOptions): boolean => key !== undefined || shared;
 
 /** The backend escapes `%` once more, and everything else. */
 const escapedName = (name: string): string =>

@@ -1,8 +1,8 @@
 /**
  * Who owns a name on a backend. Two functions under one name would be given each other's results, and so would two
  * classes of one name whose instances call one method. So names are registered before they stand in keys: a second
- * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes is
- * not kept.
+ * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes
+ * is not kept.
  */
 import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
@@ -10,8 +10,6 @@ import { warn, type WarningTopic } from "../util/warnings.ts";
 
 /** How many names of functions a backend remembers, and how many more of classes: about 3 MB each. */
 const MAX_NAMES = 5_000;
-/** How many keys of a method are watched for a second receiver. */
-const WATCHED_KEYS = 100;
 
 /** A function or class that asks for a name. */
 export interface Candidate {
@@ -42,7 +40,10 @@ export const isSuperseded = ({ owner, order, keeps }: Registration): boolean => 
 
 /** The function or class that owns a name on a backend. */
 export class NameOwner {
-  /** The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it is. */
+  /**
+   * The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it
+   * is.
+   */
   readonly isUnsure: boolean;
   /** Candidates of a lower order were replaced by a newer definition. */
   newest = 0;
@@ -51,8 +52,6 @@ export class NameOwner {
   #identity: Identity;
   #order: number;
   #source: string;
-  /** Which receiver used a key first; `undefined`: none yet, or a second one was warned about. */
-  #receivers: Map<string, Identity> | undefined = new Map();
   #hasWarned = false;
 
   /** Gives the name to its first candidate. */
@@ -76,8 +75,13 @@ export class NameOwner {
     }
     const isOther = source !== this.#source;
     if (redefine && (isOther || kind !== "method" && !shares)) {
-      if (order > this.#order) this.#replace(identity, source, order);
-      else this.newest = Math.max(this.newest, order + 1);
+      if (order < this.#order) {
+        this.newest = Math.max(this.newest, order + 1);
+      } else {
+        [this.#identity, this.#source] = [identity, source];
+        this.newest = this.#order = order;
+        this.replacement = ++state.replacements;
+      }
       return true;
     }
     const name = quoted(candidate.name);
@@ -105,30 +109,6 @@ export class NameOwner {
       );
     }
     return true;
-  }
-
-  #replace(identity: Identity, source: string, order: number): void {
-    this.#identity = identity;
-    this.#source = source;
-    this.newest = this.#order = order;
-    this.replacement = ++state.replacements;
-  }
-
-  /** Warns, once, when a second receiver without an identity uses a key: the two share its result. */
-  noteReceiver(name: string, key: string, receiver: unknown): void {
-    const receivers = this.#receivers;
-    if (receivers === undefined) return;
-    const first = receivers.get(key), identity = identityOf(receiver);
-    if (first === undefined) {
-      if (receivers.size < WATCHED_KEYS) receivers.set(key, identity);
-    } else if (first !== identity) {
-      this.#receivers = undefined;
-      warn(
-        "receivers that share results",
-        `two instances or classes share the results of ${quoted(name)}, since \`this\` is not part of its key. ` +
-          "Give their class a [cacheKey]() method; or pass the option `key`, or `shared: true`, if they are to share.",
-      );
-    }
   }
 
   #warnOnce(topic: WarningTopic, text: string): void {
@@ -221,8 +201,8 @@ export function numberOf(object: object): number {
 }
 
 /** An object's number; of a primitive its type and text. */
-type Identity = number | string;
-const identityOf = (value: unknown): Identity =>
+export type Identity = number | string;
+export const identityOf = (value: unknown): Identity =>
   typeof value === "object" && value !== null || typeof value === "function"
     ? numberOf(value)
     : `${typeof value} ${String(value)}`;

@@ -1,23 +1,29 @@
 import type { FetchOptions, Inputs } from "../backend/backend.ts";
-import { keepsByDefault } from "../backend/entry_options.ts";
-import { copiedArguments, copiedWhereData } from "../key/arguments.ts";
+import { isKeptByDefault } from "../backend/entry_options.ts";
+import { copiedArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
 import type { CachedFunction } from "./cached_function.ts";
 
 /** The arguments of one call. */
 export type Arguments = readonly unknown[];
 
-/** What the key of a call was made from: data alone; something that cannot be copied as well; or what the option `key` reads. */
+/**
+ * What the key of a call was made from: data alone; something that cannot be copied as well; or what the option `key`
+ * reads.
+ */
 export type KeySource = "data" | "data and identities" | "the option key";
 
 /**
- * One call whose arguments are objects, or whose key depends on objects: they may change before the function reads them.
+ * One call whose arguments are objects, or whose key depends on objects. They may change before the function runs:
  *
- *   1. `report(day)` makes its key and reads the cache      2. the caller moves `day` on      3. the function reads `day`
+ *   1. `report(day)` makes its key and reads the cache
+ *   2. the caller changes `day`
+ *   3. nothing is kept, so the function runs and reads `day`
  *
  * Data is copied before the first wait, and the key is made again from the copy, lest it be a proxy that says something
- * else each time. What cannot be copied (a receiver, what has a `[cacheKey]`, what the option `key` reads) is keyed again
- * just before the function runs and when it has ended: if the key is another one then, the result is for this caller alone.
+ * else each time. What cannot be copied (a receiver, what has a `[cacheKey]`, what the option `key` reads) is keyed
+ * again just before the function runs and when it has ended: if the key is another one then, the result is for this
+ * caller alone.
  */
 export class ObjectCall implements Inputs {
   readonly #cached: CachedFunction;
@@ -57,7 +63,7 @@ export class ObjectCall implements Inputs {
 
   /** `when` that refuses a result whose key has changed, for a backend that never asks `areCurrent`. */
   onlyUnchanged(when: FetchOptions["when"]): FetchOptions["when"] {
-    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? keepsByDefault)(result);
+    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? isKeptByDefault)(result);
   }
 
   /** The answer is at hand: nothing will be computed, so nothing has to be copied. */
@@ -68,13 +74,8 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Has to be called before the caller runs on. */
   copyArguments(): void {
     if (this.#isCopied) return;
-    this.#args = this.#copies();
+    this.#args = copiedArguments(this.#args);
     this.#isCopied = true;
-  }
-
-  /** What the option `key` reads need not be data; what is none of it stays what it is. */
-  #copies(): Arguments {
-    return this.#source === "the option key" ? copiedWhereData(this.#args) : copiedArguments(this.#args);
   }
 
   /** Was the result computed from what the key was made from? */
@@ -86,8 +87,9 @@ export class ObjectCall implements Inputs {
   compute(signal: AbortSignal): unknown {
     this.copyArguments();
     this.#compareKeys();
-    // The function may change what it is given, so it is given copies of its own: the others are keyed again, and given to `when`.
-    const own = this.#source === "data" ? this.#args : this.#copies();
+    // The function may change what it is given. Where the key is made again from the arguments, and `when` is given
+    // them, it gets copies of its own.
+    const own = this.#source === "data" ? this.#args : copiedArguments(this.#args);
     const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
     const run = () => this.#cached.fn.apply(this.#self, args as unknown[]);
     return this.#source === "data" ? run() : this.#compareAfter(run);

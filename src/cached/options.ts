@@ -1,8 +1,7 @@
 import type { Backend, Groups } from "../backend/backend.ts";
-import { distinct } from "../backend/groups.ts";
+import { distinctGroups } from "../backend/entry_options.ts";
 import { type Duration, toMs, toMsFromZero } from "../util/duration.ts";
 import { assertKnown, isStore } from "../util/checks.ts";
-import type { CallOptions } from "./types.ts";
 
 /** The options of a function, checked, and no longer the caller's to change. Times are seconds. */
 export interface CheckedOptions {
@@ -17,19 +16,6 @@ export interface CheckedOptions {
   readonly backend: Backend | undefined;
   readonly shared: boolean;
 }
-
-const KNOWN: Readonly<Record<keyof CallOptions, true>> = {
-  ttl: true,
-  stale: true,
-  group: true,
-  name: true,
-  key: true,
-  when: true,
-  timeout: true,
-  mintDelay: true,
-  backend: true,
-  shared: true,
-};
 
 const OF_BACKEND = "the option of the backend, which `configure` and `new GroupBackend` take";
 /** What others call so, and what belongs to the backend. */
@@ -62,54 +48,61 @@ export function checkedOptions(given: unknown): CheckedOptions {
     const shown = given === null ? "null" : Array.isArray(given) ? "an array" : `a ${typeof given}`;
     throw new TypeError(`Cannot use ${shown} as options: give an object, as in cached(fn, { ttl: "5m" })`);
   }
-  // deno-lint-ignore no-explicit-any
-  const options = given as CallOptions<any[], any>;
-  assertKnown(options, KNOWN, ELSEWHERE);
-  const { ttl, group, name, key, when, backend, shared = false } = options;
-  if (name !== undefined && (typeof name !== "string" || name === "")) {
+  assertKnown(given, KNOWN, ELSEWHERE);
+  const options = given as Record<string, unknown>;
+  const checked = Object.entries(CHECKS).map(([name, check]) => [name, check(options[name], name)]);
+  return Object.fromEntries(checked) as CheckedOptions;
+}
+
+// deno-lint-ignore no-explicit-any
+type Check<T> = (given: any, option: string) => T;
+
+/** What becomes of each option: what is checked here is not checked at each call. */
+const CHECKS: { readonly [K in keyof CheckedOptions]: Check<CheckedOptions[K]> } = {
+  ttl: (ttl) => typeof ttl === "function" ? ttl : seconds(toMs)(ttl, "ttl"),
+  stale: seconds(toMsFromZero),
+  group: (group) => typeof group === "function" ? group : fixedGroup(group),
+  name(name) {
+    if (name === undefined || typeof name === "string" && name !== "") return name;
     throw new TypeError(`Cannot use ${name === "" ? '""' : typeof name} as name: a name is a non-empty string`);
-  }
-  assertFunction(key, "key", "(id) => id");
-  assertFunction(when, "when", "(result) => result.length > 0");
-  if (typeof shared !== "boolean") throw new TypeError(`Cannot use ${typeof shared} as shared: it is true or false`);
-  if (backend !== undefined && typeof backend?.fetch !== "function") {
+  },
+  key: optionalFunction("(id) => id"),
+  when: optionalFunction("(result) => result.length > 0"),
+  timeout: seconds(toMsFromZero),
+  mintDelay: seconds(toMsFromZero),
+  backend(backend) {
+    if (backend === undefined || typeof backend?.fetch === "function") return backend;
     const form = isStore(backend)
       ? "a store stands in a backend, as in new GroupBackend({ store })"
       : "it must be a backend (a GroupBackend, a PlainBackend, or of their shape)";
     throw new TypeError(`Cannot use backend: ${form}`);
-  }
-  return {
-    ttl: typeof ttl === "function" ? ttl : seconds(ttl, "ttl", toMs),
-    stale: seconds(options.stale, "stale", toMsFromZero),
-    group: typeof group === "function" ? group : fixedGroup(group),
-    name,
-    key,
-    when,
-    timeout: seconds(options.timeout, "timeout", toMsFromZero),
-    mintDelay: seconds(options.mintDelay, "mintDelay", toMsFromZero),
-    backend,
-    shared,
+  },
+  shared(shared = false) {
+    if (typeof shared === "boolean") return shared;
+    throw new TypeError(`Cannot use ${typeof shared} as shared: it is true or false`);
+  },
+};
+
+const KNOWN = Object.fromEntries(Object.keys(CHECKS).map((name) => [name, true as const]));
+
+/** As a number, which a backend need not parse at each call. */
+function seconds(check: (duration: Duration, option: string) => number): Check<number | undefined> {
+  return (duration, option) => {
+    if (duration === undefined) return undefined;
+    const ms = check(duration, option);
+    return typeof duration === "number" ? duration : ms / 1000;
   };
 }
 
-/** As a number, which a backend need not parse at each call. */
-function seconds(
-  duration: Duration | undefined,
-  argument: string,
-  check: (duration: Duration, argument: string) => number,
-): number | undefined {
-  if (duration === undefined) return undefined;
-  const ms = check(duration, argument);
-  return typeof duration === "number" ? duration : ms / 1000;
-}
-
 function fixedGroup(group: Groups | undefined): Groups | undefined {
-  const groups = distinct(group);
+  const groups = distinctGroups(group);
   return groups.length === 0 ? undefined : groups.length === 1 ? groups[0] : groups;
 }
 
-function assertFunction(value: unknown, option: string, example: string): void {
-  if (value !== undefined && typeof value !== "function") {
-    throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be a function, as in ${option}: ${example}`);
-  }
+// deno-lint-ignore no-explicit-any
+function optionalFunction(example: string): Check<any> {
+  return (fn, option) => {
+    if (fn === undefined || typeof fn === "function") return fn;
+    throw new TypeError(`Cannot use ${typeof fn} as ${option}: it must be a function, as in ${option}: ${example}`);
+  };
 }

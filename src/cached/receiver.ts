@@ -43,7 +43,9 @@ export function commonOf(self: unknown, isStatic: boolean): object {
   return Object.getPrototypeOf(self) ?? NO_PROTOTYPE;
 }
 
-/** The class of all receivers with this in common. Objects made of an instance (`Object.create(repo)`) are of its class. */
+/**
+ * The class of all receivers with this in common. Objects made of an instance (`Object.create(repo)`) are of its class.
+ */
 export function receiverClass(common: object, isStatic: boolean): ReceiverClass {
   if (isStatic && typeof common === "function") return { classObject: common, name: ownName(common) };
   for (let at: object | null = common; at !== null; at = Object.getPrototypeOf(at)) {
@@ -101,7 +103,8 @@ export function declaringClassOf(
 
 /** The class whose prototype this is. */
 function classWithPrototype(prototype: object): object | undefined {
-  // Most receivers are instances, which have no own `constructor`: to ask for that first is quicker than its descriptor.
+  // Most receivers are instances, which have no own `constructor`: to ask for that first is quicker than its
+  // descriptor.
   if (!Object.hasOwn(prototype, "constructor")) return undefined;
   const itsClass: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   return typeof itsClass === "function" && itsClass.prototype === prototype ? itsClass : undefined;

@@ -9,7 +9,10 @@ import { assertDepth, MAX_DEPTH } from "../data/validate.ts";
 
 /** How values become bytes. A codec of one's own may wrap the default one (encryption). */
 export interface Codec {
-  /** The bytes of a value, also of what `decode` gives: both have to be one kind of value to the caller. Throws CacheValueError for what it cannot keep. */
+  /**
+   * The bytes of a value. What `decode` gives must be accepted as well, as a caller may keep it again. Throws
+   * CacheValueError for what it cannot keep.
+   */
   encode(value: unknown): Uint8Array;
   /**
    * The value of such bytes, new each time. Throws CacheValueError for bytes that it cannot read: they count as not kept.
@@ -38,14 +41,14 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
  *   TEXT         UTF-8
  *   BYTES        themselves
  *   JSON_DATA    JSON. The form is a space, so the whole is JSON as it stands
- *   TREE         length of the JSON u32 | JSON | bytes beside it (tree.ts)
+ *   TAGGED       length of the JSON u32 | JSON | contents of typed arrays (tagged_json.ts)
  *   COMPRESSED   length u32 | any of the above, form and body, so long, as a raw deflate stream
  *
  * Numbers are big endian; the contents of typed arrays are as in memory, little endian on every platform we run on.
  */
 const TEXT = 0;
 const BYTES = 1;
-const TREE = 2;
+const TAGGED = 2;
 const COMPRESSED = 3;
 const JSON_DATA = 0x20;
 
@@ -53,7 +56,7 @@ const encoder = new TextEncoder();
 // A byte order mark is a character like any other.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
-/** Texts whose bytes surely fit are encoded here and copied, which is faster than two allocations. */
+/** Short texts are encoded here and copied, which is faster than two allocations. */
 const scratch = new Uint8Array(16 * 1024);
 const scratchBody = scratch.subarray(1);
 
@@ -102,10 +105,10 @@ export function defaultCodec(options: DefaultCodecOptions = {}): Codec {
   };
 }
 
-/** A codec of the user's own is at fault, and no store. */
+/** A codec of the user's own failed, which is no fault of the store. */
 export class CodecError extends CacheValueError {}
 
-/** What a codec makes of a value, which may be a codec of the user's own: whatever it throws becomes a CacheValueError. */
+/** Encodes by a codec, which may be the user's own. Throws CacheValueError, whatever the codec throws. */
 export function encodeWith(codec: Codec, value: unknown): Uint8Array {
   let bytes: unknown;
   try {
@@ -119,7 +122,7 @@ export function encodeWith(codec: Codec, value: unknown): Uint8Array {
   throw new CodecError(`Cannot keep a value: encode() of its codec gave ${given}`);
 }
 
-/** What a codec makes of bytes. Throws CacheValueError, whatever the codec throws. */
+/** Decodes by a codec. Throws CacheValueError, whatever the codec throws; the first other error of a codec is a warning. */
 export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
   try {
     const value = codec.decode(bytes);
@@ -136,10 +139,10 @@ export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
   }
 }
 
-/** Codecs whose decode has failed, and was warned of. */
+/** Codecs whose failure in decode was warned of. */
 const failing = new WeakSet<Codec>();
 
-/** A copy as the codec gives it, which shares nothing with the value, whatever bytes the codec gives out. */
+/** A copy of a value, as encoding and decoding it gives. The bytes are copied in between, since a codec may keep them. */
 export const copyWith = (codec: Codec, value: unknown): unknown =>
   decodeWith(codec, new Uint8Array(encodeWith(codec, value)));
 
@@ -150,18 +153,18 @@ const UNREADABLE = "Cannot read a kept value: its bytes are not what the codec w
 
 function encode(value: unknown): Uint8Array {
   if (typeof value === "string" && value.isWellFormed()) return textFrame(TEXT, value);
-  const tree = toTaggedJson(value);
-  if (isBytes(value)) return concat([Uint8Array.of(BYTES), tree.bytes[0]!]);
-  const json = jsonOf(tree.json);
-  if (!tree.tagged) {
+  const tagged = toTaggedJson(value);
+  if (isBytes(value)) return concat([Uint8Array.of(BYTES), tagged.contents[0]!]);
+  const json = jsonOf(tagged.json);
+  if (!tagged.tagged) {
     const framed = textFrame(JSON_DATA, json);
     assertFewParts(framed, "keep a value");
     return framed;
   }
-  assertReadable(tree);
+  assertReadable(tagged);
   const text = encoder.encode(json);
   assertFewParts(text, "keep a value");
-  return concat([Uint8Array.of(TREE), uint32(text.length), text, ...tree.bytes]);
+  return concat([Uint8Array.of(TAGGED), uint32(text.length), text, ...tagged.contents]);
 }
 
 function assertFewParts(json: Uint8Array, action: string): void {
@@ -172,7 +175,7 @@ function assertFewParts(json: Uint8Array, action: string): void {
 const isBytes = (value: unknown): boolean =>
   value instanceof Uint8Array && Object.getPrototypeOf(value) === Uint8Array.prototype;
 
-/** JSON escapes what is not well formed, so no text here loses anything in UTF-8. */
+/** The text is well formed (JSON escapes lone surrogates), so that UTF-8 loses nothing of it. */
 function textFrame(form: number, text: string): Uint8Array {
   // A UTF-16 unit becomes three bytes at most.
   if (3 * text.length > scratchBody.length) return concat([Uint8Array.of(form), encoder.encode(text)]);
@@ -190,11 +193,11 @@ function decode(bytes: Uint8Array): unknown {
     case JSON_DATA: {
       assertFewParts(bytes, "read a kept value");
       const value = JSON.parse(textOf(bytes));
-      // Two brackets a level: less cannot be too deep.
+      // A level takes two brackets, so fewer bytes cannot be nested too deep.
       if (bytes.length > 2 * MAX_DEPTH) assertDepth(value);
       return value;
     }
-    case TREE: {
+    case TAGGED: {
       const end = 5 + readUint32(bytes, 1);
       if (end > bytes.length) throw new RangeError("truncated");
       assertFewParts(bytes.subarray(5, end), "read a kept value");
@@ -205,7 +208,10 @@ function decode(bytes: Uint8Array): unknown {
   }
 }
 
-/** Throws for what is no UTF-8. In Deno the strict decoder takes four times as long: it is asked only where the other had to replace something. */
+/**
+ * Throws for what is no UTF-8. In Deno the strict decoder takes four times as long, so it is used only where the other one
+ * gave a replacement character.
+ */
 function textOf(bytes: Uint8Array): string {
   const text = decoder.decode(bytes);
   return text.includes("\ufffd") ? strictDecoder.decode(bytes) : text;

@@ -1,6 +1,6 @@
 import { builtin } from "../util/builtin.ts";
 
-/** What is used of node:zlib. It gives Buffers, which stay in this file. */
+/** What is used of node:zlib. It gives Buffers, which do not leave this file. */
 interface Zlib {
   deflateRawSync(bytes: Uint8Array, options: { level: number }): Uint8Array;
   inflateRawSync(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array;
@@ -12,14 +12,17 @@ const LEVEL = 3;
 const SAMPLE_OVER = 64 * 1024;
 const SAMPLE = 8 * 1024;
 
-/** Up to so many bytes are inflated from however little. Beyond, a byte gives at most a hundred: data gives less, a trap a thousand. */
+/**
+ * Up to this length anything is inflated. Beyond it, a byte may become a hundred bytes at most: real values stay below,
+ * and bytes that were planted to exhaust the memory reach a thousand.
+ */
 const ALWAYS_INFLATED = 1024 * 1024;
-const MOST_FROM_ONE = 100;
+const MAX_RATIO = 100;
 
 let loaded: Zlib | undefined;
 const zlib = (): Zlib => loaded ??= builtin<Zlib>("node:zlib");
 
-/** The bytes as a raw deflate stream; `undefined` if that would not make them at least an eighth smaller, or so small that nobody would inflate it. */
+/** The bytes as a raw deflate stream. `undefined` if that is not an eighth smaller, or so small that `decompress` refuses it. */
 export function compress(bytes: Uint8Array): Uint8Array | undefined {
   const { length } = bytes;
   if (length > SAMPLE_OVER) {
@@ -30,20 +33,22 @@ export function compress(bytes: Uint8Array): Uint8Array | undefined {
   return deflated !== undefined && isInflated(deflated.length, length) ? deflated : undefined;
 }
 
-const isInflated = (from: number, to: number): boolean => to <= Math.max(ALWAYS_INFLATED, MOST_FROM_ONE * from);
+const isInflated = (from: number, to: number): boolean => to <= Math.max(ALWAYS_INFLATED, MAX_RATIO * from);
 
 function deflate(bytes: Uint8Array): Uint8Array | undefined {
   const deflated = zlib().deflateRawSync(bytes, { level: LEVEL });
-  return deflated.length > bytes.length * 7 / 8 ? undefined : plain(deflated);
+  return deflated.length > bytes.length * 7 / 8 ? undefined : withoutBuffer(deflated);
 }
 
-/** What `compress` was given. `length`: how much that was; no more than that is ever allocated. Throws for a stream that is none, or whose length is another. */
+/** What `compress` was given. `length`: its length, and the most that is allocated. Throws for any other stream. */
 export function decompress(bytes: Uint8Array, length: number): Uint8Array {
   if (!isInflated(bytes.length, length)) throw new RangeError(`${bytes.length} bytes would inflate to ${length}`);
-  // 0 would be no bound.
+  // 0 would mean no limit.
   const inflated = zlib().inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1) });
   if (inflated.length !== length) throw new RangeError(`inflated to ${inflated.length} bytes instead of ${length}`);
-  return plain(inflated);
+  return withoutBuffer(inflated);
 }
 
-const plain = (buffer: Uint8Array): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+/** The same bytes as a Uint8Array, which a Buffer is a subclass of. */
+const withoutBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,6 +1,6 @@
 import { rebuild, refuseValue } from "../data/copy.ts";
-import { type BytesTag, isTextTag, type TextTag } from "../data/type_tags.ts";
 import { fromExactText, fromText } from "../data/contents.ts";
+import { type BytesTag, isTextTag, type TextTag } from "../data/type_tags.ts";
 import { type Builder, MAX_DEPTH, validate } from "../data/validate.ts";
 import { CacheValueError } from "../errors.ts";
 import { bigintCost, headersCost, MAX_READ_COST, regexpCost, sparseCost, TAG_COST, textualCost } from "./read_cost.ts";
@@ -11,28 +11,28 @@ import { bigintCost, headersCost, MAX_READ_COST, regexpCost, sparseCost, TAG_COS
  *   {"$":"undefined" | "NaN" | "Infinity" | "-Infinity" | "-0"}
  *   {"$":["bigint","-ff"]}            hexadecimal, since decimal digits take more than linear time to read
  *   {"$":["Date",ms | null]}          {"$":["RegExp",source,flags,lastIndex]}
- *   {"$":["URL",text]}                also URLSearchParams and what Temporal brings
+ *   {"$":["URL",text]}                also URLSearchParams and the types of Temporal
  *   {"$":["Headers",[name,value,name,value]]}
  *   {"$":["sparse",length,[index,element,index,element]]}
  *   {"$":["Map",[k,v,k,v]]}           {"$":["Set",[item,item]]}
  *   {"$":["bare",{…}]}                an object without a prototype
  *   {"$":["plain",{…}]}               a plain object that itself has a property "$"
- *   {"$":["Int8Array",length]}        so many bytes of those beside the tree, taken in turn
+ *   {"$":["Int8Array",length]}        the next `length` bytes of the contents that follow the JSON
  */
 export interface TaggedJson {
   readonly json: unknown;
-  /** false: the value is JSON data as it stands, without a tag. */
+  /** Whether there is a tag in it. Otherwise the value is JSON data as it stands. */
   readonly tagged: boolean;
   /** How many regular expressions are in it. */
   readonly regexps: number;
-  /** The contents of its byte arrays, in the order of their tags. They are the value's own memory. */
-  readonly bytes: readonly Uint8Array[];
-  /** What reading its tags takes (read_cost.ts). */
+  /** The bytes of its typed arrays, in the order of their tags. They are the value's own memory. */
+  readonly contents: readonly Uint8Array[];
+  /** What reading its tags costs (read_cost.ts). */
   readonly readCost: number;
 }
 
 const TAG = "$";
-const ODD = new Map<unknown, number | undefined>([
+const NON_JSON = new Map<unknown, number | undefined>([
   ["undefined", undefined],
   ["NaN", NaN],
   ["Infinity", Infinity],
@@ -40,30 +40,25 @@ const ODD = new Map<unknown, number | undefined>([
   ["-0", -0],
 ]);
 
-/** A value as a tree. Throws CacheValueError for what cannot be kept. */
+/** A value as tagged JSON. Throws CacheValueError for what cannot be kept. */
 export function toTaggedJson(value: unknown): TaggedJson {
-  const builder = new Tags();
-  const json = validate(value, builder);
-  return {
-    json,
-    tagged: builder.tagged,
-    regexps: builder.regexps,
-    bytes: builder.contents,
-    readCost: builder.readCost,
-  };
+  const tagging = new Tagging();
+  tagging.json = validate(value, tagging);
+  return tagging;
 }
 
-/** The JSON of a tree's node, or of what has one in it. Throws CacheValueError where it would be longer than a string can be. */
-export function jsonOf(node: unknown): string {
+/** The text of JSON data. Throws CacheValueError where it would be longer than a string can be. */
+export function jsonOf(json: unknown): string {
   try {
-    return JSON.stringify(node);
+    return JSON.stringify(json);
   } catch (error) {
     throw new CacheValueError("Cannot keep a value: it is too large for a string", { cause: error });
   }
 }
 
-class Tags implements Builder {
+class Tagging implements Builder, TaggedJson {
   readonly refuse: Builder["refuse"] = refuseValue;
+  json: unknown;
   tagged = false;
   regexps = 0;
   readCost = 0;
@@ -82,14 +77,14 @@ class Tags implements Builder {
     const hex = value.toString(16);
     return this.#tag(["bigint", hex], bigintCost(hex.length));
   }
-  plain(made: Record<string, unknown>): unknown {
-    return Object.hasOwn(made, TAG) ? this.#tag(["plain", made]) : made;
+  plain(built: Record<string, unknown>): unknown {
+    return Object.hasOwn(built, TAG) ? this.#tag(["plain", built]) : built;
   }
-  bare(made: Record<string, unknown>): unknown {
-    return this.#tag(["bare", made]);
+  bare(built: Record<string, unknown>): unknown {
+    return this.#tag(["bare", built]);
   }
-  array(made: unknown[]): unknown {
-    return made;
+  array(built: unknown[]): unknown {
+    return built;
   }
   sparse(length: number, elements: [number, unknown][]): unknown {
     return this.#tag(["sparse", length, elements.flat(1)], sparseCost(length, elements.length));
@@ -106,17 +101,17 @@ class Tags implements Builder {
   headers(flat: unknown[]): unknown {
     return this.#tag(["Headers", flat], headersCost(flat.length / 2));
   }
-  textual(text: string, kind: TextTag): unknown {
-    fromExactText(text, kind);
-    return this.#tag([kind, text], textualCost(kind, text));
+  textual(text: string, tag: TextTag): unknown {
+    fromExactText(text, tag); // Throws where reading would give another object.
+    return this.#tag([tag, text], textualCost(tag, text));
   }
   regexp(source: string, flags: string, lastIndex: unknown): unknown {
     this.regexps++;
     return this.#tag(["RegExp", source, flags, lastIndex], regexpCost(source, flags));
   }
-  bytes(bytes: Uint8Array, kind: BytesTag): unknown {
+  bytes(bytes: Uint8Array, tag: BytesTag): unknown {
     this.contents.push(bytes);
-    return this.#tag([kind, bytes.length]);
+    return this.#tag([tag, bytes.length]);
   }
 
   #tag(tag: unknown, cost: number = TAG_COST): unknown {
@@ -127,35 +122,29 @@ class Tags implements Builder {
 }
 
 /**
- * The value of a tree with tags; it is built inside the tree's own arrays and objects. The tree may come from anybody:
- * what it says is believed only as far as it cannot harm. `bytes`: what stands beside it. `maxEffort`: what its tags may
- * take to read; Infinity for a tree of our own. Throws anything for a tree that is none.
+ * The value of tagged JSON, built inside the JSON's own arrays and objects. The JSON may come from anybody, so each tag is
+ * checked, and its cost counted, before it is read. `contents`: the bytes of all typed arrays. `maxCost`: what reading the
+ * tags may cost; Infinity for JSON of our own. Throws anything for what is no tagged JSON.
  */
-export function fromTaggedJson(node: unknown, bytes: Uint8Array, maxEffort: number = MAX_READ_COST): unknown {
-  const reader = new Reader(bytes, maxEffort);
-  const value = reader.part(node, 0);
-  reader.assertEmpty();
+export function fromTaggedJson(json: unknown, contents: Uint8Array, maxCost: number = MAX_READ_COST): unknown {
+  const reader = new Reader(contents, maxCost);
+  const value = reader.part(json, 0);
+  reader.assertAllTaken();
   return value;
 }
 
 class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  #effortLeft: number;
+  readonly #contents: Uint8Array;
+  #taken = 0;
+  #costLeft: number;
 
-  constructor(bytes: Uint8Array, maxEffort: number) {
-    this.#bytes = bytes;
-    this.#effortLeft = maxEffort;
+  constructor(contents: Uint8Array, maxCost: number) {
+    this.#contents = contents;
+    this.#costLeft = maxCost;
   }
 
-  /** Asked before what takes it is done. */
-  #spend(effort: number): void {
-    this.#effortLeft -= effort;
-    if (!(this.#effortLeft >= 0)) unreadable("reading it would take too long");
-  }
-
-  assertEmpty(): void {
-    if (this.#at !== this.#bytes.length) unreadable("there are bytes left over");
+  assertAllTaken(): void {
+    if (this.#taken !== this.#contents.length) unreadable("there are bytes left over");
   }
 
   part(node: unknown, depth: number): unknown {
@@ -172,7 +161,7 @@ class Reader {
     return items;
   }
 
-  /** JSON.parse makes `__proto__` a property like any other, and assigning to one that is there changes no prototype. */
+  /** JSON.parse makes `__proto__` an own property, and assigning to an own property changes no prototype. */
   #properties(object: Record<string, unknown>, depth: number): Record<string, unknown> {
     for (const key of Object.keys(object)) {
       const part = object[key];
@@ -181,9 +170,15 @@ class Reader {
     return object;
   }
 
+  /** Call it before doing what it costs. */
+  #spend(cost: number): void {
+    this.#costLeft -= cost;
+    if (!(this.#costLeft >= 0)) unreadable("reading it would take too long");
+  }
+
   #untagged(tag: unknown, depth: number): unknown {
     this.#spend(TAG_COST);
-    if (!Array.isArray(tag)) return ODD.has(tag) ? ODD.get(tag) : unreadable("a tag is unknown");
+    if (!Array.isArray(tag)) return NON_JSON.has(tag) ? NON_JSON.get(tag) : unreadable("a tag is unknown");
     const [name, body, flags, lastIndex] = tag as unknown[];
     switch (name) {
       case "bigint":
@@ -226,10 +221,10 @@ class Reader {
   }
 
   #take(length: number): Uint8Array {
-    const end = this.#at + length;
-    if (!(Number.isInteger(length) && length >= 0 && end <= this.#bytes.length)) unreadable("a length is wrong");
-    const taken = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
+    const end = this.#taken + length;
+    if (!(Number.isInteger(length) && length >= 0 && end <= this.#contents.length)) unreadable("a length is wrong");
+    const taken = this.#contents.subarray(this.#taken, end);
+    this.#taken = end;
     return taken;
   }
 }
@@ -238,7 +233,7 @@ function bigint(hex: string): bigint {
   return hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
 }
 
-/** Throws CacheValueError for a tree that would not be read back. */
+/** Throws CacheValueError for a value that would not be read back. */
 export function assertReadable({ readCost }: TaggedJson): void {
   if (readCost <= MAX_READ_COST) return;
   throw new CacheValueError(

@@ -1,40 +1,23 @@
-import { namesOf, ownValue, prototypesOf, typeTagOf } from "./type_tags.ts";
+import { isBuiltIn, namesOf, ownValue, prototypesOf, typeTagOf } from "./type_tags.ts";
 import type { Fault } from "./validate.ts";
 
-/** What to keep, or pass, in the place of what is no data. By class, or by the tag of what has no class. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  Response: "its text, status and headers",
-  Request: "its url, method, headers and text",
-  Blob: "its bytes (`await it.arrayBuffer()`) and its type",
-  FormData: "its entries (`[...it]`)",
-  Error: "its message",
-  DOMException: "its message",
-  String: "its valueOf()",
-  Number: "its valueOf()",
-  Boolean: "its valueOf()",
-  BigInt: "its valueOf()",
-};
+/** By the name of a class, or the tag of what has no class. "…" stands for what the caller does with values. */
+const BY_NAME: readonly (readonly [name: RegExp, advice: string])[] = [
+  [/^Response$/, "… its text, status and headers instead"],
+  [/^Request$/, "… its url, method, headers and text instead"],
+  [/^Blob$/, "… its bytes (`await it.arrayBuffer()`) and its type instead"],
+  [/^FormData$/, "… its entries (`[...it]`) instead"],
+  [/^(Error|DOMException)$/, "… its message instead"],
+  [/^(String|Number|Boolean|BigInt)$/, "… its valueOf() instead"],
+  [/^Intl\..*$/, "… its locale and options instead"],
+  [/^Temporal\..*$/, "… its toString() instead"], // of a polyfill
+  [/^(WritableStream|TransformStream|AbortSignal|AbortController|WeakMap|WeakSet|WeakRef)$/, "leave it out"],
+  [/^Array$/, "make it a plain array first, as `Array.from(it)` does"],
+  [/^(Map|Set|Date)$/, "make it a plain $1 first, as `new $1(it)` does"],
+];
 
-/** What to do with it before. */
-const FIRST: Readonly<Record<string, string>> = {
-  WritableStream: "leave it out",
-  TransformStream: "leave it out",
-  AbortSignal: "leave it out",
-  AbortController: "leave it out",
-  WeakMap: "leave it out",
-  WeakSet: "leave it out",
-  WeakRef: "leave it out",
-  Array: "make it a plain array first, as `Array.from(it)` does",
-  Map: "make it a plain Map first, as `new Map(it)` does",
-  Set: "make it a plain Set first, as `new Set(it)` does",
-  Date: "make it a plain Date first, as `new Date(it)` does",
-};
-
-/**
- * What to do about a part that a walk refused, for its error. `give`: what the caller does with values of this sort.
- * `undefined` for an instance of a class of somebody's own, of which the caller knows more.
- */
-export function advice(fault: Fault, part: unknown, give: "keep" | "pass"): string | undefined {
+/** What to do about a part that was refused, for its error. `give`: what the caller does with values. */
+export function advice(fault: Fault, part: unknown, give: "keep" | "pass"): string {
   switch (fault) {
     case "function":
     case "symbol":
@@ -58,26 +41,27 @@ export function advice(fault: Fault, part: unknown, give: "keep" | "pass"): stri
   }
 }
 
-function ofInstance(object: object, give: string): string | undefined {
+function ofInstance(object: object, give: "keep" | "pass"): string {
   for (const name of namesOf(object)) {
-    if (Object.hasOwn(INSTEAD, name)) return `${give} ${INSTEAD[name]} instead`;
-    if (Object.hasOwn(FIRST, name)) return FIRST[name];
-    if (name.startsWith("Intl.")) return `${give} its locale and options instead`;
-    if (name.startsWith("Temporal.")) return `${give} its toString() instead`; // of a polyfill
+    for (const [pattern, words] of BY_NAME) {
+      if (pattern.test(name)) return name.replace(pattern, words).replace("…", give);
+    }
   }
   const prototypes = prototypesOf(object);
   const has = (name: PropertyKey) => prototypes.some((prototype) => typeof ownValue(prototype, name) === "function");
   if (has("then")) return "await it first";
-  // Streams, generators, cursors, collections.
-  return ITERATED.some(has) ? "read it into an array first" : undefined;
+  if (ITERATED.some(has)) return "read it into an array first";
+  if (give === "keep") return "map it to plain data first, as `{ ...it }` does";
+  return isBuiltIn(object) ? "pass what identifies it" : "give its class a [cacheKey]() method";
 }
 
+/** Streams, generators, cursors and collections have one of these. */
 const ITERATED: readonly PropertyKey[] = [Symbol.asyncIterator, Symbol.iterator, "next"];
 
 function ofAdded(object: object, give: string): string {
-  const kind = typeTagOf(object);
-  if (kind === "Array") return `${give} \`${Object.hasOwn(object, "input") ? "[...match]" : "[...it]"}\` instead`;
-  if (kind === "plain" && Object.hasOwn(object, "callee")) return `${give} \`[...arguments]\` instead`;
-  if (kind === "plain" || kind === "bare") return "leave it out, or give it a name that is text";
+  const tag = typeTagOf(object);
+  if (tag === "Array") return `${give} \`${Object.hasOwn(object, "input") ? "[...match]" : "[...it]"}\` instead`;
+  if (tag === "plain" && Object.hasOwn(object, "callee")) return `${give} \`[...arguments]\` instead`;
+  if (tag === "plain" || tag === "bare") return "leave it out, or give it a name that is text";
   return "leave it out";
 }

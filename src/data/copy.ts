@@ -1,29 +1,30 @@
-import { advice } from "./advice.ts";
+/** Copies of data: built by a traversal of what comes from outside, or quicker, of what such a traversal has built. */
 import { CacheValueError } from "../errors.ts";
 import { printable } from "../util/checks.ts";
-import { type BuiltinTag, isTextTag, typeTagOf } from "./type_tags.ts";
+import { advice } from "./advice.ts";
 import { bytesOf, fromBytes, fromExactText, fromText, textOf } from "./contents.ts";
+import { type BuiltinTag, isTextTag, typeTagOf } from "./type_tags.ts";
 import { type Builder, validate } from "./validate.ts";
 
-/** Makes the very things: what a walk with it gives is a copy. */
+/** Builds the same data again: what a traversal with it gives is a copy. */
 export const rebuild: Omit<Builder, "refuse" | "replace"> = {
   text: (value) => value,
   primitive: (value) => value,
   nonJson: (value) => value,
   bigint: (value) => value,
-  plain: (made) => made,
-  bare: (made) => ({ __proto__: null, ...made }),
-  array: (made) => made,
+  plain: (built) => built,
+  bare: (built) => ({ __proto__: null, ...built }),
+  array: (built) => built,
   sparse: (length, elements) => {
-    const twin: unknown[] = [];
+    const copy: unknown[] = [];
     if (isSparse(length, elements.length)) {
-      // Otherwise each place takes memory: engines keep a table for who begins far out.
-      twin[length - 1] = 0;
-      delete twin[length - 1];
+      // An engine that first sees an element far out keeps a table; otherwise each place would take memory.
+      copy[length - 1] = 0;
+      delete copy[length - 1];
     }
-    for (const [index, part] of elements) twin[index] = part;
-    twin.length = length;
-    return twin;
+    for (const [index, part] of elements) copy[index] = part;
+    copy.length = length;
+    return copy;
   },
   date: (ms) => new Date(ms),
   map: (flat) => {
@@ -39,47 +40,58 @@ export const rebuild: Omit<Builder, "refuse" | "replace"> = {
   },
   textual: fromExactText,
   regexp: (source, flags, lastIndex) => {
-    const twin = new RegExp(source, flags);
-    twin.lastIndex = lastIndex as number;
-    return twin;
+    const copy = new RegExp(source, flags);
+    copy.lastIndex = lastIndex as number;
+    return copy;
   },
   bytes: fromBytes,
 };
 
-/** Is a copy of an array with holes kept as a table of its elements, not as a row of places? */
+/** Whether an array with holes is kept as a table of its elements, and not as a row of places. */
 export const isSparse = (length: number, elements: number): boolean => length > 2048 && 8 * elements < length;
 
+/** For builders of results: the error says which part cannot be kept, why, and what to keep instead. */
+export const refuseValue: Builder["refuse"] = (path, fault, words, part, cause) =>
+  new CacheValueError(
+    printable(`Cannot keep value${path}: ${words}; ${advice(fault, part, "keep")}`),
+    cause === undefined ? undefined : { cause },
+  );
+
+const copying: Builder = { ...rebuild, refuse: refuseValue };
+
+/** A copy of a result, the same as encoding and decoding it gives. Throws CacheValueError for what cannot be kept. */
+export const copyOf = (value: unknown): unknown => validate(value, copying);
+
 /**
- * A copy of JSON data that is known to be nothing else. Spreading an object copies its layout at once, several times
- * faster than parsing JSON or setting property by property.
+ * A copy of a value that is known to be JSON data and nothing else. Spreading an object copies its layout at once, several
+ * times faster than parsing JSON or setting property by property.
  */
-export function cloneJson(value: unknown): unknown {
-  return typeof value === "object" && value !== null ? jsonObject(value) : value;
-}
+export const cloneJson = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? cloneJsonObject(value) : value;
 
-function jsonObject(value: object): unknown {
-  if (Array.isArray(value)) {
-    const twin = value.slice();
-    for (let i = 0; i < twin.length; i++) {
-      const part = twin[i];
-      if (typeof part === "object" && part !== null) twin[i] = jsonObject(part);
+function cloneJsonObject(object: object): unknown {
+  if (Array.isArray(object)) {
+    const copy = object.slice();
+    for (let i = 0; i < copy.length; i++) {
+      const part = copy[i];
+      if (typeof part === "object" && part !== null) copy[i] = cloneJsonObject(part);
     }
-    return twin;
+    return copy;
   }
-  const twin: Record<string, unknown> = { ...value };
-  for (const key in twin) {
-    const part = twin[key];
+  const copy: Record<string, unknown> = { ...object };
+  for (const key in copy) {
+    const part = copy[key];
     // `in` sees what somebody may have added to Object.prototype as well.
-    if (typeof part === "object" && part !== null && Object.hasOwn(twin, key)) twin[key] = jsonObject(part);
+    if (typeof part === "object" && part !== null && Object.hasOwn(copy, key)) copy[key] = cloneJsonObject(part);
   }
-  return twin;
+  return copy;
 }
 
-/** A copy of a value that has passed a walk before. */
+/** A copy of a value that a traversal has built. */
 export function clone(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const kind = typeTagOf(value)!;
-  switch (kind) {
+  const tag = typeTagOf(value)!;
+  switch (tag) {
     case "plain":
       return cloneParts({ ...value });
     case "bare":
@@ -87,67 +99,51 @@ export function clone(value: unknown): unknown {
     case "Array":
       return cloneArray(value as unknown[]);
     default:
-      return cloneBuiltin(value, kind);
+      return cloneBuiltin(value, tag);
   }
 }
 
-function cloneArray(array: readonly unknown[]): unknown[] {
-  const twin: unknown[] = [];
+function cloneArray(array: readonly unknown[]): unknown {
+  const copy: unknown[] = [];
   for (let i = 0; i < array.length; i++) {
     const part = array[i];
     if (part === undefined && !Object.hasOwn(array, i)) {
-      return rebuild.sparse(array.length, elementsOf(array)) as unknown[];
+      // By its keys, since there may be millions of holes.
+      const elements = Object.keys(array).map((key): [number, unknown] => [Number(key), clone(array[Number(key)])]);
+      return rebuild.sparse(array.length, elements);
     }
-    twin.push(clone(part));
+    copy.push(clone(part));
   }
-  return twin;
+  return copy;
 }
 
-/** The elements of an array with holes, of which there may be millions. */
-const elementsOf = (array: readonly unknown[]): [number, unknown][] =>
-  Object.keys(array).map((index) => [Number(index), clone(array[Number(index)])]);
-
-function cloneParts(twin: Record<string, unknown>): unknown {
-  for (const key of Object.keys(twin)) twin[key] = clone(twin[key]);
-  return twin;
+function cloneParts(copy: Record<string, unknown>): unknown {
+  for (const key of Object.keys(copy)) copy[key] = clone(copy[key]);
+  return copy;
 }
 
-function cloneBuiltin(value: object, kind: BuiltinTag): unknown {
-  switch (kind) {
+function cloneBuiltin(object: object, tag: BuiltinTag): unknown {
+  switch (tag) {
     case "Date":
-      return new Date((value as Date).getTime());
+      return new Date((object as Date).getTime());
     case "Map": {
-      const twin = new Map<unknown, unknown>();
-      for (const [key, part] of value as Map<unknown, unknown>) twin.set(clone(key), clone(part));
-      return twin;
+      const copy = new Map<unknown, unknown>();
+      for (const [key, part] of object as Map<unknown, unknown>) copy.set(clone(key), clone(part));
+      return copy;
     }
     case "Set": {
-      const twin = new Set<unknown>();
-      for (const part of value as Set<unknown>) twin.add(clone(part));
-      return twin;
+      const copy = new Set<unknown>();
+      for (const part of object as Set<unknown>) copy.add(clone(part));
+      return copy;
     }
     case "Headers":
-      return new Headers(value as Headers);
+      return new Headers(object as Headers);
     case "RegExp": {
-      const { source, flags, lastIndex } = value as RegExp;
+      const { source, flags, lastIndex } = object as RegExp;
       return rebuild.regexp(source, flags, lastIndex);
     }
     default:
-      if (isTextTag(kind)) return fromText(textOf(value, kind), kind);
-      return fromBytes(bytesOf(value as ArrayBuffer | ArrayBufferView, kind)!, kind);
+      if (isTextTag(tag)) return fromText(textOf(object, tag), tag);
+      return fromBytes(bytesOf(object as ArrayBuffer | ArrayBufferView, tag)!, tag);
   }
 }
-
-/** Says of a result which part of it cannot be kept, why, and what to keep instead. */
-export const refuseValue: Builder["refuse"] = (path, fault, words, part, cause) => {
-  const remedy = advice(fault, part, "keep") ?? "map it to plain data first, as `{ ...it }` does";
-  return new CacheValueError(
-    printable(`Cannot keep value${path}: ${words}; ${remedy}`),
-    cause === undefined ? undefined : { cause },
-  );
-};
-
-const copying: Builder = { ...rebuild, refuse: refuseValue };
-
-/** A copy of a result, the same as encoding and decoding it gives. Throws CacheValueError for what cannot be kept. */
-export const copyOf = (value: unknown): unknown => validate(value, copying);

@@ -11,9 +11,9 @@
  * is not listed is a CacheKeyError, and never an empty object.
  */
 import { advice } from "../data/advice.ts";
-import { type BytesTag, isBuiltIn, type TextTag } from "../data/type_tags.ts";
+import type { BytesTag, TextTag } from "../data/type_tags.ts";
 import { rebuild } from "../data/copy.ts";
-import { type Builder, type Fault, PassThrough, Validator } from "../data/validate.ts";
+import { type Builder, validate, Validator } from "../data/validate.ts";
 import { fromExactText } from "../data/contents.ts";
 import { CacheKeyError } from "../errors.ts";
 import { printable } from "../util/checks.ts";
@@ -21,26 +21,26 @@ import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from ".
 import { isSignal, keyedLength, mayHoldSignals, NO_SIGNALS, signalsIn } from "./signals.ts";
 
 /**
- * So long may the text of a call be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
+ * How long the text of a call may be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
  * more than most computations do.
  */
-const LONGEST = 1 << 20;
-/** So many objects an argument may hold, one that stands in two places counted twice: a key is cut at each call. */
-const MOST_OBJECTS = 100_000;
-/** Up to here a loop in JavaScript is faster than the engine's JSON.stringify. */
+const MAX_LENGTH = 1 << 20;
+/** How many objects an argument may hold, one that stands in two places counted twice: each call goes through them. */
+const MAX_OBJECTS = 100_000;
+/** Up to this length a loop in JavaScript is faster than the engine's JSON.stringify. */
 const SHORT = 64;
 
-/** What the arguments of a call come to. */
+/** The arguments of a call, as text. */
 export interface KeyedArguments {
   /** Without the parentheses. */
   readonly text: string;
-  /** Something in them has a `[cacheKey]`, which may say something else later. */
+  /** Whether something in them has a `[cacheKey]`, which may return something else later. */
   readonly identified: boolean;
-  /** No part of the text. */
+  /** The signals among the arguments, which are no part of the text. */
   readonly signals: readonly AbortSignal[];
 }
 
-/** The text of arguments that are all primitive, and so cannot change; `undefined`: some are not. */
+/** The text of arguments that are all primitive, and so cannot change. `undefined` if some are not. */
 export function primitivesText(args: readonly unknown[]): string | undefined {
   let text = "", count = args.length;
   // Trailing `undefined`s are dropped: a function cannot tell them from absence.
@@ -50,79 +50,68 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
     if (typeof arg === "object" && arg !== null || typeof arg === "function") return undefined;
     text = i === 0 ? primitiveText(arg, 0) : `${text},${primitiveText(arg, i)}`;
   }
-  if (text.length > LONGEST) throw tooLong("these arguments");
+  if (text.length > MAX_LENGTH) throw tooLong("these arguments");
   return text;
 }
 
-/** All arguments of a call. Throws a CacheKeyError that names the one which has no text. */
+/** The text of all arguments of a call. Throws a CacheKeyError that names an argument which has none. */
 export function keyedArguments(args: readonly unknown[]): KeyedArguments {
   let signals = NO_SIGNALS, count = args.length;
   if (mayHoldSignals(args)) [signals, count] = [signalsIn(args), keyedLength(args)];
   else while (count > 0 && args[count - 1] === undefined) count--;
-  // One is kept for the next call, since each hit needs one. (A [cacheKey] may cut a key meanwhile.)
-  const maker = spare ?? new KeyText();
+  // Each hit needs a builder, so one is kept. It is taken meanwhile, since a [cacheKey] may cut a key of its own.
+  const builder = spare ?? new KeyText();
   spare = undefined;
-  maker.begin(signals);
+  builder.begin(signals);
   let text = "";
-  for (let i = 0; i < count; i++) text += i === 0 ? maker.write(args[i], 1) : `,${maker.write(args[i], i + 1)}`;
-  spare = maker;
-  return { text, identified: maker.identified, signals };
+  for (let i = 0; i < count; i++) text += i === 0 ? builder.write(args[i], 1) : `,${builder.write(args[i], i + 1)}`;
+  spare = builder;
+  return { text, identified: builder.identified, signals };
 }
 
 let spare: KeyText | undefined;
 
-/** All arguments of a call, without the parentheses. */
+/** The text of all arguments of a call, without the parentheses. */
 export const argumentsText = (args: readonly unknown[]): string => primitivesText(args) ?? keyedArguments(args).text;
 
-/** One value. `subject` names it in errors: an argument's position (from 1), or words. */
+/** The text of one value. `subject` names it in errors: an argument's position (from 1), or words. */
 export const argumentText = (value: unknown, subject: number | string): string => new KeyText().write(value, subject);
 
-/** The class of an object with `[cacheKey]`, and with what that returns: `City(7)`. */
+/** An object with a `[cacheKey]`: its class (`City`), and its text (`City(7)`). `subject` names it in errors. */
 export function identityText(object: Identified, subject: string): { className: string; text: string } {
   const text = new KeyText(object).write(object, subject);
   return { className: classNameOf(object, subject, "receiver"), text };
 }
 
 /**
- * Arguments that nobody else can change: copies of what is data; what has a `[cacheKey]`, signals and template strings
- * stay what they are. The arguments have a text.
+ * The arguments with copies of those that are data, which nobody else can change. What has a `[cacheKey]`, signals and
+ * template strings stay what they are, also inside of data; so does an argument that is no data.
  */
 export function copiedArguments(args: readonly unknown[]): unknown[] {
-  return args.map((arg) => typeof arg === "object" && arg !== null ? new Validator(taking).validate(arg) : arg);
-}
-
-/** The same of those that are data as a whole; the others stay what they are. */
-export function copiedWhereData(args: readonly unknown[]): unknown[] {
   return args.map((arg) => {
     if (typeof arg !== "object" || arg === null) return arg;
     try {
-      return new Validator(copying).validate(arg);
+      return validate(arg, copying);
     } catch {
       return arg;
     }
   });
 }
 
-const taking: Builder = {
+const copying: Builder = {
   ...rebuild,
-  refuse: (...fault) => refused("the arguments", ...fault),
+  refuse: (...fault) => keyError("the arguments", ...fault),
   replace: (object) => hasIdentity(object) || isSignal(object) || isTemplate(object) ? object : undefined,
 };
 
-const copying: Builder = {
-  ...rebuild,
-  replace: (object) => isTemplate(object) ? object : undefined,
-  refuse: taking.refuse,
-};
-
-/** Writes values as texts, as long as there is room. */
+/** Builds the texts of values, up to a length in all. */
 class KeyText implements Builder {
   identified = false;
-  readonly maxListedElements = LONGEST;
-  readonly maxObjects = MOST_OBJECTS;
+  readonly maxListedElements = MAX_LENGTH;
+  readonly maxObjects = MAX_OBJECTS;
   #signals: readonly AbortSignal[] = NO_SIGNALS;
-  #left = LONGEST;
-  readonly #walk = new Validator(this);
+  #left = MAX_LENGTH;
+  readonly #validator = new Validator(this);
   #subject: number | string = "";
   readonly #receiver: object | undefined;
 
@@ -133,23 +122,24 @@ class KeyText implements Builder {
   begin(signals: readonly AbortSignal[]): void {
     this.identified = false;
     this.#signals = signals;
-    this.#left = LONGEST;
+    this.#left = MAX_LENGTH;
   }
 
   /** `subject` names the value in errors: an argument's position (from 1), or words. */
   write(value: unknown, subject: number | string): string {
     this.#subject = subject;
-    return this.#walk.validate(value) as string;
+    return this.#validator.validate(value) as string;
   }
 
   refuse(...fault: Parameters<Builder["refuse"]>): CacheKeyError {
-    return refused(this.#subjectText(), ...fault);
+    return keyError(this.#subjectText(), ...fault);
   }
 
   replace(object: object, inner: (value: unknown) => unknown): unknown {
     if (hasIdentity(object)) {
       this.identified = true;
-      return this.#spent(`${this.#classNameOf(object)}(${inner(this.#identityOf(object))})`, 2);
+      const [className, identity] = this.#identify(object);
+      return this.#spent(`${className}(${inner(identity)})`, 2);
     }
     if (this.#signals.length > 0 && this.#signals.includes(object as AbortSignal)) return "undefined";
     if (isTemplate(object)) return `Template<${inner([...object])},${inner([...object.raw])}>`;
@@ -158,7 +148,7 @@ class KeyText implements Builder {
 
   text(value: string): string {
     this.#spend(value.length);
-    return quoted(value);
+    return jsonText(value);
   }
   primitive(value: boolean | number | null): string {
     return this.#spent(String(value), 1);
@@ -172,21 +162,21 @@ class KeyText implements Builder {
     return `${value}n`;
   }
   /** Keys sorted by code unit; a property that holds `undefined` is absent. */
-  plain(made: Record<string, unknown>): string {
+  plain(built: Record<string, unknown>): string {
     let text = "";
-    for (const key of sorted(Object.keys(made))) {
-      const part = made[key] as string;
+    for (const key of sorted(Object.keys(built))) {
+      const part = built[key] as string;
       this.#spend(key.length + 1);
       if (part === "undefined") continue;
-      text += `${text === "" ? "" : ","}${isWord(key) ? key : quoted(key)}:${part}`;
+      text += `${text === "" ? "" : ","}${isWord(key) ? key : jsonText(key)}:${part}`;
     }
     return this.#spent(`{${text}}`, 2);
   }
-  bare(made: Record<string, unknown>): string {
-    return this.plain(made);
+  bare(built: Record<string, unknown>): string {
+    return this.plain(built);
   }
-  array(made: unknown[]): string {
-    return this.#spent(`[${made.join()}]`, 2);
+  array(built: unknown[]): string {
+    return this.#spent(`[${built.join()}]`, 2);
   }
   sparse(length: number, elements: [number, unknown][]): string {
     const items: unknown[] = [];
@@ -214,7 +204,7 @@ class KeyText implements Builder {
   headers(flat: unknown[]): string {
     return this.map(flat).replace("Map", "Headers");
   }
-  /** Refuses what could not be copied, but for what always can: to read a URL again is most of a hit's cost. */
+  /** Refuses what could not be copied. http URLs always can: parsing one again would be most of a hit's cost. */
   textual(text: string, kind: TextTag): string {
     if (kind !== "URLSearchParams" && !(kind === "URL" && text.startsWith("http"))) fromExactText(text, kind);
     return `${kind}<${this.text(text)}>`;
@@ -230,20 +220,14 @@ class KeyText implements Builder {
     return `${kind}<${text}>`;
   }
 
-  /** A user's own method, whose errors are the caller's. */
-  #identityOf(object: Identified): unknown {
+  /** A `[cacheKey]` is a user's own method, whose errors reach the caller as they are. */
+  #identify(object: Identified): [className: string, identity: unknown] {
+    const subject = this.#subjectText();
     try {
-      return identityOf(object, this.#subjectText());
+      const className = classNameOf(object, subject, object === this.#receiver ? "receiver" : "argument");
+      return [className, identityOf(object, subject)];
     } catch (error) {
-      throw new PassThrough(error);
-    }
-  }
-
-  #classNameOf(object: object): string {
-    try {
-      return classNameOf(object, this.#subjectText(), object === this.#receiver ? "receiver" : "argument");
-    } catch (error) {
-      throw new PassThrough(error);
+      return this.#validator.fail(error);
     }
   }
 
@@ -256,30 +240,30 @@ class KeyText implements Builder {
     return text;
   }
 
-  /** Parts are paid for one by one, so an object that stands in many places is paid for in each. */
+  /** Counts the length of a part, so that an object that stands in many places counts in each. */
   #spend(length: number): void {
     this.#left -= length;
-    if (this.#left < 0) throw new PassThrough(tooLong(this.#subjectText()));
+    if (this.#left < 0) this.#validator.fail(tooLong(this.#subjectText()));
   }
 }
 
 const tooLong = (subject: string): CacheKeyError =>
   new CacheKeyError(
-    `Cannot make a key of ${subject}: its text is longer than ${LONGEST} characters; ` +
+    `Cannot make a key of ${subject}: its text is longer than ${MAX_LENGTH} characters; ` +
       "pass the option `key`, which says in short what identifies a call (an id, a digest)",
   );
 
-/** About so many decimal digits it has. */
+/** About how many decimal digits it has. */
 const digitsOf = (value: bigint): number =>
   value > -SMALL && value < SMALL ? 20 : Math.ceil(value.toString(16).length * 1.21);
 
 const SMALL = 1n << 64n;
 
-/** Also of what else is written as in source: undefined, null, true, false. */
+/** A number, undefined, null, true or false, as in source. */
 const numberText = (value: number | bigint | undefined): string =>
   value === 0 && 1 / (value as number) < 0 ? "-0" : String(value);
 
-/** As they mostly are. */
+/** Mostly they are sorted already, which is found faster than by sorting. */
 function sorted(keys: string[]): string[] {
   for (let i = 1; i < keys.length; i++) if (keys[i - 1]! > keys[i]!) return keys.sort();
   return keys;
@@ -287,29 +271,29 @@ function sorted(keys: string[]): string[] {
 
 function primitiveText(value: unknown, index: number): string {
   if (typeof value === "string") {
-    if (value.length > LONGEST) throw tooLong(`argument ${index + 1}`);
-    return quoted(value);
+    if (value.length > MAX_LENGTH) throw tooLong(`argument ${index + 1}`);
+    return jsonText(value);
   }
   if (typeof value === "symbol") return argumentText(value, index + 1);
   if (typeof value === "bigint") {
-    if (digitsOf(value) > LONGEST) throw tooLong(`argument ${index + 1}`);
+    if (digitsOf(value) > MAX_LENGTH) throw tooLong(`argument ${index + 1}`);
     return `${value}n`;
   }
   return numberText(value as number | undefined);
 }
 
-/** As JSON.stringify quotes it, lone surrogates included (`\ud800`). */
-function quoted(value: string): string {
+/** As JSON.stringify writes it, lone surrogates included (`\ud800`). */
+function jsonText(value: string): string {
   if (value.length > SHORT) return JSON.stringify(value);
   for (let i = 0; i < value.length; i++) {
     const unit = value.charCodeAt(i);
-    // Controls, the quote, the backslash; from 0xd800 there may be lone surrogates.
+    // Controls, the quote and the backslash are escaped; from 0xd800 there may be lone surrogates.
     if (unit < 0x20 || unit === 0x22 || unit === 0x5c || unit >= 0xd800) return JSON.stringify(value);
   }
   return `"${value}"`;
 }
 
-/** The strings of a template literal, as a tag is given them: frozen, so they stay what they are, and nothing but strings. */
+/** Whether it is the strings of a template literal, as a tag function receives them: frozen, so that they cannot change. */
 function isTemplate(object: object): object is TemplateStringsArray {
   if (!Array.isArray(object) || !Object.hasOwn(object, "raw")) return false;
   const raw = Object.getOwnPropertyDescriptor(object, "raw")!;
@@ -317,24 +301,20 @@ function isTemplate(object: object): object is TemplateStringsArray {
     raw.value.length === object.length;
 }
 
-/** `others`: how many properties it has besides its elements. */
+/** Whether an array is frozen and holds only texts. `others`: how many properties it has besides its elements. */
 const isFrozenTexts = (array: unknown, others: number): boolean =>
   Array.isArray(array) && Object.isFrozen(array) && Reflect.ownKeys(array).length === array.length + others &&
   array.every((text) => typeof text === "string" || text === undefined && others === 2);
 
-/** Says of an argument which part of it has no text, and what to do. */
-function refused(subject: string, ...[path, fault, words, part, cause]: Parameters<Builder["refuse"]>): CacheKeyError {
-  const remedy = fault === "unreadable" ? "pass a plain copy of it" : remedyOf(fault, part);
+/** The error for a part of an argument that has no text. It says what to do. */
+function keyError(subject: string, ...[path, fault, words, part, cause]: Parameters<Builder["refuse"]>): CacheKeyError {
+  // A promise that `key` or a [cacheKey] returned is refused here; if it rejects, that must not end the process.
+  if (fault === "instance" && part instanceof Promise) part.catch(() => {});
+  const remedy = isSignal(part)
+    ? "pass it as an argument of its own, or as `signal` of an object that comes last"
+    : advice(fault, part, "pass");
   return new CacheKeyError(
     printable(`Cannot make a key of ${subject}${path}: ${words}; ${remedy}, or pass the option \`key\``),
     cause === undefined ? undefined : { cause },
   );
-}
-
-function remedyOf(fault: Fault, part: unknown): string {
-  // Nobody else will hear of its rejection: what `key` or a [cacheKey] returned is the user's own no more.
-  if (part instanceof Promise) part.catch(() => {});
-  if (isSignal(part)) return "pass it as an argument of its own, or as `signal` of an object that comes last";
-  return advice(fault, part, "pass") ??
-    (isBuiltIn(part) ? "pass what identifies it" : "give its class a [cacheKey]() method");
 }

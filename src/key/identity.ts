@@ -1,3 +1,4 @@
+import { classOf, ownValue } from "../data/type_tags.ts";
 import { CacheKeyError } from "../errors.ts";
 import { isPromise } from "../util/callbacks.ts";
 import { quoted } from "../util/checks.ts";
@@ -28,13 +29,13 @@ export interface Identified {
   [cacheKey](): unknown;
 }
 
-/** Does it have a `[cacheKey]`, the right way or a wrong one? */
+/** Whether it has a `[cacheKey]`, be it a method or not. */
 export function hasIdentity(object: unknown): object is Identified {
   return object !== null && (typeof object === "object" || typeof object === "function") &&
     (object as { [cacheKey]?: unknown })[cacheKey] !== undefined;
 }
 
-/** What its `[cacheKey]` returns. Throws a CacheKeyError where that is no method. `subject` names it in errors. */
+/** What the `[cacheKey]` of an object returns. Throws a CacheKeyError where that is no method. `subject` names the object in errors. */
 export function identityOf(object: Identified, subject: string): unknown {
   if (typeof object[cacheKey] !== "function") {
     throw new CacheKeyError(`Cannot make a key of ${subject}: its [cacheKey] must be a method`);
@@ -47,55 +48,42 @@ export function identityOf(object: Identified, subject: string): unknown {
 }
 
 /**
- * The name of an object's class, for a key. Throws a CacheKeyError for a class without a name. Two classes of one name
- * are told of by a warning: what returns the same from both is one key. Not of receivers: whose results those of a second
- * class would be is seen, and told, where names are held (cached/names.ts).
+ * The name of an object's class, for a key. Throws a CacheKeyError for a class without a name. A second class of one name
+ * is warned of where an argument is an instance of it, as it shares keys with the first. For receivers that is the task of
+ * cached/names.ts, which refuses to share results between them.
  */
 export function classNameOf(object: object, subject: string, use: "argument" | "receiver"): string {
-  const made = typeof object === "function" ? object : constructorOf(object);
-  const name = made === undefined ? "Object" : Object.getOwnPropertyDescriptor(made, "name")?.value;
+  const constructor = typeof object === "function" ? object : classOf(object);
+  const name = constructor === undefined ? "Object" : ownValue(constructor, "name");
   if (typeof name !== "string" || !isWord(name)) {
     throw new CacheKeyError(`Cannot make a key of ${subject}: the class of an object with [cacheKey] needs a name`);
   }
-  if (use === "argument" && made !== undefined && made !== Object) note(name, made);
+  if (use === "argument" && constructor !== undefined && constructor !== Object) noteClass(name, constructor);
   // A class with a static [cacheKey] is no instance of itself.
   return typeof object === "function" ? `Class<${name}>` : name;
 }
 
-/** As its prototype says: what an object says of itself may be data. */
-function constructorOf(object: object): object | undefined {
-  for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
-    const made = Object.getOwnPropertyDescriptor(at, "constructor")?.value;
-    if (typeof made === "function") return made;
-  }
-  return undefined;
+/** For how many names a second class is noticed. */
+const MAX_NAMES = 1000;
+/** Classes that were met; a weak set keeps none of them alive. */
+const classes = new WeakSet<object>();
+const names = new Map<string, "one class" | "warned">();
+
+function noteClass(name: string, constructor: object): void {
+  if (classes.has(constructor)) return;
+  classes.add(constructor);
+  const known = names.get(name);
+  if (known === "warned" || known === undefined && names.size === MAX_NAMES) return;
+  names.set(name, known === undefined ? "one class" : "warned");
+  if (known === undefined) return;
+  warn(
+    "classes of one name",
+    `two classes with [cacheKey] are called ${quoted(name)}, so their objects share keys where ` +
+      "[cacheKey]() returns the same. Rename one, or return something from [cacheKey]() that tells them apart.",
+  );
 }
 
-/** So many names of classes are watched. */
-const WATCHED_NAMES = 1000;
-/** Classes by number, and which of them was the first of its name; 0: that was warned about. No class is kept alive. */
-const numbers = new WeakMap<object, number>();
-const firsts = new Map<string, number>();
-let count = 0;
-
-function note(name: string, made: object): void {
-  let number = numbers.get(made);
-  if (number !== undefined) return;
-  numbers.set(made, number = ++count);
-  const first = firsts.get(name);
-  if (first === undefined) {
-    if (firsts.size < WATCHED_NAMES) firsts.set(name, number);
-  } else if (first !== 0) {
-    firsts.set(name, 0);
-    warn(
-      "classes of one name",
-      `two classes with [cacheKey] are called ${quoted(name)}, so their objects share keys where ` +
-        "[cacheKey]() returns the same. Rename one, or return something from [cacheKey]() that tells them apart.",
-    );
-  }
-}
-
-/** Letters, digits, `_`, `$`, and all beyond ASCII but surrogates: stands without quotes. */
+/** Whether a name stands in a key without quotes: letters, digits, `_`, `$`, and all beyond ASCII but surrogates. */
 export function isWord(key: string): boolean {
   for (let i = 0; i < key.length; i++) {
     const unit = key.charCodeAt(i);

@@ -5,34 +5,33 @@
  */
 import { typeTagOf } from "../data/type_tags.ts";
 
-/** A real AbortSignal: what only says that it is one cannot be listened to. A proxy that throws is none. */
+/** Whether it is a real AbortSignal: what only says that it is one cannot be listened to. */
 export function isSignal(value: unknown): value is AbortSignal {
   if (typeof value !== "object" || value === null) return false;
   try {
     return Object.getPrototypeOf(value) !== Object.prototype && value instanceof AbortSignal &&
       typeof isAborted.call(value) === "boolean";
   } catch {
-    return false;
+    return false; // A proxy that throws.
   }
 }
 
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
 
-/** Given where there is none: a call without signals is told by it. */
+/** The one array for calls without signals. */
 export const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** The signals among the arguments of a call. */
 export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
   if (!mayHoldSignals(args)) return NO_SIGNALS;
-  const count = keyedLength(args), signals: AbortSignal[] = [];
-  args.forEach((arg, i) => {
-    const signal = isSignal(arg) ? arg : i >= count - 1 ? signalOf(arg) : undefined;
-    if (signal !== undefined) signals.push(signal);
+  const last = keyedLength(args) - 1;
+  return args.flatMap((arg, i) => {
+    const signal = isSignal(arg) ? arg : i >= last ? signalOf(arg) : undefined;
+    return signal === undefined ? [] : [signal];
   });
-  return signals;
 }
 
-/** Mostly none does, and no more is to be asked then. */
+/** A quick check for the most frequent case: whether a signal is among the arguments, or in a property `signal` of any. */
 export function mayHoldSignals(args: readonly unknown[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
@@ -43,8 +42,8 @@ export function mayHoldSignals(args: readonly unknown[]): boolean {
 }
 
 /**
- * How many arguments stand in the key: trailing ones that are `undefined`, or hold nothing but a signal, count as absent.
- * So does `{ signal: undefined }`, as a caller writes who may have one.
+ * How many arguments stand in the key. Trailing ones that are `undefined`, or hold nothing but a signal, count as absent;
+ * so does `{ signal: undefined }`, which callers write who may have a signal.
  */
 export function keyedLength(args: readonly unknown[]): number {
   for (let count = args.length; count > 0; count--) {
@@ -66,13 +65,13 @@ function signalOf(value: unknown): AbortSignal | undefined {
   return isSignal(signal) ? signal : undefined;
 }
 
-/** The property `signal` of a plain object; `undefined` too for a proxy that throws. */
+/** The property `signal` of a plain object. `undefined` also for a proxy that throws. */
 function signalProperty(value: unknown): PropertyDescriptor | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   try {
     if (!Object.hasOwn(value, "signal")) return undefined;
-    const kind = typeTagOf(value);
-    return kind === "plain" || kind === "bare" ? Object.getOwnPropertyDescriptor(value, "signal") : undefined;
+    const tag = typeTagOf(value);
+    return tag === "plain" || tag === "bare" ? Object.getOwnPropertyDescriptor(value, "signal") : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-/** The driver's face: verbs over several servers. Values are bytes and flags here; what they mean is not known. */
+/** The public API of the driver: verbs over several servers. A value is bytes or text with flags, whose meaning is the caller's. */
 
 import { responsiveTime } from "../util/deadline.ts";
 import { type Clock, monotonicMs } from "../util/clock.ts";
@@ -9,7 +9,7 @@ import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type MemcachedEvents, memcachedListeners } from "./events.ts";
 import { actionOf, clientClosed, notReady, tooLarge, undiscovered } from "./connection/failure.ts";
-import type { Gate } from "./cluster/pending_calls.ts";
+import type { PendingCalls } from "./cluster/pending_calls.ts";
 import { casOf, type Item, type MultiResult, originOf } from "./connection/item.ts";
 import { checkKey } from "./protocol/keys.ts";
 import {
@@ -22,24 +22,23 @@ import {
   longestValue,
   type Value,
 } from "./protocol/limits.ts";
-import { Gathering, type Places, runsOf } from "./multi_get.ts";
+import { type ItemsByKey, MultiGet, runsOf } from "./multi_get.ts";
 import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
+  type CheckedOptions,
   checkOptions,
   type CounterOptions,
   type MemcachedOptions,
   type RequestOptions,
-  type Seams,
-  type Settings,
   type WriteOptions,
 } from "./options.ts";
-import { checkSignal, checkTopic, type Details, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
+import { checkSignal, checkTopic, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
 import type { Server } from "./cluster/server.ts";
 import { parseServers } from "./cluster/addresses.ts";
 import { Topology } from "./topology.ts";
 
-/** Shall a client keep connections that nobody uses? For what `configure` has made and replaced, and no part of the face. */
+/** Whether a client keeps connections that nobody uses: `configure` turns that off for a client it has replaced. No part of the public API. */
 export let keepIdle: (client: Memcached, keeps: boolean) => void;
 
 /** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
@@ -69,29 +68,23 @@ type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => v
  * ```
  */
 export class Memcached implements AsyncDisposable {
-  readonly #settings: Settings;
+  readonly #options: CheckedOptions;
   readonly #clock: Clock;
   readonly #topology: Topology;
   readonly #cluster: Cluster;
-  readonly #gate: Gate;
+  readonly #pending: PendingCalls;
   readonly #listeners: Listeners<MemcachedEvents>;
   #closing: Promise<void> | undefined;
 
   /** Throws a TypeError or RangeError that names the server or the option. Connects to nothing yet. */
   constructor(servers?: string | readonly string[], options: MemcachedOptions = {}) {
-    const places = parseServers(servers);
-    const settings = this.#settings = checkOptions(options);
-    this.#clock = settings.clock;
-    const listeners = this.#listeners = memcachedListeners();
-    const topology = this.#topology = new Topology(places, settings, options as Seams, {
-      connected: (server, ms) => listeners.emit("connect", { server: server.name, ms }),
-      died: (server, error, retryMs) => listeners.emit("dead", { server: server.name, error, retryMs }),
-      triedInVain: () => {},
-      revived: (server) => listeners.emit("alive", { server: server.name }),
-      rested: () => {},
-    });
+    const addresses = parseServers(servers);
+    this.#options = checkOptions(options);
+    this.#clock = this.#options.clock;
+    this.#listeners = memcachedListeners();
+    const topology = this.#topology = new Topology(addresses, this.#options, this.#listeners);
     this.#cluster = topology.cluster;
-    this.#gate = topology.gate;
+    this.#pending = topology.pending;
     callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
   }
 
@@ -115,44 +108,42 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * The items that are there, by key; every server is asked at the same time. `failed` names the servers that could not
-   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one request for each server, and each 1,000 of its keys, against `maxInFlight`. An
-   * abort rejects all of it.
+   * be asked, or had an item that cannot be given (too large, say; the others are there), with the reason. Counts as one
+   * request for each server, and each 1,000 of its keys, against `maxInFlight`. An abort rejects all of it.
    */
   getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
-    try {
+    return attempt(() => {
       if (!Array.isArray(keys)) {
         throw new TypeError(`Cannot use ${describeType(keys)} as \`keys\`: it must be an array`);
       }
       if (this.#closing !== undefined) throw clientClosed("get many");
-      if (this.#gate.open) return this.#getMulti(keys, options);
-      const taken = [...keys];
-      return this.#gate.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
-    if (this.#gate.open) {
-      const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
-      this.#askServer(this.#cluster.serverOf(key), operation, undefined);
-    } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
+      if (this.#pending.open) return this.#getMulti(keys, options);
+      const taken = [...keys]; // the caller may change the array while it waits
+      return this.#pending.whenOpen("get many", options?.signal, () => this.#getMulti(taken, options));
+    });
   }
 
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    const places: Places = new Map();
-    const runs = runsOf(keys, places, (key) => this.#cluster.serverOf(key));
+    const items: ItemsByKey = new Map();
+    const runs = runsOf(keys, items, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const gathering = new Gathering(places, runs.length, signal, resolve, reject);
+      const multiGet = new MultiGet(items, runs.length, signal, resolve, reject);
       for (const [server, list] of runs) {
-        const operation = new Operation(VERB.getMulti, "", 0, { list }, gathering.from(server.name, list));
-        operation.gathered = places;
+        const operation = new Operation(VERB.getMulti, "", 0, { list }, multiGet.callbackOf(server.name, list));
+        operation.gathered = items;
         this.#askServer(server, operation, options);
       }
     });
+  }
+
+  #getFor(key: string, callback: ReplyCallback<Item | undefined>): void {
+    if (this.#pending.open) {
+      const operation = new Operation(VERB.get, key, checkKey(key), undefined, callback as ReplyCallback<unknown>);
+      this.#askServer(this.#cluster.serverOf(key), operation, undefined);
+    } else this.get(key).then((item) => callback.resolve(item), (error) => callback.reject(error));
   }
 
   /** Writes a value, whatever is there; with `cas`, only over that. */
@@ -182,14 +173,12 @@ export class Memcached implements AsyncDisposable {
 
   /** Deletes. false: it was missing, or the cas no longer matches. */
   delete(key: string, options?: RequestOptions & CasOptions): Promise<boolean> {
-    try {
+    return attempt(() => {
       const keyBytes = checkKey(key);
       const token = options?.cas;
       const details = token === undefined ? undefined : { cas: casOf(token) };
       return this.#ask(new Operation(VERB.delete, key, keyBytes, details), options, token) as Promise<boolean>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**
@@ -241,11 +230,12 @@ export class Memcached implements AsyncDisposable {
     if (this.#closing !== undefined) throw clientClosed("be ready");
     const signal = options?.signal;
     if (signal !== undefined) checkSignal(signal);
-    let errors: unknown[];
+    const errors: unknown[] = [];
     try {
-      errors = await this.#eachServer(() => new Operation(VERB.version, "", 0), options);
+      const asked = await this.#askEach(() => new Operation(VERB.version, "", 0), options);
+      await Promise.all(asked.map(([, answer]) => answer.catch((error) => errors.push(error))));
     } catch (error) {
-      errors = [error];
+      errors.push(error);
     }
     signal?.throwIfAborted();
     if (errors.length > 0) throw notReady(errors, this.servers.length);
@@ -265,7 +255,7 @@ export class Memcached implements AsyncDisposable {
    * in this very tick: for a layer above that leaves room for requests which must pass. Without a key: of the fullest.
    */
   load(key?: string): number {
-    if (!this.#gate.open) return this.#gate.load;
+    if (!this.#pending.open) return this.#pending.load;
     return key === undefined ? this.#cluster.load : this.#cluster.serverOf(key).load;
   }
 
@@ -274,7 +264,7 @@ export class Memcached implements AsyncDisposable {
    * first list of servers is awaited), Infinity where there is none, as a dead server's calls reject at once.
    */
   sendableFor(key: string): number {
-    return this.#gate.open ? this.#cluster.serverOf(key).sendableMs : 0;
+    return this.#pending.open ? this.#cluster.serverOf(key).sendableMs : 0;
   }
 
   /**
@@ -284,10 +274,10 @@ export class Memcached implements AsyncDisposable {
    */
   async setServers(servers: string | readonly string[]): Promise<void> {
     if (servers === undefined) throw new TypeError("Cannot set the servers: `servers` is missing");
-    const places = parseServers(servers);
+    const addresses = parseServers(servers);
     if (this.#topology.discovers) throw new TypeError("Cannot set the servers: `discovery` finds them");
     if (this.#closing !== undefined) throw clientClosed("set the servers");
-    await this.#topology.replace(places);
+    await this.#topology.replace(addresses);
   }
 
   /** Calls `listener` whenever it happens. Returns the way to stop. Also on `node:diagnostics_channel` as `memcached:<event>`. */
@@ -321,7 +311,7 @@ export class Memcached implements AsyncDisposable {
       const flags = appends ? 0 : checkFlags(options?.flags);
       const time = appends || options?.ttl === undefined ? 0 : exptime(options.ttl, this.#clock.now());
       const cas = token === undefined ? 0n : casOf(token);
-      const longest = longestValue(this.#settings.maxValueBytes, keyBytes, flags);
+      const longest = longestValue(this.#options.maxValueBytes, keyBytes, flags);
       const value = checkValue(given, longest);
       const operation = new Operation(verb, key, keyBytes, { value, flags, exptime: time, cas });
       if (value.length > longest) {
@@ -334,13 +324,8 @@ export class Memcached implements AsyncDisposable {
     }
   }
 
-  #count(
-    verb: Verb,
-    key: string,
-    by: bigint | number,
-    options: CounterOptions | undefined,
-  ): Promise<bigint | undefined> {
-    try {
+  #count(verb: Verb, key: string, by: bigint | number, options?: CounterOptions): Promise<bigint | undefined> {
+    return attempt(() => {
       const keyBytes = checkKey(key);
       const delta = checkCounter(by, "delta");
       const ttl = exptime(options?.ttl, this.#clock.now());
@@ -349,29 +334,25 @@ export class Memcached implements AsyncDisposable {
         ? { delta, initial: 0n, exptime: DO_NOT_CREATE }
         : { delta, initial: checkCounter(given, "initial"), exptime: ttl };
       return this.#ask(new Operation(verb, key, keyBytes, details), options) as Promise<bigint | undefined>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   #touch(verb: Verb, key: string, ttl: Duration, options: RequestOptions | undefined): Promise<unknown> {
-    try {
-      const details: Details = { exptime: exptime(ttl, this.#clock.now()) };
+    return attempt(() => {
+      const details = { exptime: exptime(ttl, this.#clock.now()) };
       return this.#ask(new Operation(verb, key, checkKey(key), details), options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /** Asks the key's server; fenced by an object, on the connection that gave it. */
   #ask(operation: Operation, options: RequestOptions | undefined, token?: CasOptions["cas"]): Promise<unknown> {
-    if (!this.#gate.open) {
+    if (!this.#pending.open) {
       const { details } = operation;
       // The caller may change its bytes from now on.
       if (typeof details?.value === "object") details.value = new Uint8Array(details.value);
-      operation.deadline = responsiveTime(this.#clock) + this.#settings.timeoutMs;
+      operation.deadline = responsiveTime(this.#clock) + this.#options.timeoutMs;
       const call = () => this.#ask(operation, options, token);
-      return this.#gate.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
+      return this.#pending.whenOpen(actionOf(operation), options?.signal, call, details?.value?.length);
     }
     const server = this.#cluster.serverOf(operation.key);
     if (typeof token !== "object") return this.#askServer(server, operation, options);
@@ -387,7 +368,7 @@ export class Memcached implements AsyncDisposable {
     const signal = options?.signal;
     if (signal !== undefined) {
       checkSignal(signal);
-      operation.heed(signal);
+      operation.abortWith(signal);
       if (operation.settled) return operation.promise;
     }
     if (this.#listeners.hasListeners("operation")) operation.observer = this.#observer(operation, server.name);
@@ -396,35 +377,36 @@ export class Memcached implements AsyncDisposable {
     return operation.promise;
   }
 
+  /** Asks every server: its name -> its answer. Rejects if one of them fails. */
   async #askAll(make: () => Operation): Promise<Map<string, unknown>> {
-    if (!this.#gate.open) return await this.#gate.whenOpen(actionOf(make()), undefined, () => this.#askAll(make));
-    const answers = await Promise.all(
-      this.#cluster.servers.map(async (server) =>
-        [server.name, await this.#askServer(server, make(), undefined)] as const
-      ),
-    );
-    return new Map(answers);
+    const asked = await this.#askEach(make);
+    return new Map(await Promise.all(asked.map(async ([name, answer]) => [name, await answer] as const)));
   }
 
-  /** What came of it where it failed. */
-  async #eachServer(make: () => Operation, options: RequestOptions | undefined): Promise<unknown[]> {
-    if (!this.#gate.open) {
-      return await this.#gate.whenOpen(
-        actionOf(make()),
-        options?.signal,
-        () => this.#eachServer(make, options),
-      );
+  /** Asks every server. Their answers are on their way when it resolves. */
+  #askEach(make: () => Operation, options?: RequestOptions): Promise<[name: string, answer: Promise<unknown>][]> {
+    if (!this.#pending.open) {
+      return this.#pending.whenOpen(actionOf(make()), options?.signal, () => this.#askEach(make, options));
     }
-    const asked = this.#cluster.servers.map((server) => this.#askServer(server, make(), options));
-    const settled = await Promise.allSettled(asked);
-    return settled.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
+    return Promise.resolve(
+      this.#cluster.servers.map((server) => [server.name, this.#askServer(server, make(), options)]),
+    );
   }
 
   #observer({ verb }: Operation, server: string): Observer {
     const began = monotonicMs(this.#clock);
     return (outcome, error) => {
-      const told = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
-      this.#listeners.emit("operation", outcome === "error" ? { ...told, error } : told);
+      const event = { name: VERB_NAMES[verb]!, server, ms: monotonicMs(this.#clock) - began, outcome };
+      this.#listeners.emit("operation", outcome === "error" ? { ...event, error } : event);
     };
+  }
+}
+
+/** What throws within `make` rejects. */
+function attempt<T>(make: () => Promise<T>): Promise<T> {
+  try {
+    return make();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

@@ -1,15 +1,15 @@
-/** What a client may be told, and what that means where nothing is said. */
+/** The options of a client and of its calls, checked, and their defaults. */
 
 import { assertKnown, describeType } from "../util/checks.ts";
 import { type Clock, clockOf } from "../util/clock.ts";
 import { type Duration, toMs } from "../util/duration.ts";
-import type { Random } from "../util/random.ts";
-import type { Connect, TlsTerms } from "../socket/socket.ts";
+import { type Random, systemRandom } from "../util/random.ts";
+import { type Connect, connect, type TlsOptions } from "../socket/socket.ts";
+import type { ServerOptions } from "./cluster/server.ts";
 import type { Login } from "./connection/handshake.ts";
 import type { Item, Stored } from "./connection/item.ts";
 import { quote } from "./protocol/keys.ts";
 import { checkCount, longestRead } from "./protocol/limits.ts";
-import type { Protocol } from "./connection/negotiation.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
@@ -113,24 +113,12 @@ export interface Seams {
 }
 
 /** Options, checked, with the defaults in their places. */
-export interface Settings {
-  readonly connectTimeoutMs: number;
-  readonly timeoutMs: number;
-  /** `undefined`: never. */
-  readonly keepAliveMs: number | undefined;
-  readonly connections: number;
-  readonly maxInFlight: number;
-  readonly maxBytesInFlight: number;
+export interface CheckedOptions extends ServerOptions {
   readonly maxValueBytes: number | undefined;
-  readonly longestValueBytes: number;
+  /** The keys of a dead server move to the others. */
   readonly eject: boolean;
-  readonly protocol: Protocol;
-  readonly tls: TlsTerms | undefined;
-  readonly login: Login | undefined;
-  readonly allowInsecureAuth: boolean;
   /** How often to ask for the servers; `undefined`: they are known. */
   readonly discoveryMs: number | undefined;
-  readonly clock: Clock;
 }
 
 const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
@@ -153,8 +141,11 @@ const KNOWN: Readonly<Record<keyof MemcachedOptions | keyof Seams, true>> = {
   connect: true,
 };
 
+/** More is a mistake: memcached itself takes 1,024 connections by default, from everybody. */
+const MOST_CONNECTIONS = 1024;
+
 /** Throws a TypeError or RangeError that names the option. */
-export function checkOptions(options: MemcachedOptions): Settings {
+export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot use ${describeType(options)} as \`options\`: it must be an object`);
   }
@@ -166,14 +157,12 @@ export function checkOptions(options: MemcachedOptions): Settings {
   if (deadServers !== "fail" && deadServers !== "eject") {
     throw new TypeError(`Cannot use ${quote(String(deadServers))} as \`deadServers\`: it is "fail" or "eject"`);
   }
-  const maxValueBytes = options.maxValueBytes === undefined
-    ? undefined
-    : checkCount(options.maxValueBytes, "maxValueBytes", 1);
+  const maxValueBytes = checkCount(options.maxValueBytes, "maxValueBytes", undefined);
   return {
     connectTimeoutMs: timeoutMs(options.connectTimeout, "connectTimeout"),
     timeoutMs: timeoutMs(options.timeout, "timeout"),
     keepAliveMs: checkKeepAlive(options.keepAlive),
-    connections: checkConnections(options.connections),
+    connections: checkCount(options.connections, "connections", 1, MOST_CONNECTIONS),
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
@@ -182,29 +171,28 @@ export function checkOptions(options: MemcachedOptions): Settings {
     protocol,
     tls: checkTls(options.tls),
     login: checkLogin(options),
-    allowInsecureAuth: checkSwitch(options.allowInsecureAuth, "allowInsecureAuth"),
+    allowInsecureAuth: checkBoolean(options.allowInsecureAuth, "allowInsecureAuth"),
     discoveryMs: checkDiscovery(options.discovery),
     clock: clockOf(options.clock),
+    random: options.random ?? systemRandom,
+    connect: options.connect ?? connect,
   };
 }
 
-const TLS_TERMS: Readonly<Record<keyof TlsTerms, true>> = { ca: true, cert: true, key: true, serverName: true };
+const TLS_OPTIONS: Readonly<Record<keyof TlsOptions, true>> = { ca: true, cert: true, key: true, serverName: true };
 
-/** Never ignored, whatever it is: who asks for encryption and silently gets none is worse off than with an error. */
-function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
-  if (tls === undefined || tls === false) return undefined;
-  if (tls === true) return {};
-  if (typeof tls !== "object" || tls === null) {
-    throw new TypeError(`Cannot use ${describeType(tls)} as \`tls\`: it must be a boolean or an object`);
-  }
-  assertKnown(tls, TLS_TERMS);
-  for (const term of Object.keys(TLS_TERMS) as (keyof TlsTerms)[]) {
-    if (tls[term] === undefined) continue;
-    const remedy = term === "serverName" ? "it must be a name" : "it must be PEM, as text";
+/** Nothing given is ignored: whoever asks for encryption and silently gets none is worse off than with an error. */
+function checkTls(given: MemcachedOptions["tls"]): TlsOptions | undefined {
+  const tls: TlsOptions | undefined = checkSwitch(given, "tls", TLS_OPTIONS);
+  if (tls === undefined) return undefined;
+  for (const option of Object.keys(TLS_OPTIONS) as (keyof TlsOptions)[]) {
+    if (tls[option] === undefined) continue;
+    const remedy = option === "serverName" ? "it must be a name" : "it must be PEM, as text";
     if (
-      typeof tls[term] !== "string" || tls[term] === "" || term !== "serverName" && !tls[term].includes("-----BEGIN ")
+      typeof tls[option] !== "string" || tls[option] === "" ||
+      option !== "serverName" && !tls[option].includes("-----BEGIN ")
     ) {
-      throw new TypeError(`Cannot use \`tls.${term}\`: ${remedy}`);
+      throw new TypeError(`Cannot use \`tls.${option}\`: ${remedy}`);
     }
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
@@ -213,7 +201,7 @@ function checkTls(tls: MemcachedOptions["tls"]): TlsTerms | undefined {
   return { ...tls };
 }
 
-/** No error here repeats either: what stands in the place of one may be the other. */
+/** No error repeats either of them: they may have been given in each other's place. */
 function checkLogin({ username, password, protocol }: MemcachedOptions): Login | undefined {
   if (username === undefined && password === undefined) return undefined;
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
@@ -229,7 +217,22 @@ function checkLogin({ username, password, protocol }: MemcachedOptions): Login |
   return { username, password };
 }
 
-function checkSwitch(value: boolean | undefined, option: string): boolean {
+/** What is on by `true`, or by an object with options of its own. `undefined`: it is off. */
+function checkSwitch<T extends object>(
+  value: boolean | T | undefined,
+  option: string,
+  known: Readonly<Record<string, true>>,
+): Partial<T> | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value === true) return {};
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a boolean or an object`);
+  }
+  assertKnown(value, known);
+  return value;
+}
+
+function checkBoolean(value: boolean | undefined, option: string): boolean {
   if (value === undefined || typeof value === "boolean") return value === true;
   throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a boolean`);
 }
@@ -237,13 +240,9 @@ function checkSwitch(value: boolean | undefined, option: string): boolean {
 /** As often as the makers' own clients. */
 const DISCOVERY_MS = 60_000;
 
-function checkDiscovery(discovery: MemcachedOptions["discovery"]): number | undefined {
-  if (discovery === undefined || discovery === false) return undefined;
-  if (discovery === true) return DISCOVERY_MS;
-  if (typeof discovery !== "object" || discovery === null) {
-    throw new TypeError(`Cannot use ${describeType(discovery)} as \`discovery\`: it must be a boolean or an object`);
-  }
-  assertKnown(discovery, { interval: true });
+function checkDiscovery(given: MemcachedOptions["discovery"]): number | undefined {
+  const discovery = checkSwitch(given, "discovery", { interval: true });
+  if (discovery === undefined) return undefined;
   return discovery.interval === undefined ? DISCOVERY_MS : timeoutMs(discovery.interval, "discovery.interval");
 }
 
@@ -263,15 +262,4 @@ function checkKeepAlive(keepAlive: Duration | undefined): number | undefined {
     throw new RangeError(`Cannot use ${keepAlive} as \`keepAlive\`: it must be at most 9 hours`);
   }
   return ms;
-}
-
-/** More is a mistake: memcached itself takes 1,024 connections by default, from everybody. */
-const MOST_CONNECTIONS = 1024;
-
-function checkConnections(connections: number | undefined): number {
-  const count = checkCount(connections, "connections", 1);
-  if (count > MOST_CONNECTIONS) {
-    throw new RangeError(`Cannot use ${count} as \`connections\`: it must be at most ${MOST_CONNECTIONS}`);
-  }
-  return count;
 }

@@ -1,70 +1,68 @@
-/** Which servers there are: those that were given, or those that configuration endpoints tell. Calls wait for the first list. */
+/** Which servers a client has: those that were given, or those that configuration endpoints name. */
 
 import { Cluster, isFew } from "./cluster/cluster.ts";
 import { Discovery } from "./cluster/discovery.ts";
-import { Gate } from "./cluster/pending_calls.ts";
-import type { Seams, Settings } from "./options.ts";
-import { canConnect, loadConnections, Server, type ServerListener } from "./cluster/server.ts";
-import type { ServerPlace } from "./cluster/addresses.ts";
-import { systemRandom } from "../util/random.ts";
-import { Wires } from "./connection/negotiation.ts";
+import { PendingCalls } from "./cluster/pending_calls.ts";
+import type { MemcachedEvents } from "./events.ts";
+import type { CheckedOptions } from "./options.ts";
+import { Server, type ServerListener } from "./cluster/server.ts";
+import type { ServerAddress } from "./cluster/addresses.ts";
+import type { Listeners } from "../util/listeners.ts";
 
 /** The servers of a client. */
 export class Topology {
   readonly cluster: Cluster;
-  /** Shut until the first list of servers has come, and what connections are made of. */
-  readonly gate: Gate;
+  /** Calls wait here until the first list of servers has come, and a long one has been hashed. */
+  readonly pending: PendingCalls;
   /** Only where the servers given are configuration endpoints. */
   readonly #discovery: Discovery | undefined;
-  readonly #settings: Settings;
-  /** Those that have no connection, since nobody used it. */
-  readonly #resting = new WeakSet<Server>();
+  readonly #options: CheckedOptions;
+  /** Servers that have no connection, since nobody used it. */
+  readonly #idle = new WeakSet<Server>();
   /** Counts the lists: of two that are prepared at once the later one counts. */
   #lists = 0;
 
-  constructor(places: readonly ServerPlace[], settings: Settings, seams: Seams, events: ServerListener) {
-    this.#settings = settings;
-    const { random = systemRandom, connect } = seams;
+  constructor(addresses: readonly ServerAddress[], options: CheckedOptions, listeners: Listeners<MemcachedEvents>) {
+    this.#options = options;
     const listener: ServerListener = {
       connected: (server, ms) => {
         this.#discovery?.goOn();
-        this.#resting.delete(server);
-        events.connected(server, ms);
+        this.#idle.delete(server);
+        listeners.emit("connect", { server: server.name, ms });
       },
       died: (server, error, retryMs) => {
-        this.cluster.turned();
+        this.cluster.topologyChanged();
         this.#discovery?.hurry();
-        events.died(server, error, retryMs);
+        listeners.emit("dead", { server: server.name, error, retryMs });
       },
-      triedInVain: () => this.#discovery?.hurry(),
+      probeFailed: () => this.#discovery?.hurry(),
       revived: (server) => {
-        this.cluster.turned();
-        events.revived(server);
+        this.cluster.topologyChanged();
+        listeners.emit("alive", { server: server.name });
       },
-      rested: (server) => {
-        this.#resting.add(server);
-        if (this.cluster.servers.every((one) => this.#resting.has(one))) this.#discovery?.pause();
-        events.rested(server);
+      idle: (server) => {
+        this.#idle.add(server);
+        if (this.cluster.servers.every((one) => this.#idle.has(one))) this.#discovery?.pause();
       },
     };
-    const { protocol, connections, eject, discoveryMs: intervalMs, clock } = settings;
-    const cluster = this.cluster = new Cluster(({ name, address }) => {
-      const wires = new Wires(protocol);
-      return new Server({ ...settings, server: name, address, wires, connect }, connections, random, listener);
-    }, eject);
-    const waiting = { ...settings, server: places[0]!.name };
-    if (intervalMs === undefined) {
-      void cluster.replace(places);
-      const bounds = { lanes: places.length * connections, lack: "the driver has not been loaded" };
-      const load = () => Promise.all([loadConnections(protocol), cluster.prepare(places, clock)]);
-      this.gate = new Gate({ ...waiting, ...bounds }, canConnect(protocol) && isFew(places) ? undefined : load);
-    } else {
-      const terms = { ...settings, connect, intervalMs };
-      const discovery = new Discovery(places, terms, (found) => this.#use(found), () => cluster.dead);
+    const open = ({ name, address }: ServerAddress) => new Server(name, address, options, listener);
+    const cluster = this.cluster = new Cluster(open, options.eject);
+    const { discoveryMs: intervalMs, clock, timeoutMs, maxInFlight, maxBytesInFlight, connections } = options;
+    const server = addresses[0]!.name;
+    const waiting = { server, clock, timeoutMs, maxCalls: maxInFlight, maxBytes: maxBytesInFlight };
+    if (intervalMs !== undefined) {
+      const use = (found: readonly ServerAddress[]) => this.#change(found);
+      const discovery = new Discovery(addresses, options, intervalMs, use, () => cluster.dead);
       this.#discovery = discovery;
-      const prepare = () => Promise.all([loadConnections(protocol), discovery.list()]);
-      this.gate = new Gate({ ...waiting, lanes: 1, lack: "no list of servers has come" }, prepare);
+      const waitingFor = "no list of servers has come";
+      this.pending = new PendingCalls({ ...waiting, waitingFor }, () => discovery.list());
+      return;
     }
+    void cluster.replace(addresses);
+    waiting.maxCalls *= addresses.length * connections;
+    waiting.maxBytes *= addresses.length * connections;
+    const prepare = isFew(addresses) ? undefined : () => cluster.prepare(addresses, clock);
+    this.pending = new PendingCalls({ ...waiting, waitingFor: "the servers' names have not been hashed" }, prepare);
   }
 
   /** Does it keep connections that nobody uses? Where it does not, nobody is asked for lists either while there is none. */
@@ -78,24 +76,22 @@ export class Topology {
     return this.#discovery !== undefined;
   }
 
-  /** From now on these; of many a little later. Resolves when those that go have answered and closed. */
-  async replace(places: readonly ServerPlace[]): Promise<void> {
-    const list = ++this.#lists;
-    if (!isFew(places)) await this.cluster.prepare(places, this.#settings.clock);
-    if (list === this.#lists) await this.cluster.replace(places);
+  /** From now on these; a long list a little later. Resolves when those that go have answered and closed. */
+  async replace(addresses: readonly ServerAddress[]): Promise<void> {
+    await (await this.#change(addresses)).closed;
   }
 
   /** Resolves when every operation has settled, also of servers that had gone before. */
   async close(): Promise<void> {
-    if (!this.gate.open) await this.gate.close(); // calls that wait are made before their servers close
+    if (!this.pending.open) await this.pending.close(); // calls that wait are made before their servers close
     this.#lists++; // a list that is being prepared comes too late
     await Promise.all([this.#discovery?.close(), this.cluster.close()]);
   }
 
-  /** Does not wait for those that go. */
-  async #use(places: readonly ServerPlace[]): Promise<void> {
+  /** Resolves once these are the servers, or a list has come after them. `closed`: those that go have answered. */
+  async #change(addresses: readonly ServerAddress[]): Promise<{ readonly closed: Promise<void> | undefined }> {
     const list = ++this.#lists;
-    if (!isFew(places)) await this.cluster.prepare(places, this.#settings.clock);
-    if (list === this.#lists) void this.cluster.replace(places);
+    if (!isFew(addresses)) await this.cluster.prepare(addresses, this.#options.clock);
+    return { closed: list === this.#lists ? this.cluster.replace(addresses) : undefined };
   }
 }

@@ -4,7 +4,7 @@
  * each read is 0.6 to 0.9 [measured]. An idle socket holds one, so it begins small.
  */
 
-import { type Address, asError, type Connect, type Socket, type SocketListener, type TlsTerms } from "./socket.ts";
+import type { Address, Socket, SocketListener, TlsOptions } from "./socket.ts";
 
 interface Conn {
   read(into: Uint8Array): Promise<number | null>;
@@ -35,7 +35,8 @@ const LEAST_READ = 16 * 1024;
  */
 const MOST_READ = 64 * 1024, MOST_READ_IF_WANTED = 256 * 1024;
 
-class DenoSocket implements Socket {
+/** A socket of `Deno.connect`. */
+export class DenoSocket implements Socket {
   readonly #listener: SocketListener;
   readonly #connecting = new AbortController();
   #conn: Conn | undefined;
@@ -46,12 +47,12 @@ class DenoSocket implements Socket {
   #filled = 0;
   #left: Uint8Array | undefined;
 
-  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined) {
+  constructor(address: Address, listener: SocketListener, tls: TlsOptions | undefined) {
     this.#listener = listener;
     this.#open(address, tls);
   }
 
-  async #open(address: Address, tls: TlsTerms | undefined): Promise<void> {
+  async #open(address: Address, tls: TlsOptions | undefined): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     try {
       const conn = "path" in address
@@ -64,14 +65,14 @@ class DenoSocket implements Socket {
       if (this.#closed) return;
       if (!this.#referenced) this.#conn.unref();
     } catch (error) {
-      return this.#end(asError(error));
+      return this.#end(error as Error);
     }
     this.#listener.opened();
     this.#read();
   }
 
   /** The plain connection is used up by it, whatever comes of it. */
-  async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsTerms): Promise<void> {
+  async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsOptions): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     const hostname = serverName ?? ("host" in address ? address.host : "localhost");
     const caCerts = ca === undefined ? [] : [ca];
@@ -117,7 +118,7 @@ class DenoSocket implements Socket {
     this.#read();
   };
 
-  readonly #failed = (error: unknown): void => this.#end(asError(error));
+  readonly #failed = (error: unknown): void => this.#end(error as Error);
 
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
@@ -156,6 +157,3 @@ class DenoSocket implements Socket {
     this.#listener.closed(error);
   }
 }
-
-/** Connects with `Deno.connect`. */
-export const connect: Connect = (address, listener, tls) => new DenoSocket(address, listener, tls);

@@ -1,7 +1,7 @@
 /** Node's and Bun's sockets, and what Deno's own cannot do (some TLS, keep-alive): `node:net`, whose `data` event is the quickest way to read there [measured]. */
 
 import { builtin } from "../util/builtin.ts";
-import type { Address, Connect, Socket, SocketListener, TlsTerms } from "./socket.ts";
+import type { Address, Socket, SocketListener, TlsOptions } from "./socket.ts";
 
 interface Handle {
   on(event: "connect" | "secureConnect" | "end", told: () => void): Handle;
@@ -15,29 +15,35 @@ interface Handle {
   ref(): unknown;
   unref(): unknown;
 }
-type Place = { host: string; port: number; noDelay: true } | { path: string };
+type Target = { host: string; port: number; noDelay: true } | { path: string };
 interface Net {
-  connect(options: Place): Handle;
+  connect(options: Target): Handle;
 }
 interface Tls {
   connect(
-    options: Place & { ca?: string; cert?: string; key?: string; servername?: string; rejectUnauthorized: true },
+    options: Target & { ca?: string; cert?: string; key?: string; servername?: string; rejectUnauthorized: true },
   ): Handle;
 }
 
 const NOTHING = new Uint8Array(0);
 
-class NodeSocket implements Socket {
+/** A socket of `node:net`, or `node:tls`. */
+export class NodeSocket implements Socket {
   readonly #listener: SocketListener;
   readonly #handle: Handle;
   readonly #encrypts: boolean;
   #closed = false;
 
-  constructor(address: Address, listener: SocketListener, tls: TlsTerms | undefined, keepAliveMs: number | undefined) {
+  constructor(
+    address: Address,
+    listener: SocketListener,
+    tls: TlsOptions | undefined,
+    keepAliveMs: number | undefined,
+  ) {
     this.#listener = listener;
     this.#encrypts = tls !== undefined;
-    const place: Place = "path" in address ? address : { ...address, noDelay: true };
-    this.#handle = (tls === undefined ? builtin<Net>("node:net").connect(place) : connectTls(place, tls))
+    const target: Target = "path" in address ? address : { ...address, noDelay: true };
+    this.#handle = (tls === undefined ? builtin<Net>("node:net").connect(target) : connectTls(target, tls))
       .on(tls === undefined ? "connect" : "secureConnect", () => {
         if (this.#closed) return;
         if (keepAliveMs !== undefined && "host" in address) this.#handle.setKeepAlive(true, keepAliveMs);
@@ -88,9 +94,9 @@ class NodeSocket implements Socket {
   }
 }
 
-function connectTls(place: Place, { ca, cert, key, serverName }: TlsTerms): Handle {
+function connectTls(target: Target, { ca, cert, key, serverName }: TlsOptions): Handle {
   return builtin<Tls>("node:tls").connect({
-    ...place,
+    ...target,
     ...ca !== undefined && { ca },
     ...cert !== undefined && { cert },
     ...key !== undefined && { key },
@@ -99,7 +105,3 @@ function connectTls(place: Place, { ca, cert, key, serverName }: TlsTerms): Hand
     rejectUnauthorized: true,
   });
 }
-
-/** Connects with `node:net`, or `node:tls`. */
-export const connect: Connect = (address, listener, tls, keepAliveMs) =>
-  new NodeSocket(address, listener, tls, keepAliveMs);

@@ -22,8 +22,8 @@ export interface MemcachedStoreOptions {
 
 /** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
 const START_MASK = (1n << 63n) - 1n;
-/** How often a counter is looked at again because another process was quicker to create or replace it. */
-const MAX_ATTEMPTS = 8;
+/** How often a counter is read because another process was quicker to create or replace it. */
+const MAX_COUNTER_READS = 8;
 /** The protocol's "not a number", on both wires. */
 const NOT_A_NUMBER = 6;
 
@@ -71,11 +71,10 @@ export class MemcachedStore implements Store {
   readonly #codec: Codec;
   readonly #random: Random;
   readonly #ownsClient: boolean;
-  readonly #ownCodec: boolean;
+  readonly #isDefaultCodec: boolean;
   /** Servers whose last answer had no cas value. */
   readonly #unfenced = new Set<string>();
   readonly #warnings = new Warnings();
-  readonly #callbackGet: ((key: string, callback: ReplyCallback<Item | undefined>) => void) | undefined;
   #closed: Promise<void> | undefined;
 
   /** Makes a client for these servers, as `new Memcached(servers, options)` does. */
@@ -97,18 +96,20 @@ export class MemcachedStore implements Store {
     if (!this.#ownsClient) assertKnown(options, { codec: true, random: true });
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
-    this.#ownCodec = codec === undefined;
+    this.#isDefaultCodec = codec === undefined;
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
-    this.#callbackGet = callbackGets.get(this.client);
+    const { client } = this;
+    const read = client.get === Memcached.prototype.get ? callbackGets.get(client) : undefined;
+    if (read === undefined) return;
     readsOfStores.set(this, {
       get: (key, callback) => {
         this.#assertOpen("get", key);
-        this.#read(key, new ItemReply(key, callback, this.#found));
+        read(key, new ItemReply(key, callback, this.#foundIn));
       },
       counter: (name, callback) => {
         this.#assertOpen("read the counter", name);
-        this.#read(name, new ItemReply(name, callback, this.#count));
+        read(name, new ItemReply(name, callback, this.#counterIn));
       },
     });
   }
@@ -119,16 +120,16 @@ export class MemcachedStore implements Store {
    */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
-    return this.#found(key, await this.client.get(key, signal && { signal }));
+    return this.#foundIn(key, await this.client.get(key, signal && { signal }));
   }
 
-  // A field, as #count is: no closure has to be made for each key.
-  readonly #found = (key: string, item: Item | undefined): Found | undefined => {
+  // A field, as #counterIn is: no closure has to be made for each key.
+  readonly #foundIn = (key: string, item: Item | undefined): Found | undefined => {
     if (item === undefined) return undefined;
-    if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item);
-    // The default codec keeps nothing of the bytes, and most entries are opened within the tick; what another one does
-    // with them nobody knows.
-    const bytes = this.#ownCodec ? ReceivedItem.viewOf(item) : item.bytes;
+    if (this.#unfenced.size > 0 || !ReceivedItem.isFenced(item)) this.#assertFenced("get", key, item.cas);
+    // The default codec keeps nothing of the bytes, and most values are decoded within the tick. Another codec may keep
+    // them, so it is given bytes that keep no large chunk alive.
+    const bytes = this.#isDefaultCodec ? ReceivedItem.viewOf(item) : item.bytes;
     const entry = decodeEntry(bytes, this.#codec);
     ReceivedItem.release(item);
     return { entry, token: item };
@@ -138,61 +139,62 @@ export class MemcachedStore implements Store {
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
     this.#assertOpen("add", key);
     const bytes = encodeEntry(entry, this.#codec);
-    return await this.#token("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
+    // duty d: an add is sent once
+    return await this.#tokenOf("add", key, this.client.add(key, bytes, { ttl: ttlOf(ttlMs) }));
   }
 
   /** Keeps an entry over the one that was seen, or over anything. */
   async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
     this.#assertOpen("set", key);
     const bytes = encodeEntry(entry, this.#codec);
-    const options = over === "anything" ? { ttl: ttlOf(ttlMs) } : { ttl: ttlOf(ttlMs), cas: over as Item | Stored };
-    return await this.#token("set", key, this.client.set(key, bytes, options));
+    const ttl = ttlOf(ttlMs);
+    // rule 1, duty a: a set over the token that was seen
+    const options = over === "anything" ? { ttl } : { ttl, cas: over as Item | Stored };
+    // duty d: a set is sent once
+    return await this.#tokenOf("set", key, this.client.set(key, bytes, options));
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
+    // rule 1, duty a: a delete by the token that was seen
     if (over !== "anything") return await this.client.delete(key, { cas: over as Item | Stored });
-    await this.client.delete(key);
-    this.#assertNotUnfenced("delete", key);
+    await this.client.delete(key); // duty c: a delete that timed out rejects
+    this.#assertFenced("delete", key);
     return true;
   }
 
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen("read the counter", name);
-    return this.#count(name, await this.client.get(name, signal && { signal }), signal);
+    return this.#counterIn(name, await this.client.get(name, signal && { signal }), signal);
   }
 
-  readonly #count = (name: string, item: Item | undefined, signal?: AbortSignal): bigint | Promise<bigint> => {
+  /** The counter's value, at once where the item has it. */
+  readonly #counterIn = (name: string, item: Item | undefined, signal?: AbortSignal): bigint | Promise<bigint> => {
     const isFenced = item !== undefined && ReceivedItem.isFenced(item) && this.#unfenced.size === 0;
     return (isFenced ? ReceivedItem.countOf(item) : undefined) ?? this.#createCounter(name, item, signal);
   };
 
   async #createCounter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
     const options = signal && { signal };
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_COUNTER_READS; attempt++) {
       if (attempt > 0) item = await this.client.get(name, options);
       if (item === undefined) {
+        // duty d: each start is sent once
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
         if (typeof created === "bigint") return created;
         continue;
       }
-      this.#assertFenced("read the counter", name, item);
+      this.#assertFenced("read the counter", name, item.cas);
       const count = ReceivedItem.countOf(item);
       if (count !== undefined) return count;
       const start = this.#start();
+      // rule 12: over what was no counter
       const written = await this.client.set(name, String(start), { ...options, cas: item });
       if (written.stored) return start;
     }
     throw new CacheError(`Cannot read the counter ${quoted(name)}: others change it all the time`);
-  }
-
-  /** By the client's `get` where that was replaced, in a subclass or a proxy. */
-  #read(key: string, reply: ItemReply<unknown>): void {
-    const { client } = this;
-    if (this.#callbackGet !== undefined && client.get === Memcached.prototype.get) return this.#callbackGet(key, reply);
-    client.get(key).then((item) => reply.resolve(item ?? undefined), (error) => reply.reject(error));
   }
 
   /** How full the key's connection, or the fullest one, is. */
@@ -214,9 +216,9 @@ export class MemcachedStore implements Store {
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
     // Without `initial` a missing counter stays missing: nothing refers to it.
-    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n));
+    const answer = await this.#unlessNoNumber(this.client.incr(name, 1n)); // duty c: an increment that timed out rejects
     if (answer === "no number") await this.client.delete(name);
-    this.#assertNotUnfenced("increment", name);
+    this.#assertFenced("increment", name);
   }
 
   /** Resolves once every server has answered; rejects with an AggregateError of an error for each that did not. */
@@ -235,16 +237,16 @@ export class MemcachedStore implements Store {
     return this.close();
   }
 
-  async #token(action: string, key: string, write: Promise<WriteResult>): Promise<Token | undefined> {
+  async #tokenOf(action: string, key: string, write: Promise<WriteResult>): Promise<Token | undefined> {
     let written: WriteResult;
     try {
       written = await write;
     } catch (error) {
-      if (!(error instanceof ValueTooLargeError)) throw error;
+      if (!(error instanceof ValueTooLargeError)) throw error; // duty c: a write that timed out rejects
       throw new CacheValueError(error.message, { cause: error });
     }
     if (!written.stored) return undefined;
-    this.#assertFenced(action, key, written);
+    this.#assertFenced(action, key, written.cas);
     return written;
   }
 
@@ -257,32 +259,29 @@ export class MemcachedStore implements Store {
     }
   }
 
-  /** A start is drawn anew for every attempt: no counter is created again where it was. */
   #start(): bigint {
-    return this.#random.uint64() & START_MASK;
+    return this.#random.uint64() & START_MASK; // rule 12: a start on memcached is drawn anew for every attempt
   }
 
   #assertOpen(action: string, key: string): void {
     if (this.#closed !== undefined) throw new CacheError(`Cannot ${action} ${quoted(key)}: the store is closed`);
   }
 
-  #assertFenced(action: string, key: string, { cas }: { readonly cas: bigint }): void {
+  /**
+   * Throws where the key's server gives no cas values, as its last answer that could have one has shown. `cas`: that of
+   * the answer; `undefined` for one that has none anyhow, as of a delete.
+   */
+  #assertFenced(action: string, key: string, cas?: bigint): void {
     if (cas !== 0n && this.#unfenced.size === 0) return;
     const server = this.client.serverOf(key);
-    if (cas !== 0n) return void this.#unfenced.delete(server);
-    this.#unfenced.add(server);
-    this.#assertNotUnfenced(action, key);
-  }
-
-  #assertNotUnfenced(action: string, key: string): void {
-    if (this.#unfenced.size === 0) return;
-    const server = this.client.serverOf(key);
+    if (cas === 0n) this.#unfenced.add(server);
+    else if (cas !== undefined) this.#unfenced.delete(server);
     if (!this.#unfenced.has(server)) return;
     const reason = `${server} gives no cas values (memcached -C, or a proxy), and without them an old value ` +
       "can be written back after an invalidation";
     const remedy = "Nothing is kept there: run it without -C, or name the servers themselves.";
     this.#warnings.once("servers without cas", server, `${reason}. ${remedy}`);
-    throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`);
+    throw new CacheError(`Cannot ${action} ${quoted(key)}: ${reason}`); // duty b: no cas, no answer
   }
 }
 

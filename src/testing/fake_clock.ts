@@ -10,7 +10,7 @@ interface Timer {
 const { setImmediate } = globalThis as unknown as { setImmediate?(wake: () => void): unknown };
 
 /**
- * A clock that stands still until it is told to go on, so that no test sleeps: for a backend (and the store that it
+ * A clock that stands still until a test advances it, so that no test sleeps: for a backend (and the store that it
  * makes), a MemoryStore, a Memcached client.
  *
  * @example
@@ -32,7 +32,7 @@ export class FakeClock implements Clock {
   readonly #began: number;
   #setByMs = 0;
 
-  /** `now`: where it stands, in epoch ms. Default: a moment of 2030. */
+  /** `now`: its first reading, in epoch ms. Default: a moment of 2030. */
   constructor(now = 1_900_000_000_000) {
     this.#now = this.#began = now;
   }
@@ -42,12 +42,12 @@ export class FakeClock implements Clock {
     return this.#now + this.#setByMs;
   }
 
-  /** Milliseconds that `advance` has gone on by, whatever the clock was set to. */
+  /** How many milliseconds it was advanced by in all, whatever it was set to. */
   monotonic(): number {
     return this.#now - this.#began;
   }
 
-  /** `now()` jumps by so many ms, back if it is negative, as when somebody sets the machine's clock. No timer fires. */
+  /** Makes `now()` jump by `ms`, back if that is negative, as when somebody sets the machine's clock. No timer fires. */
   set(ms: number): void {
     this.#setByMs += ms;
   }
@@ -82,7 +82,7 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Goes on by so many ms. Timers fire one by one, in the order of their times (of one time: in the order they were
+   * Advances the clock by `ms`. Timers fire one by one, in the order of their times (of one time: in the order they were
    * set), those set on the way included; before, between and after them everything that waits for no timer settles.
    */
   async advance(ms: number): Promise<void> {

@@ -75,14 +75,14 @@ export const isSpoofingUnit = (unit: number): boolean =>
 
 /** A text from outside, for an error or a warning. Controls become `\uXXXX`, so that they mislead no terminal and no log. */
 export function printable(text: string): string {
-  let made = "", from = 0;
+  let result = "", from = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit >= 0x20 && !isSpoofingUnit(unit)) continue;
-    made += `${text.slice(from, i)}\\u${unit.toString(16).padStart(4, "0")}`;
+    result += `${text.slice(from, i)}\\u${unit.toString(16).padStart(4, "0")}`;
     from = i + 1;
   }
-  return from === 0 ? text : made + text.slice(from);
+  return from === 0 ? text : result + text.slice(from);
 }
 
 /** What type a value is of, in words. The value itself is not shown, since it may be a secret. */

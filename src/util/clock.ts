@@ -10,7 +10,7 @@ export interface Clock {
    * `now()` says it alone.
    */
   monotonic?(): number;
-  /** Calls `wake` once, in so many ms; returns what `clearTimeout` takes. */
+  /** Calls `wake` once, after `ms` milliseconds; returns what `clearTimeout` takes. */
   setTimeout(wake: () => void, ms: number): unknown;
   /** The timer does not call `wake` any more. */
   clearTimeout(timer: unknown): void;
@@ -41,48 +41,37 @@ export const systemClock: Clock = {
   },
 };
 
-/** A clock of the user's own. Where it fails, the runtime's takes its place, so that nobody waits for ever. */
-class UserClock implements Clock {
-  readonly #given: Clock;
-  readonly #source = new UserSource("the clock");
-  /** The runtime's timers, by what was returned in their place where the given clock could set none. */
-  readonly #fallbackTimers = new WeakMap<object, unknown>();
-  readonly monotonic?: () => number;
+/** Guarded clocks, which need no second guard. */
+const guardedClocks = new WeakSet<Clock>();
 
-  constructor(given: Clock) {
-    this.#given = given;
-    if (given.monotonic !== undefined) {
-      const ask = () => given.monotonic!();
-      this.monotonic = () => this.#source.ask("monotonic", ask, Number.isFinite, systemClock.monotonic!);
-    }
-  }
-
-  now(): number {
-    return this.#source.ask("now", () => this.#given.now(), Number.isFinite, systemClock.now);
-  }
-
-  setTimeout(wake: () => void, ms: number): unknown {
-    const fallback = () => {
-      const timer = {};
-      this.#fallbackTimers.set(timer, systemClock.setTimeout(wake, ms));
-      return timer;
-    };
-    return this.#source.ask("setTimeout", () => this.#given.setTimeout(wake, ms), isNoPromise, fallback);
-  }
-
-  clearTimeout(timer: unknown): void {
-    this.#forward("clearTimeout", timer);
-  }
-
-  unref(timer: unknown): void {
-    this.#forward("unref", timer);
-  }
-
-  #forward(verb: "clearTimeout" | "unref", timer: unknown): void {
-    const fallback = this.#fallbackTimers.get(timer as object);
+/** A clock of the user's own, in whose place the runtime's does what it fails at, so that nobody waits for ever. */
+function guarded(given: Clock): Clock {
+  const source = new UserSource("the clock");
+  /** The runtime's timers, by what was returned in their place. */
+  const fallbackTimers = new WeakMap<object, unknown>();
+  const fallbackTimer = (wake: () => void, ms: number) => {
+    const timer = {};
+    fallbackTimers.set(timer, systemClock.setTimeout(wake, ms));
+    return timer;
+  };
+  const forward = (verb: "clearTimeout" | "unref") => (timer: unknown): void => {
+    const fallback = fallbackTimers.get(timer as object);
     if (fallback !== undefined) systemClock[verb]!(fallback);
-    else this.#source.ask(verb, () => this.#given[verb]?.(timer), isNoPromise, () => {});
+    else source.ask(verb, () => given[verb]?.(timer), isNoPromise, () => {});
+  };
+  const clock: Clock = {
+    now: () => source.ask("now", () => given.now(), Number.isFinite, systemClock.now),
+    setTimeout: (wake, ms) =>
+      source.ask("setTimeout", () => given.setTimeout(wake, ms), isNoPromise, () => fallbackTimer(wake, ms)),
+    clearTimeout: forward("clearTimeout"),
+    unref: forward("unref"),
+  };
+  if (given.monotonic !== undefined) {
+    const ask = () => given.monotonic!();
+    clock.monotonic = () => source.ask("monotonic", ask, Number.isFinite, systemClock.monotonic!);
   }
+  guardedClocks.add(clock);
+  return clock;
 }
 
 const isNoPromise = (answer: unknown): boolean => !isPromise(answer);
@@ -90,13 +79,13 @@ const isNoPromise = (answer: unknown): boolean => !isPromise(answer);
 /** The clock to use: the given one, guarded against errors of its own, or the runtime's. Throws a TypeError for what is none. */
 export function clockOf(given: Clock | undefined): Clock {
   if (given === undefined) return systemClock;
-  if (given === systemClock || given instanceof UserClock) return given;
+  if (given === systemClock || guardedClocks.has(given)) return given;
   const usable = [given?.now, given?.setTimeout, given?.clearTimeout].every((verb) => typeof verb === "function");
   if (!usable) throw new TypeError("Cannot use clock: it must have now(), setTimeout() and clearTimeout()");
   if (given.monotonic !== undefined && typeof given.monotonic !== "function") {
     throw new TypeError("Cannot use clock: its monotonic must be a function, or absent");
   }
-  return new UserClock(given);
+  return guarded(given);
 }
 
 /** A reading in ms of which only differences mean anything: of the monotonic clock, or of `now()` where there is none. */

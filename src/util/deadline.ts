@@ -14,7 +14,7 @@ const PIECE_MS = 100;
 const LATE_MS = 50;
 /** After a late timer the sockets are read for this long, before it decides anything. */
 const TURN_MS = 5;
-/** A process whose event loop is always blocked has deadlines all the same: after so many late timers in a row. */
+/** After so many late timers in a row it decides all the same, as a process that is always busy needs deadlines, too. */
 const MAX_TURNS = 20;
 
 /** What one clock's timers have shown of the event loop. */
@@ -48,7 +48,7 @@ export function responsiveTime(clock: Clock): number {
 }
 
 /**
- * Calls `due` after so many ms of responsive time; returns the function that cancels it. A timer that fires late waits
+ * Calls `due` after `ms` of responsive time; returns the function that cancels it. A timer that fires late waits
  * for the sockets to be read before it calls `due`. "unreferenced": the timer keeps no process alive.
  */
 export function deadline(

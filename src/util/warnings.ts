@@ -20,7 +20,7 @@ export type WarningTopic =
 
 /** Lines on one topic, of one backend and of the whole process. */
 const MAX_OF_BACKEND = 20, MAX_OF_PROCESS = 80;
-/** Names and texts from outside are cut at so many characters. */
+/** In characters: where names and texts from outside are cut. */
 const MAX_LENGTH = 300;
 /** Lines shown of an error's stack: what it says, and where it was thrown. */
 const STACK_LINES = 5;

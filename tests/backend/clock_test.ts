@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import type { Clock } from "../../src/util/clock.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
-import { PlainStore } from "../../src/store/key_value/store.ts";
+import { KeyValueStore } from "../../src/store/key_value/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { Fleet, isOpen } from "./_fleet.ts";
@@ -88,10 +88,10 @@ for (const how of ["copies", "the very objects"]) {
   });
 }
 
-test("leases in memory end by elapsed time, in a MemoryStore and in a PlainStore", async () => {
+test("leases in memory end by elapsed time, in a MemoryStore and in a KeyValueStore", async () => {
   const stores: ((clock: Clock) => Store)[] = [
     (clock) => new MemoryStore({ clock }),
-    (clock) => new PlainStore(new Map(), { clock }),
+    (clock) => new KeyValueStore(new Map(), { clock }),
   ];
   for (const make of stores) {
     for (const kind of [(clock: FakeClock) => clock as Clock, wallOnly]) {

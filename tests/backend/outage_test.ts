@@ -139,3 +139,13 @@ test("a failure is told once: what came of it after its time was up is not told 
   await fleet.settle();
   assertEquals(errors, [`get ${KEY}`, `add ${KEY}`]);
 });
+
+test("rule 16: an invalidation resolves only when the store confirmed it, of a key and of every group", async () => {
+  const a = new Fleet().process();
+  a.store.down = true;
+  await assertRejects(() => a.backend.delete("k"), CacheError, "did not confirm");
+  await assertRejects(() => a.backend.invalidateGroup("cities", "countries"), CacheError, "did not confirm");
+  a.store.down = false;
+  await a.backend.delete("k");
+  await a.backend.invalidateGroup("cities", "countries");
+});

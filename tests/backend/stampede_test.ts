@@ -1,9 +1,6 @@
 /** An outage is no stampede: without a lease one computation a key at a time, and as many keys at once as one says. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { Alone } from "../../src/backend/uncoordinated.ts";
-import type { Call } from "../../src/backend/call.ts";
-import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { type FakeProcess, Fleet } from "./_fleet.ts";
 import { GroupBackend } from "./_mod.ts";
 
@@ -121,26 +118,18 @@ test("outageConcurrency: behind functions that hang a call waits mintDelay at mo
 });
 
 test("outageConcurrency: a call from inside a computation takes no place", async () => {
-  const clock = new FakeClock();
-  let inside = false;
-  const alone = new Alone(clock, (value) => value, 1, () => inside);
+  const fleet = new Fleet();
+  const { backend, store } = fleet.process({ outageConcurrency: 1 });
+  store.down = true;
   const begun: string[] = [];
-  const call = (key: string) =>
-    ({
-      about: { key },
-      mintDelayMs: 30_000,
-      options: {},
-      compute: () => {
-        begun.push(key);
-        return new Promise(() => {});
-      },
-    }) as unknown as Call;
-  alone.board(call("outer"));
-  alone.board(call("other"));
-  await clock.settle();
-  inside = true;
-  alone.board(call("inner"));
-  await clock.settle();
+  const inner = () => backend.fetch("inner", () => void begun.push("inner"));
+  void backend.fetch("outer", async () => {
+    begun.push("outer");
+    await inner();
+    await new Promise(() => {});
+  });
+  void backend.fetch("other", () => void begun.push("other"));
+  await fleet.settle();
   assertEquals(begun, ["outer", "inner"]);
 });
 

@@ -7,7 +7,7 @@ import { Fleet, isOpen } from "./_fleet.ts";
 const KEY = "::k";
 const lease = (nonce: string, beat?: number): LeaseEntry => ({ kind: "lease", nonce, beat, generations: [] });
 
-test("a lease that nobody renews is waited for 7 s, whatever its ttl says, then taken over and kept over", async () => {
+test("rule 14: a lease that nobody renews is waited for 7 s, whatever its ttl says, then taken over and kept over", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   fleet.server.put(KEY, lease("planted.1"), Infinity);
@@ -21,7 +21,7 @@ test("a lease that nobody renews is waited for 7 s, whatever its ttl says, then 
   assertEquals([await b.read(), b.backend.stats.hit, fleet.clock.pending], [1, 1, 0]);
 });
 
-test("a lease that is renewed is waited for, however long", async () => {
+test("rule 14: a lease that is renewed is waited for, however long", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   fleet.server.put(KEY, lease("x.1"), Infinity);
@@ -36,7 +36,7 @@ test("a lease that is renewed is waited for, however long", async () => {
   assertEquals(await call, 1);
 });
 
-test("a holder raises its lease's beat with each renewal, and its mint lock's", async () => {
+test("rule 14: a holder raises its lease's beat with each renewal, and its mint lock's", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.slow = true;
@@ -61,7 +61,7 @@ test("a holder raises its lease's beat with each renewal, and its mint lock's", 
   await fleet.settle();
 });
 
-test("a lease that is renewed after the last poll, as the caller's own look shows, is waited for again", async () => {
+test("rule 14: a lease that is renewed after the last poll, as the caller's own look shows, is waited for again", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   fleet.server.put(KEY, lease("x.1"), Infinity);

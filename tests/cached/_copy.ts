@@ -10,7 +10,10 @@ const mod = fileURLToPath(new URL("../../mod.ts", import.meta.url));
 const configure = fileURLToPath(new URL("../../src/cached/configure.ts", import.meta.url));
 const PLACE = Symbol.for("@x/cache-utils.shared");
 
-/** Loads another copy of the library's files. `beside`: what stands in the realm's shared place while it is loaded; `null`: nothing. */
+/**
+ * Loads another copy of the library's files. `beside`: what copies share in the realm while it is loaded; `null`:
+ * nothing.
+ */
 export async function copy(
   beside: object | null = Reflect.get(globalThis, PLACE) ?? null,
 ): Promise<typeof Library & Pick<typeof Configure, "knownDefault" | "defaultBackend">> {

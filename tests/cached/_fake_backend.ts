@@ -98,7 +98,7 @@ export class FakeBackend implements Backend {
 const namesOf = (group: Groups | undefined): readonly string[] =>
   group === undefined ? [] : [...new Set(typeof group === "string" ? [group] : group)].sort();
 
-/** What `console.warn` is told while `work` runs. */
+/** What is written to `console.warn` while `work` runs. */
 export async function warnings(work: () => unknown): Promise<string[]> {
   const told: string[] = [];
   resetWarnings();

@@ -21,7 +21,7 @@ const BACKENDS: Readonly<Record<string, () => Backend>> = {
   "a backend of somebody else": () => new FakeBackend(),
 };
 
-/** Makes an argument, changes it, and tells what a function sees in it. */
+/** Makes an argument, changes it, and reads from it what a function would. */
 const CHANGES: Readonly<Record<string, { make(): never; change(arg: never): void; see(arg: never): string }>> = {
   "a Date": kind(() => new Date(1), (date) => date.setTime(2), (date) => `${date.getTime()}`),
   "a URL": kind(() => new URL("http://a/?p=1"), (url) => url.searchParams.set("p", "2"), (url) => url.href),
@@ -61,7 +61,7 @@ test("a hit in memory copies nothing, and a miss gives the function a copy", asy
   await fn(arg);
   assertNotStrictEquals(given[0], arg);
   assertEquals(given, [{ list: [1] }]);
-  // A proxy shows who reads: the key does, once; nobody else.
+  // A proxy counts its reads: only the key reads it, once.
   let reads = 0;
   const watched = new Proxy({ list: [1] }, {
     ownKeys: (target) => (reads++, Reflect.ownKeys(target)),
@@ -75,7 +75,7 @@ test("a hit in memory copies nothing, and a miss gives the function a copy", asy
   assertEquals([forKey, missed > forKey], [reads, true]);
 });
 
-test("a refresh behind a stale answer computes from the arguments of its call", async () => {
+test("a refresh in the background computes from the arguments of its call", async () => {
   const clock = new FakeClock();
   for (const store of [new MemoryStore({ clock }), new LaterStore({ clock })]) {
     const backend = new GroupBackend({ clock, store, ttl: 1, stale: 3600 });
@@ -154,7 +154,7 @@ for (const [where, backendOf] of Object.entries(BACKENDS)) {
   });
 }
 
-test("what changes while the function runs keeps nothing either", async () => {
+test("rule 15: what changes while the function runs keeps nothing either", async () => {
   let go!: () => void;
   const gate = new Promise<void>((resolve) => go = resolve);
   let computations = 0;
@@ -174,7 +174,7 @@ test("what changes while the function runs keeps nothing either", async () => {
   });
 });
 
-test("who joined a call whose receiver has changed is given the value of their own", async () => {
+test("callers who joined a call whose receiver has changed are given values of their own", async () => {
   for (const backend of [memory(), later()]) {
     const fn = cached((shop: Shop) => shop.name(), { name: "f", backend });
     await warnings(async () => {
@@ -186,7 +186,7 @@ test("who joined a call whose receiver has changed is given the value of their o
   }
 });
 
-test("a signal is no part of the key, wherever it stands", async () => {
+test("a signal is no part of the key, in whichever argument it is", async () => {
   const { signal } = new AbortController();
   const fn = cached((..._args: unknown[]) => 1, { name: "f", backend: memory() });
   assertEquals(fn.key(7, { signal }), fn.key(7));
@@ -246,7 +246,7 @@ test("what `key` reads is keyed again even where all arguments are primitive", a
   }
 });
 
-test("data is taken as it was with the option `key` as well, and what is no data stays what it is", async () => {
+test("with the option `key` data is copied as well, and what is no data stays what it is", async () => {
   const given: unknown[] = [];
   const fn = cached(async (q: { page: number }, db: { connection: () => string }) => {
     given.push(db);
@@ -258,7 +258,7 @@ test("data is taken as it was with the option `key` as well, and what is no data
   assertEquals([await asked, given[0] === db, await fn.peek({ page: 1 }, db)], ["page 1", true, "page 1"]);
 });
 
-test("a function may change its own arguments: the result is kept, and `when` is told what they were", async () => {
+test("a function may change its own arguments: the result is kept, and `when` is given what they were", async () => {
   for (const key of [undefined, (ids: number[]) => ids.join()]) {
     let runs = 0;
     const told: string[] = [];

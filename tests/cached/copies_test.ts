@@ -48,7 +48,7 @@ test("without configuration there is one GroupBackend, made on first use, not by
   assertEquals([backend.key("count()"), count.key()], ["::count()", "::count()"]);
 });
 
-test("names that modules took before the program configured are taken on what it configures", async () => {
+test("names that were registered before the program configured are registered on what it configures", async () => {
   const fresh = await copy(null);
   const early = fresh.cached((n: number) => n + 1, { name: "f" });
   assertThrows(() => fresh.cached((n: number) => n + 2, { name: "f" }), TypeError, 'Cannot cache "f"');
@@ -61,7 +61,7 @@ test("names that modules took before the program configured are taken on what it
   assertEquals(await late(1), 3);
 });
 
-test("names taken before the program configured join those on the backend that it configures", async () => {
+test("names registered before the program configured join those on the backend that it configures", async () => {
   const fresh = await copy(null);
   const backend = new FakeBackend();
   fresh.cached((n: number) => n, { name: "own", backend });

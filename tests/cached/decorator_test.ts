@@ -70,7 +70,7 @@ test("a method is called on what never ran the constructor", async () => {
   assertEquals(handle(Repo.prototype, "get").key(7), "Repo.get(7)");
 });
 
-test("an inherited method is known by the class that declares it and the receiver's, whoever is constructed first", async () => {
+test("the key of an inherited method names the class that declares it and the receiver's, whichever is constructed first", async () => {
   const backend = configure(new FakeBackend());
   class Base {
     @cached
@@ -119,7 +119,7 @@ test("an overriding method and the one it calls are two", async () => {
   assertEquals([...backend.kept.keys()].sort(), ['Capital(7).City.offers("hot")', 'Capital(7).offers("hot")']);
 });
 
-test("an instance with [cacheKey] stands in the key, before the method", async () => {
+test("an instance with [cacheKey] is in the key, before the method", async () => {
   const backend = configure(new FakeBackend());
   class City {
     id: number;
@@ -187,7 +187,7 @@ test("a call through a prototype is a TypeError: its result would be kept for ev
   await get.invalidate(1);
 });
 
-test("two instances without [cacheKey] that meet on one key are warned about once", async () => {
+test("two instances without [cacheKey] that share a key are warned about once", async () => {
   configure(new FakeBackend());
   class Repo {
     @cached
@@ -355,7 +355,7 @@ test("a private method needs a name", async () => {
   assertThrows(() => cached(method, context("#get")), TypeError, "Cannot name #get");
   const backend = configure(new FakeBackend());
   assertEquals(await cached({ name: "secret" })(method, context("#get")).call({}, 1), 1);
-  // Which class declares it nobody can tell, so the receiver's always stands in the key.
+  // Which class declares it cannot be known, so the receiver's is always in the key.
   assertEquals(backend.last.key, "secret<Object>(1)");
 });
 
@@ -430,7 +430,7 @@ test("errors of a method reach the caller as they are", async () => {
   assertStrictEquals(await assertRejects(() => repo.get(1)), error);
 });
 
-test("an invalidation of a method is told with its class's name and its own", async () => {
+test("the event of a method's invalidation carries the name of its class and its own", async () => {
   await using backend = new GroupBackend();
   const told: unknown[] = [];
   backend.on("invalidate", (event) => told.push(event));

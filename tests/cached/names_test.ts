@@ -25,7 +25,7 @@ test("two functions of one name on the default backend are a TypeError when the 
   assertEquals(await one(1), 2);
 });
 
-test("functions that were wrapped for different defaults meet at the first call", async () => {
+test("of two functions that were wrapped for different defaults the second one is refused at its first call", async () => {
   configure(new FakeBackend());
   const one = cached((n: number) => n + 1, { name: "f" });
   configure(new FakeBackend());
@@ -113,7 +113,7 @@ test("a name stays taken however many come after it, and nothing is suspected of
   assertThrows(() => cached((n: number) => n + 2, { name: "first", backend }), TypeError, 'Cannot cache "first"');
 });
 
-test("a class whose name finds no room keeps nothing, since a second one of its name could not be told from it", async () => {
+test("a class whose name finds no room keeps nothing, since nothing would tell a second one of its name from it", async () => {
   const backend = new FakeBackend();
   class Repo {
     async find(n: number): Promise<number> {
@@ -159,7 +159,7 @@ test("each backend has its own names and its own warnings", async () => {
   assertEquals(told.length, 2);
 });
 
-test("a name that a receiver's class completes is taken as well", async () => {
+test("a name that a receiver's class completes is registered as well", async () => {
   class City {
     [cacheKey]() {
       return 7;

@@ -40,12 +40,12 @@ test("subclasses of one base class do not share the results of what they inherit
       assertEquals([await Users.all(), await Posts.all(), await Repo.all()], ["user", "post", "?"]);
     }
   });
-  // What two instances of one class share is told, as ever.
+  // The warning about two instances of one class comes as well.
   assertEquals(told.length, 1);
   assertStringIncludes(told[0]!, 'two instances or classes share the results of "Repo.find"');
 });
 
-test("the class stands behind the declaring one, and every verb agrees with the call", async () => {
+test("the receiver's class is in the key behind the declaring one, and every verb agrees with the call", async () => {
   const backend = new FakeBackend();
   const Repo = repo(backend);
   class Users extends Repo {
@@ -82,7 +82,7 @@ test("the class stands behind the declaring one, and every verb agrees with the 
   assertEquals([...backend.kept.keys()].includes("Repo.all<Users>()"), false);
 });
 
-test("a method that was taken off, bound or called on another object is its receiver's", async () => {
+test("the result of a method that was detached, bound or called on another object is its receiver's", async () => {
   const backend = new FakeBackend();
   const Repo = repo(backend);
   class Users extends Repo {
@@ -307,7 +307,7 @@ test("an explicit name has the receiver's class behind it as well", async () => 
   assertEquals([handle(new Users(), "find").key(1), handle(new Repo(), "find").key(1)], ["find<Users>(1)", "find(1)"]);
 });
 
-test("under another decorator the receiver's class stands in the key as well", async () => {
+test("under another decorator the receiver's class is in the key as well", async () => {
   const backend = new FakeBackend();
   class Repo {
     table = "?";

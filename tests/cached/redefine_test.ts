@@ -3,7 +3,7 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { cached, cacheKey, configure, GroupBackend, handle, PlainBackend, type Store } from "@x/cache-utils";
-import { configurationOf } from "../../src/cached/url.ts";
+import { optionsOfUrl } from "../../src/cached/url.ts";
 import { warnings } from "./_fake_backend.ts";
 import { decorate, findable } from "./_methods.ts";
 
@@ -218,10 +218,10 @@ test("`redefine` is true or false, and a parameter of URLs", () => {
     assertThrows(() => new GroupBackend({ redefine } as any), TypeError, "as redefine: it must be true or false");
     assertThrows(() => new PlainBackend(new Map(), { redefine } as any), TypeError, "as redefine");
   }
-  assertEquals(configurationOf("memory:///?redefine=true").backend, { redefine: true });
-  assertEquals(configurationOf("memcached://a/?redefine=false").backend, { redefine: false });
+  assertEquals(optionsOfUrl("memory:///?redefine=true").backend, { redefine: true });
+  assertEquals(optionsOfUrl("memcached://a/?redefine=false").backend, { redefine: false });
   assertThrows(
-    () => configurationOf("memory:///?redefine=yes"),
+    () => optionsOfUrl("memory:///?redefine=yes"),
     TypeError,
     "its parameter redefine must be true or false",
   );

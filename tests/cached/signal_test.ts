@@ -28,7 +28,7 @@ const settled = async () => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
 };
 
-test("one who aborts leaves alone, and the others are given the value", async () => {
+test("a caller who aborts leaves, and the others are given the value", async () => {
   const { fn, signals, end } = slow();
   const mine = new AbortController(), other = new AbortController();
   const left = fn(1, { signal: mine.signal });
@@ -67,7 +67,7 @@ test("a timeout is no abort, and no caller without a signal has left", async () 
   assertEquals(await late, "value");
 });
 
-test("of a refresh behind the answer the signal fires at mintDelay", async () => {
+test("of a refresh in the background the signal fires at mintDelay", async () => {
   const clock = new FakeClock();
   const signals: AbortSignal[] = [];
   let runs = 0;

@@ -151,7 +151,7 @@ test("classes of a minified build that changed places do not exchange what their
   assertEquals(await handle(second[0], "find").peek(1), "users 1");
 });
 
-test("a backend is told the source of what has a derived name only, at a call, a peek and a set", async () => {
+test("a backend is given the source only of what has a derived name, at a call, a peek and a set", async () => {
   const backend = new FakeBackend();
   const derived = cached(async function list(n: number) {
     return await Promise.resolve(n);

@@ -1,21 +1,21 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { configurationOf, type OnMemcached } from "../../src/cached/url.ts";
+import { optionsOfUrl } from "../../src/cached/url.ts";
 import { Memcached } from "../../src/memcached/mod.ts";
 
-const serversOf = (url: string) => configurationOf(url).servers;
+const serversOf = (url: string) => optionsOfUrl(url).servers;
 
 function refused(url: string, ...parts: string[]): string {
-  const { message } = assertThrows(() => configurationOf(url), TypeError) as TypeError;
+  const { message } = assertThrows(() => optionsOfUrl(url), TypeError) as TypeError;
   for (const part of parts) assert(message.includes(part), `${message} | ${part}`);
   return message;
 }
 
 test("memory: has parameters only", () => {
   for (const url of ["memory://", "memory:///", "memory:///?", "memory:///?&"]) {
-    assertEquals(configurationOf(url), { backend: {}, store: {} });
+    assertEquals(optionsOfUrl(url), { backend: {}, store: {} });
   }
-  assertEquals(configurationOf("memory:///?maxBytes=64000000&maxEntries=10&ttl=5m"), {
+  assertEquals(optionsOfUrl("memory:///?maxBytes=64000000&maxEntries=10&ttl=5m"), {
     backend: { ttl: "5m" },
     store: { maxBytes: 64_000_000, maxEntries: 10 },
   });
@@ -35,17 +35,17 @@ test("both kinds know the parameters of a backend; a bare number is seconds", ()
     storeTimeout: "250ms",
     outageConcurrency: 20,
   };
-  assertEquals<unknown>(configurationOf(`memory:///?${query}`), { backend, store: {} });
-  assertEquals<unknown>(configurationOf(`memcached://a/?${query}`), { backend, servers: ["a"], store: {} });
-  assertEquals<unknown>(configurationOf("memory:///?ttl=Infinity&project=a%20b%26c+d").backend, {
+  assertEquals<unknown>(optionsOfUrl(`memory:///?${query}`), { backend, store: {} });
+  assertEquals<unknown>(optionsOfUrl(`memcached://a/?${query}`), { backend, servers: ["a"], store: {} });
+  assertEquals<unknown>(optionsOfUrl("memory:///?ttl=Infinity&project=a%20b%26c+d").backend, {
     ttl: Infinity,
     project: "a b&c+d",
   });
 });
 
 test("redefine and enabled are true or false", () => {
-  assertEquals(configurationOf("memory:///?enabled=false&redefine=true").backend, { enabled: false, redefine: true });
-  assertEquals(configurationOf("memcached://a/?enabled=true").backend, { enabled: true });
+  assertEquals(optionsOfUrl("memory:///?enabled=false&redefine=true").backend, { enabled: false, redefine: true });
+  assertEquals(optionsOfUrl("memcached://a/?enabled=true").backend, { enabled: true });
   refused("memory:///?enabled=0", "its parameter enabled must be true or false");
   refused("memory:///?redefine=yes", "its parameter redefine must be true or false");
 });
@@ -61,16 +61,16 @@ test("memcached: takes hosts, ports, IPv6 addresses and unix sockets, one or man
 
 test("memcached: passes the driver's parameters on", () => {
   const query = "protocol=meta&timeout=2&connectTimeout=500ms&connections=2&deadServers=eject";
-  assertEquals<unknown>(configurationOf(`memcached://a/?${query}&storeTimeout=1`), {
+  assertEquals<unknown>(optionsOfUrl(`memcached://a/?${query}&storeTimeout=1`), {
     backend: { storeTimeout: 1 },
     servers: ["a"],
     store: { protocol: "meta", timeout: 2, connectTimeout: "500ms", connections: 2, deadServers: "eject" },
   });
-  assertEquals<unknown>(configurationOf("memcacheds://a,b/").store, { tls: true });
+  assertEquals<unknown>(optionsOfUrl("memcacheds://a,b/").store, { tls: true });
 });
 
 test("memcached: passes the driver's discovery, bounds and ways to connect on", () => {
-  const store = (url: string) => configurationOf(url).store;
+  const store = (url: string) => optionsOfUrl(url).store;
   assertEquals<unknown>(
     store("memcached://a/?maxValueBytes=4000000&maxInFlight=20000&keepAlive=1m&allowInsecureAuth=true"),
     {
@@ -107,7 +107,7 @@ test("memcached: passes the driver's discovery, bounds and ways to connect on", 
       "discovery=yes",
     ]
   ) {
-    const { servers, store } = configurationOf(`memcached://a/?${query}`) as OnMemcached;
+    const { servers, store } = optionsOfUrl(`memcached://a/?${query}`);
     const error = assertThrows(() => new Memcached(servers, store)) as Error;
     assert(error.message.includes(`\`${query.split("=")[0]}`), error.message);
   }
@@ -115,7 +115,7 @@ test("memcached: passes the driver's discovery, bounds and ways to connect on", 
 
 test("user and password are percent-decoded, and the last @ ends them", () => {
   const read = (url: string) => {
-    const { servers, store } = configurationOf(url);
+    const { servers, store } = optionsOfUrl(url);
     return [servers?.join(), store];
   };
   assertEquals<unknown>(read("memcached://us%3Aer:p%40%2F%3Fw@a/"), ["a", { username: "us:er", password: "p@/?w" }]);

@@ -80,7 +80,7 @@ test("a name cannot imitate the arguments of another", () => {
   assertEquals(new Set(keys).size, 2);
 });
 
-test("what `key` returns stands as one argument", async () => {
+test("what `key` returns is one argument of the key", async () => {
   const backend = new FakeBackend();
   const times = cached((a: number, b: number) => a * b, { name: "times", key: (a, b) => a * b, backend });
   assertEquals(await times(2, 3), 6);
@@ -148,7 +148,7 @@ test("set() says so when the arguments are no array", async () => {
   await assertRejects(() => fn.set("oslo" as never, "sun"), TypeError, "`args` must be an array");
 });
 
-test("the verbs may be taken off the function", async () => {
+test("the verbs may be detached from the function", async () => {
   const { fn, calls } = weather(new FakeBackend());
   const { invalidate, peek } = fn;
   await fn("oslo");
@@ -357,7 +357,7 @@ test("a function that is called for many receivers without identity warns of not
   assertEquals(told, []);
 });
 
-test("an invalidation is told with the function's name", async () => {
+test("the event of an invalidation carries the function's name", async () => {
   await using backend = new GroupBackend();
   const told: unknown[] = [];
   backend.on("invalidate", (event) => told.push(event));

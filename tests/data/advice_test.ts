@@ -88,9 +88,11 @@ test("advice() says what to pass as it says what to keep", () => {
   assertEquals(advice("instance", new Response("a"), "pass"), "pass its text, status and headers instead");
 });
 
-test("advice() leaves classes of one's own to its caller", () => {
-  assertEquals(advice("instance", new Money(), "pass"), undefined);
-  assertEquals(advice("instance", Object.create({}), "pass"), undefined);
+test("advice() on instances of classes of one's own depends on what is done with them", () => {
+  for (const instance of [new Money(), Object.create({})]) {
+    assertEquals(advice("instance", instance, "pass"), "give its class a [cacheKey]() method");
+    assertEquals(advice("instance", instance, "keep"), "map it to plain data first, as `{ ...it }` does");
+  }
 });
 
 test("what the advice says can be kept", async () => {

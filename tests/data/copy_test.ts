@@ -2,14 +2,14 @@ import { test } from "node:test";
 import { assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
 import { CacheValueError } from "../../src/errors.ts";
 import { clone, cloneJson, copyOf } from "../../src/data/copy.ts";
-import { hold } from "../../src/store/memory/local_entry.ts";
+import { copyOfStored, storeCopy } from "../../src/store/memory/stored_value.ts";
 import { difference } from "../../src/testing/difference.ts";
 import { KEPT, REFUSED } from "../../src/testing/samples.ts";
 
 for (const [what, make] of Object.entries(KEPT)) {
-  test(`copyOf(), clone() and hold() give ${what} back exactly`, () => {
+  test(`copyOf(), clone() and storeCopy() give ${what} back exactly`, () => {
     const value = make();
-    for (const copy of [copyOf(value), clone(value), hold(value).give()]) {
+    for (const copy of [copyOf(value), clone(value), copyOfStored(storeCopy(value))]) {
       assertEquals(difference(copy, make()), undefined);
       if (typeof value === "object" && value !== null) assertNotStrictEquals(copy, value);
     }
@@ -17,10 +17,10 @@ for (const [what, make] of Object.entries(KEPT)) {
   });
 }
 
-test("copyOf() and hold() refuse the same values", () => {
+test("copyOf() and storeCopy() refuse the same values", () => {
   for (const [what, { make }] of Object.entries(REFUSED)) {
     const one = assertThrows(() => copyOf(make()), CacheValueError, undefined, what);
-    const other = assertThrows(() => hold(make()), CacheValueError, undefined, what);
+    const other = assertThrows(() => storeCopy(make()), CacheValueError, undefined, what);
     assertEquals(one.message, other.message);
   }
 });
@@ -36,8 +36,8 @@ test("copies share nothing that can change, at any depth", () => {
     search: /a/g,
   });
   const original = make();
-  const held = hold(original);
-  for (const copy of [copyOf(original), clone(original), held.give()] as (typeof original)[]) {
+  const stored = storeCopy(original);
+  for (const copy of [copyOf(original), clone(original), copyOfStored(stored)] as (typeof original)[]) {
     (copy.list[0] as number[]).push(2);
     (copy.list[1] as { a: number }).a = 2;
     copy.map.get("k")!.v = 2;
@@ -47,7 +47,7 @@ test("copies share nothing that can change, at any depth", () => {
     copy.url.pathname = "/x";
     copy.search.lastIndex = 1;
     assertEquals(difference(original, make()), undefined);
-    assertEquals(difference(held.give(), make()), undefined);
+    assertEquals(difference(copyOfStored(stored), make()), undefined);
   }
 });
 

@@ -120,6 +120,12 @@ test("validate() refuses objects that are not what their prototype says", () => 
   refusal([Object.create(Array.prototype)]);
 });
 
+test("validate() refuses a function, whatever prototype it was given", () => {
+  for (const prototype of [Object.prototype, Array.prototype, Date.prototype, null]) {
+    assertStringIncludes(refusal([Object.setPrototypeOf(() => 1, prototype)]), "value[0]: it is a function");
+  }
+});
+
 test("validate() refuses what was added to an object", () => {
   const added = <T extends object>(object: T): T => Object.assign(object, { note: 1 });
   for (

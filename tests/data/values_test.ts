@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { clone, copyOf } from "../../src/data/copy.ts";
 import { CacheValueError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/codec/codec.ts";
-import { hold } from "../../src/store/memory/local_entry.ts";
+import { copyOfStored, storeCopy } from "../../src/store/memory/stored_value.ts";
 import { readText, writeText } from "../../src/store/key_value/text.ts";
 import type { ValueEntry } from "../../src/store/store.ts";
 import { argumentText } from "../../src/key/arguments.ts";
@@ -18,7 +18,7 @@ const always = defaultCodec({ compressOver: 0 });
 const WAYS: Readonly<Record<string, (value: unknown) => unknown>> = {
   "copyOf()": copyOf,
   "copyOf() and clone()": (value) => clone(copyOf(value)),
-  "hold()": (value) => hold(value).give(),
+  "storeCopy()": (value) => copyOfStored(storeCopy(value)),
   "the default codec": (value) => codec.decode(codec.encode(value)),
   "the default codec, compressing": (value) => always.decode(always.encode(value)),
   "a plain cache's text": (value) => {

@@ -8,10 +8,10 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { Memcached } from "../../src/memcached/mod.ts";
 import { freshServer } from "../_memcached.ts";
-import { packages, unlessOnCi } from "../_packages.ts";
+import { testPackages, unlessOnCi } from "../_install.ts";
 import { LastWords } from "./_last_words.ts";
 
-const folder = await packages("clients").catch(unlessOnCi);
+const folder = await testPackages("clients").catch(unlessOnCi);
 const skip = folder instanceof Error && `npm could not be asked for memjs and memcached: ${folder.message}`;
 
 interface Memjs {

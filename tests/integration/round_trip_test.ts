@@ -3,8 +3,7 @@ import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { type FetchOptions, GroupBackend } from "../backend/_mod.ts";
 import { Memcached } from "../../src/memcached/client.ts";
-import { loadConnect } from "../../src/socket/open.ts";
-import type { Connect } from "../../src/socket/socket.ts";
+import { type Connect, connect } from "../../src/socket/socket.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import { untilKept } from "../_kept.ts";
 import { freshServer } from "../_memcached.ts";
@@ -19,8 +18,7 @@ function opcodes(chunks: readonly Uint8Array[]): number[] {
 }
 
 /** A socket whose writes and replies are counted. */
-async function counted(server: string) {
-  const connect = await loadConnect({ path: server }, undefined);
+function counted(server: string) {
   let written: Uint8Array[] = [], received: Uint8Array[] = [];
   const counting: Connect = (address, listener) => {
     const socket = connect(address, {
@@ -60,7 +58,7 @@ const GROUPS: FetchOptions = { group: ["a", "b", "c"] };
 
 test("a grouped hit is one write, and its replies one round trip; so are 1,000 of them in one tick", async () => {
   await using server = await freshServer();
-  const { client, take } = await counted(server.address);
+  const { client, take } = counted(server.address);
   await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   await backend.fetch("k", () => ({ city: "oslo" }), GROUPS);
   await untilKept(() => backend.get("k", GROUPS));
@@ -78,7 +76,7 @@ test("a grouped hit is one write, and its replies one round trip; so are 1,000 o
 
 test("a miss is two trips and the function; the set is not waited for", async () => {
   await using server = await freshServer();
-  const { client, take } = await counted(server.address);
+  const { client, take } = counted(server.address);
   await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   await backend.get("warm", GROUPS);
   take();
@@ -92,7 +90,7 @@ test("a miss is two trips and the function; the set is not waited for", async ()
 
 test("the first use of a group ever costs one trip more", async () => {
   await using server = await freshServer();
-  const { client, take } = await counted(server.address);
+  const { client, take } = counted(server.address);
   await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   await backend.get("warm");
   take();
@@ -103,7 +101,7 @@ test("the first use of a group ever costs one trip more", async () => {
 
 test("an invalidation of a key, or of groups of any size, is one trip", async () => {
   await using server = await freshServer();
-  const { client, take } = await counted(server.address);
+  const { client, take } = counted(server.address);
   await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   for (let i = 0; i < 100; i++) await backend.set(`k${i}`, i, { group: ["a", "b"] });
   take();
@@ -117,7 +115,7 @@ test("an invalidation of a key, or of groups of any size, is one trip", async ()
 
 test("the user's set is two trips, with groups three", async () => {
   await using server = await freshServer();
-  const { client, take } = await counted(server.address);
+  const { client, take } = counted(server.address);
   await using backend = new GroupBackend({ store: new MemcachedStore(client), storeTimeout: "20s" });
   await backend.get("warm", GROUPS);
   take();

@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
-import { packages, unlessOnCi } from "../_packages.ts";
+import { testPackages, unlessOnCi } from "../_install.ts";
 
-const folder = await packages("vite").catch(unlessOnCi);
+const folder = await testPackages("vite").catch(unlessOnCi);
 const skip = folder instanceof Error && `npm could not be asked for vite: ${folder.message}`;
 
 const library = new URL("../../mod.ts", import.meta.url).href;

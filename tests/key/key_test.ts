@@ -163,7 +163,7 @@ test("an empty or wrong project, version, key or group is a TypeError that names
   assertThrows(() => keys.entry(wrong(7)), TypeError, "Cannot use 7 as key");
   assertThrows(() => keys.entry(wrong(undefined)), TypeError, "undefined as key");
   assertThrows(() => keys.counter(""), TypeError, 'Cannot use "" as group: a group\'s name is a non-empty string');
-  assertThrows(() => keys.counter(wrong(["a"])), TypeError, "object as group");
+  assertThrows(() => keys.counter(wrong(["a"])), TypeError, "an object (Array) as group");
 });
 
 test("Keys gives a group the same counter each time, whatever its name, and none of another project's", () => {

@@ -1,14 +1,9 @@
 /** A client on fake sockets and a fake clock: every interleaving can be played, and no test sleeps. */
 
 import { Memcached, type MemcachedOptions } from "../../src/memcached/mod.ts";
-import { loadConnections } from "../../src/memcached/cluster/server.ts";
 import type { Address, Socket, SocketListener } from "../../src/socket/socket.ts";
-import "../../src/memcached/cluster/endpoint.ts";
 import { type Frame, framesIn, replyTo, type Said } from "./_frames.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
-
-// What a client loads when it needs it is there, so that a test need not wait for a file.
-await loadConnections("auto");
 
 const encoder = new TextEncoder();
 

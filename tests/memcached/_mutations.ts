@@ -3,10 +3,9 @@
 import { Memcached, MemcachedError, type MemcachedOptions } from "../../src/memcached/mod.ts";
 import { KeyList } from "../../src/memcached/protocol/keys.ts";
 import { Request, VERB, type Verb } from "../../src/memcached/protocol/request.ts";
-import { type OpenWire, type Reply, Unreadable, type Wire } from "../../src/memcached/protocol/wire.ts";
+import { type Reply, Unreadable, type Wire } from "../../src/memcached/protocol/wire.ts";
 import type { Random } from "../../src/util/random.ts";
-import { loadConnect } from "../../src/socket/open.ts";
-import type { Address, Connect, SocketListener } from "../../src/socket/socket.ts";
+import { type Address, type Connect, connect, type SocketListener } from "../../src/socket/socket.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { FakeSocket } from "./_fakes.ts";
@@ -71,8 +70,6 @@ export async function record(address: string, protocol: Tape["protocol"]): Promi
   await Promise.all([before.set("a", "value of a"), before.set("long", "long ".repeat(500)), before.set("b", "value")]);
   await before.incr("n", 0, { initial: 5n });
   const chunks: Uint8Array[] = [];
-  const [host = "", port] = address.split(":");
-  const connect = await loadConnect({ host, port: Number(port) }, undefined);
   const recording: Connect = (place, listener) =>
     connect(place, {
       opened: () => listener.opened(),
@@ -168,9 +165,12 @@ function asked(wire: Wire): Request[] {
 const contentOf = ({ status, flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply): string =>
   JSON.stringify([status, flags, casHigh, casLow, ...chunk.subarray(valueStart, valueEnd)]);
 
+/** Makes the wire of a new connection. */
+type NewWire = (longestValueBytes: number) => Wire;
+
 /** What each reply says as it was recorded, and where it ends. Throws an Error unless they are just the answers to what is asked. */
-function untouched(bytes: Uint8Array, openWire: OpenWire): { readonly content: string; readonly end: number }[] {
-  const wire = openWire(MAX_BODY_BYTES);
+function untouched(bytes: Uint8Array, newWire: NewWire): { readonly content: string; readonly end: number }[] {
+  const wire = newWire(MAX_BODY_BYTES);
   const requests = asked(wire);
   const replies: { content: string; end: number }[] = [];
   let n = 0;
@@ -196,13 +196,13 @@ function sameBytes(one: Uint8Array, other: Uint8Array): number {
  * Changed replies to a wire alone: those before the first change are right, and there are no fewer of them. Behind it a
  * reply may be forged out of two that were cut. Throws an Error that names the seed of what it could not take.
  */
-export function mutateWire(tape: Tape, openWire: OpenWire, count: number, seed: number): Mutations {
+export function mutateWire(tape: Tape, newWire: NewWire, count: number, seed: number): Mutations {
   let refused = 0;
   const original = join(tape.probe, tape.replies);
-  const right = untouched(original, openWire);
+  const right = untouched(original, newWire);
   for (let n = 0; n < count; n++) {
     const random = new SeededRandom(BigInt(seed) * 2n ** 32n + BigInt(n));
-    const wire = openWire(MAX_BODY_BYTES);
+    const wire = newWire(MAX_BODY_BYTES);
     const requests = asked(wire);
     const bytes = mutation(original, random);
     const same = sameBytes(original, bytes);

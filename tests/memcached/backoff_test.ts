@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { pauseMs } from "../../src/memcached/cluster/backoff.ts";
+import { pauseMs } from "../../src/memcached/cluster/server.ts";
 
 test("pauseMs() is 1 s, then 2 s, then 4 s and no more", () => {
   assertEquals([0, 1, 2, 3, 50, 2000].map((tries) => pauseMs(tries, 0.5)), [1000, 2000, 4000, 4000, 4000, 4000]);

@@ -110,6 +110,18 @@ test("wrong servers are named, and change nothing", async () => {
   assertEquals(client.servers, ["10.0.0.1:11211"]);
 });
 
+test("duty e: the keys of a dead server stay where they are, and fail", { timeout: 60_000 }, async () => {
+  await using a = await freshServer();
+  await using b = await freshServer();
+  await using client = new Memcached([a.address, b.address], { connectTimeout: "5s" });
+  await client.getMulti(keys);
+  const places = keys.map((key) => client.serverOf(key));
+  const key = keys[places.indexOf(b.address)]!;
+  await b.kill();
+  for (let n = 0; n < 5; n++) await assertRejects(() => client.get(key));
+  assertEquals(keys.map((key) => client.serverOf(key)), places);
+});
+
 test('with deadServers: "eject" a list that is replaced forgets who was ejected', { timeout: 60_000 }, async () => {
   await using a = await freshServer();
   await using b = await freshServer();

@@ -284,12 +284,13 @@ test("Discovery that has a list does not ask for it again, and leaves no timer w
     asked.push(new FakeSocket(address, listener));
     return asked.at(-1)!;
   };
-  const settings = { tls: undefined, connectTimeoutMs: 1000, clock, connect, intervalMs: 10_000 };
+  const options = { tls: undefined, connectTimeoutMs: 1000, clock, connect };
   const used: string[][] = [];
   const discovery = new Discovery(
     parseServers("config"),
-    settings,
-    (places) => used.push(places.map(({ name }) => name)),
+    options,
+    10_000,
+    (addresses) => used.push(addresses.map(({ name }) => name)),
   );
   const both = [discovery.list(), discovery.list()];
   await clock.settle();
@@ -310,8 +311,8 @@ test("Discovery that is closed while it asks for the first time settles, and use
     return asked.at(-1)!;
   };
   const used: unknown[] = [];
-  const settings = { tls: undefined, connectTimeoutMs: 1000, clock, connect, intervalMs: 10_000 };
-  const discovery = new Discovery(parseServers("config"), settings, (places) => void used.push(places));
+  const options = { tls: undefined, connectTimeoutMs: 1000, clock, connect };
+  const discovery = new Discovery(parseServers("config"), options, 10_000, (addresses) => void used.push(addresses));
   const list = discovery.list();
   await clock.settle();
   const closed = discovery.close();

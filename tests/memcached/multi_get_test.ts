@@ -2,12 +2,12 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import type { Item, MultiResult } from "../../src/memcached/connection/item.ts";
 import { KeyList } from "../../src/memcached/protocol/keys.ts";
-import { Gathering, type Places, runsOf } from "../../src/memcached/multi_get.ts";
+import { type ItemsByKey, MultiGet, runsOf } from "../../src/memcached/multi_get.ts";
 
 const even = (key: string): string => Number(key) % 2 === 0 ? "even" : "odd";
 
 test("runsOf() gives each key once to its server, in order, and a place to each", () => {
-  const places: Places = new Map();
+  const places: ItemsByKey = new Map();
   const runs = runsOf(["1", "2", "1", "10", "é", "2"], places, (key) => key === "é" ? "odd" : even(key));
   assertEquals(runs.map(([server, { keys }]) => [server, keys]), [["odd", ["1", "é"]], ["even", ["2", "10"]]]);
   assertEquals([...places], [["1", undefined], ["2", undefined], ["10", undefined], ["é", undefined]]);
@@ -32,20 +32,20 @@ test("runsOf() begins another run after a thousand keys of a server", () => {
 
 const item = (key: string): Item => ({ key }) as Item;
 
-function gathering(places: Places, runs: number, signal?: AbortSignal): [Gathering, Promise<MultiResult>] {
-  let made!: Gathering;
+function gathering(places: ItemsByKey, runs: number, signal?: AbortSignal): [MultiGet, Promise<MultiResult>] {
+  let made!: MultiGet;
   const result = new Promise<MultiResult>((resolve, reject) => {
-    made = new Gathering(places, runs, signal, resolve, reject);
+    made = new MultiGet(places, runs, signal, resolve, reject);
   });
   return [made, result];
 }
 
-test("Gathering gives what came, in the order of the keys, once all runs have ended", async () => {
-  const places: Places = new Map([["a", undefined], ["b", undefined], ["c", undefined]]);
-  const [gathered, result] = gathering(places, 2);
+test("MultiGet gives what came, in the order of the keys, once all runs have ended", async () => {
+  const places: ItemsByKey = new Map([["a", undefined], ["b", undefined], ["c", undefined]]);
+  const [multiGet, result] = gathering(places, 2);
   const [first, second] = [
-    gathered.from("first", new KeyList(["a", "b"])),
-    gathered.from("second", new KeyList(["c"])),
+    multiGet.callbackOf("first", new KeyList(["a", "b"])),
+    multiGet.callbackOf("second", new KeyList(["c"])),
   ];
   places.set("c", item("c"));
   second.resolve(undefined);
@@ -59,20 +59,20 @@ test("Gathering gives what came, in the order of the keys, once all runs have en
   assertEquals((await result).failed.size, 0);
 });
 
-test("Gathering names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
-  const places: Places = new Map([["a", item("a")], ["b", item("b")], ["c", undefined]]);
-  const [gathered, result] = gathering(places, 2);
-  gathered.from("one", new KeyList(["a"])).resolve(undefined);
-  gathered.from("two", new KeyList(["b", "c"])).reject(new Error("gone"));
+test("MultiGet names the servers that failed, gives nothing of theirs, and has nothing to wait for without runs", async () => {
+  const places: ItemsByKey = new Map([["a", item("a")], ["b", item("b")], ["c", undefined]]);
+  const [multiGet, result] = gathering(places, 2);
+  multiGet.callbackOf("one", new KeyList(["a"])).resolve(undefined);
+  multiGet.callbackOf("two", new KeyList(["b", "c"])).reject(new Error("gone"));
   const found = await result;
   assertEquals([[...found.keys()], [...found.failed]], [["a"], [["two", new Error("gone")]]]);
   assertEquals((await gathering(new Map(), 0)[1]).size, 0);
 });
 
-test("Gathering rejects all of it when the signal has fired", async () => {
+test("MultiGet rejects all of it when the signal has fired", async () => {
   const controller = new AbortController();
-  const [gathered, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
-  const [one, two] = [gathered.from("one", new KeyList(["a"])), gathered.from("two", new KeyList(["b"]))];
+  const [multiGet, result] = gathering(new Map([["a", undefined]]), 2, controller.signal);
+  const [one, two] = [multiGet.callbackOf("one", new KeyList(["a"])), multiGet.callbackOf("two", new KeyList(["b"]))];
   controller.abort(new Error("enough"));
   one.reject(controller.signal.reason);
   two.reject(controller.signal.reason);

@@ -3,7 +3,7 @@
 import { assert } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { openBinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
+import { BinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
 import { freshServer } from "../_memcached.ts";
 import { mutateClient, mutateWire, record } from "./_mutations.ts";
 
@@ -14,7 +14,7 @@ test(
     await using server = await freshServer();
     const tape = await record(server.address, "binary");
     const before = process.memoryUsage().rss;
-    const { refused } = mutateWire(tape, openBinaryWire, 20_000, 1);
+    const { refused } = mutateWire(tape, (longest) => new BinaryWire(longest), 20_000, 1);
     assert(refused > 10_000, `${refused} were refused`);
     const more = process.memoryUsage().rss - before;
     // Garbage that nobody has collected yet counts, too; what is held is measured by `deno task soak`.

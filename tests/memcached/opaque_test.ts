@@ -9,29 +9,23 @@ import { Operation } from "../../src/memcached/connection/operation.ts";
 import { checkOptions } from "../../src/memcached/options.ts";
 import { checkKey, KeyList } from "../../src/memcached/protocol/keys.ts";
 import { VERB } from "../../src/memcached/protocol/request.ts";
-import { Wires } from "../../src/memcached/connection/negotiation.ts";
+import { Negotiation } from "../../src/memcached/connection/negotiation.ts";
 import { freshServer } from "../_memcached.ts";
 
 for (const [name, border] of [["2^31", 2 ** 31], ["2^32", 2 ** 32]] as const) {
   test(`opaques pass ${name} in the middle of gets and multi-gets, and every answer is its own caller's`, async () => {
     await using server = await freshServer();
     const first = border - 700;
-    const wires = new class extends Wires {
-      override open(longestValueBytes: number): BinaryWire {
+    const negotiation = new class extends Negotiation {
+      override newWire(longestValueBytes: number): BinaryWire {
         return new BinaryWire(longestValueBytes, first);
       }
     }("binary");
     let tellEnded = () => {};
     const ended = new Promise<void>((resolve) => tellEnded = resolve);
-    const connection = new Connection({
-      ...checkOptions({}),
-      server: server.address,
-      address: { host: "127.0.0.1", port: server.port },
-      wires,
-      tls: undefined,
-      login: undefined,
-      connect: undefined,
-    }, { ready: () => {}, answered: () => {}, ended: () => tellEnded() });
+    const address = { host: "127.0.0.1", port: server.port };
+    const listener = { ready: () => {}, answered: () => {}, ended: () => tellEnded() };
+    const connection = new Connection(server.address, address, negotiation, checkOptions({}), listener);
     const ask = <T>(...args: ConstructorParameters<typeof Operation>): Promise<T> => {
       const operation = new Operation(...args);
       connection.send(operation);

@@ -7,8 +7,7 @@ import { createServer, type Server, type Socket as NetSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { loadConnect } from "../../src/socket/open.ts";
-import { type Address, asError, type Socket, type SocketListener } from "../../src/socket/socket.ts";
+import { type Address, connect, type Socket, type SocketListener } from "../../src/socket/socket.ts";
 
 /** What a socket has told, and a way to wait for more. */
 class Told {
@@ -78,7 +77,7 @@ async function peer(path?: string): Promise<Peer> {
 
 async function connected(address: Address): Promise<{ socket: Socket; told: Told }> {
   const told = new Told();
-  const socket = (await loadConnect(address, undefined))(address, told);
+  const socket = connect(address, told);
   await told.heard("opened");
   return { socket, told };
 }
@@ -133,7 +132,7 @@ test(
     for (const [mostBytes, most] of [[undefined, 64], [0, 64], [Infinity, 256]] as const) {
       await using server = await peer();
       const told = Object.assign(new Told(), { mostBytes });
-      const socket = (await loadConnect(server.address, undefined))(server.address, told as SocketListener);
+      const socket = connect(server.address, told as SocketListener);
       const other = await server.socket;
       other.write(new Uint8Array(3_000_000));
       await told.until(() => told.bytes === 3_000_000);
@@ -207,7 +206,7 @@ test("a socket that cannot connect tells why, once", async () => {
   const { address } = gone;
   await gone[Symbol.asyncDispose]();
   const told = new Told();
-  (await loadConnect(address, undefined))(address, told);
+  connect(address, told);
   await told.heard("closed");
   assertInstanceOf(told.error, Error);
   assertEquals(told.events, ["closed"]);
@@ -228,7 +227,7 @@ test("after its own close() a socket tells nothing, and close() may come twice o
   await ended;
   assertEquals(told.events, ["opened"]);
   const early = new Told();
-  const never = (await loadConnect(server.address, undefined))(server.address, early);
+  const never = connect(server.address, early);
   never.close();
   // Another one connects meanwhile: time enough for the first to have told something.
   (await connected(server.address)).socket.close();
@@ -247,10 +246,4 @@ test("a unix socket is reached by its path", async () => {
   } finally {
     await rm(folder, { recursive: true });
   }
-});
-
-test("asError() makes an Error of whatever was thrown", () => {
-  const error = new TypeError("x");
-  assert(asError(error) === error);
-  assertEquals(asError("no").message, "no");
 });

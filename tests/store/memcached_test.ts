@@ -1,7 +1,7 @@
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "../../src/errors.ts";
+import { CacheError, CacheValueError, ServerError, TimeoutError, ValueTooLargeError } from "../../src/errors.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import type { Store, ValueEntry } from "../../src/store/store.ts";
@@ -177,7 +177,7 @@ test("MemcachedStore turns a value that is too large into a CacheValueError with
   assertInstanceOf(error.cause, ValueTooLargeError);
 });
 
-test("MemcachedStore refuses a token of a server that was restarted, although its cas is there again", async () => {
+test("duty a: MemcachedStore refuses a token of a server that was restarted, although its cas is there again", async () => {
   await using own = await freshServer();
   await using store = new MemcachedStore(own.address);
   const old = (await store.add("a", valued("old"), LONG_MS))!;
@@ -196,7 +196,54 @@ test("MemcachedStore refuses a token of a server that was restarted, although it
   }
 });
 
-test("MemcachedStore refuses a server without cas values, by name, and warns once", async () => {
+/** A client whose every write is answered too late. */
+class LateClient extends Memcached {
+  readonly asked: string[] = [];
+
+  #late(verb: string): Promise<never> {
+    this.asked.push(verb);
+    return Promise.reject(new TimeoutError(`Cannot ${verb}: no answer`, server.address));
+  }
+
+  override add(): Promise<never> {
+    return this.#late("add");
+  }
+
+  override set(): Promise<never> {
+    return this.#late("set");
+  }
+
+  override delete(): Promise<never> {
+    return this.#late("delete");
+  }
+
+  override incr(): Promise<never> {
+    return this.#late("incr");
+  }
+}
+
+test("duty c: a MemcachedStore rejects what timed out, since it may still land", async () => {
+  await using client = new LateClient(server.address);
+  await using store = new MemcachedStore(client);
+  const writes = [
+    () => store.add("a", valued(1), LONG_MS),
+    () => store.set("a", valued(1), LONG_MS, "anything"),
+    () => store.delete("a", "anything"),
+    () => store.increment("count"),
+  ];
+  for (const write of writes) await assertRejects(write, TimeoutError);
+});
+
+test("duty d: a MemcachedStore sends each write once, a counter's creation included", async () => {
+  await using client = new LateClient(server.address);
+  await using store = new MemcachedStore(client);
+  await assertRejects(() => store.add("a", valued(1), LONG_MS), TimeoutError);
+  await assertRejects(() => store.set("a", valued(1), LONG_MS, "anything"), TimeoutError);
+  await assertRejects(async () => await store.counter(unique("counter")), TimeoutError);
+  assertEquals(client.asked, ["add", "set", "incr"]);
+});
+
+test("duty b: MemcachedStore refuses a server without cas values, by name, and warns once", async () => {
   await using unfenced = await freshServer(["-C"]);
   await using store = new MemcachedStore(unfenced.address);
   const { warn } = console;

@@ -5,7 +5,7 @@ import { CacheValueError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/codec/codec.ts";
 import { decodeEntry, encodeEntry } from "../../src/store/envelope.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
-import { PlainStore } from "../../src/store/key_value/store.ts";
+import { KeyValueStore } from "../../src/store/key_value/store.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
 import { copyOf } from "../../src/data/copy.ts";
 import { difference } from "../../src/testing/difference.ts";
@@ -37,8 +37,8 @@ const entryOf = (value: unknown): Entry => ({
 const STORES: Readonly<Record<string, () => Store>> = {
   "a MemoryStore": () => new MemoryStore(),
   "a MemoryStore with a codec": () => new MemoryStore({ codec: defaultCodec() }),
-  "a PlainStore": () => new PlainStore(new Map()),
-  "a PlainStore with a codec": () => new PlainStore(new Map(), { codec: defaultCodec() }),
+  "a KeyValueStore": () => new KeyValueStore(new Map()),
+  "a KeyValueStore with a codec": () => new KeyValueStore(new Map(), { codec: defaultCodec() }),
 };
 
 for (const [name, make] of Object.entries(STORES)) {

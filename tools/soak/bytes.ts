@@ -1,7 +1,7 @@
 /** Faults of the bytes: broken connections, lies, changed replies. */
 
-import { openBinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
-import { openMetaWire } from "../../src/memcached/protocol/meta/wire.ts";
+import { BinaryWire } from "../../src/memcached/protocol/binary/wire.ts";
+import { MetaWire } from "../../src/memcached/protocol/meta/wire.ts";
 import { freshServer } from "../../tests/_memcached.ts";
 import { abortByChance } from "../../tests/memcached/_aborts.ts";
 import { faultsByChance } from "../../tests/memcached/_faults.ts";
@@ -39,7 +39,12 @@ export async function mutatedFrames({ seed, protocol, share, count = 1_000_000 *
   const tape = await record(server.address, protocol);
   const before = memory().rss;
   const began = performance.now();
-  const { refused } = mutateWire(tape, protocol === "meta" ? openMetaWire : openBinaryWire, count, seed);
+  const { refused } = mutateWire(
+    tape,
+    (longest) => protocol === "meta" ? new MetaWire(longest) : new BinaryWire(longest),
+    count,
+    seed,
+  );
   const notes = `${refused} refused, ${Math.round((performance.now() - began) / 1000)} s`;
   const more = (memory().rss - before) / 2 ** 20;
   return verdictOf("mutated frames, wire", count, emptyTally(), notes, expectAtMost("more MB", more, 200));

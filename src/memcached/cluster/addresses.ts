@@ -6,7 +6,7 @@ import { quote } from "../protocol/keys.ts";
 import type { Address } from "../../socket/socket.ts";
 
 /** A server as it was given. */
-export interface ServerPlace {
+export interface ServerAddress {
   /** `host:port`, `[::1]:11211`, or the socket's path. */
   readonly name: string;
   readonly address: Address;
@@ -21,7 +21,7 @@ const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
 const PATTERN = /^(?:\[([0-9a-fA-F.]*:[0-9a-fA-F:.]+(?:%[\w.]+)?)\]|([^\s:[\]/,]+))(?::(\d{1,5}))?$/;
 
 /** Servers in an array, or in one string with commas. Throws a TypeError that names the one that cannot be read. */
-export function parseServers(servers: string | readonly string[] | undefined): readonly ServerPlace[] {
+export function parseServers(servers: string | readonly string[] | undefined): readonly ServerAddress[] {
   const given = servers === undefined ? [DEFAULT_SERVER] : servers;
   if (typeof given !== "string" && !Array.isArray(given)) {
     throw new TypeError(`Cannot use ${describeType(given)} as \`servers\`: it must be a string or an array of strings`);
@@ -44,7 +44,7 @@ export function parseServers(servers: string | readonly string[] | undefined): r
   return places;
 }
 
-function parseServer(text: string): ServerPlace {
+function parseServer(text: string): ServerAddress {
   const [place = "", weightText, ...rest] = text.trim().split(/\s+/);
   const weight = weightText === undefined ? 1 : Number(weightText);
   if (rest.length > 0 || !Number.isSafeInteger(weight) || weight < 1 || (weightText && !/^\d+$/.test(weightText))) {

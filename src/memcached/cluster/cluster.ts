@@ -1,23 +1,23 @@
-/** The servers of now: their list, the ring over it, and which of them live. */
+/** The present servers: their list, the ring over it, and which of them are alive. */
 
 import type { Clock } from "../../util/clock.ts";
 import { Hashes, Ring } from "./ring.ts";
 import type { Server } from "./server.ts";
-import type { ServerPlace } from "./addresses.ts";
+import type { ServerAddress } from "./addresses.ts";
 
-/** A server at its place on the ring. */
+/** A server and the address it was opened for. */
 interface Member {
-  readonly place: ServerPlace;
+  readonly address: ServerAddress;
   readonly server: Server;
 }
 
-/** Fewer are hashed in one step, and need no other one. */
+/** So many servers are hashed in one step: building their ring does not hold up the event loop. */
 const FEW = 50;
 /** So many hashes take some milliseconds. */
 const HASHES_A_STEP = 1000;
 
-/** A ring of so many servers is built within a step of the event loop. */
-export const isFew = (places: readonly ServerPlace[]): boolean => places.length <= FEW;
+/** Their ring can be built at once, without `prepare`. */
+export const isFew = (addresses: readonly ServerAddress[]): boolean => addresses.length <= FEW;
 
 /** Servers that come and go while they are asked. */
 export class Cluster {
@@ -25,52 +25,54 @@ export class Cluster {
   names: readonly string[] = Object.freeze([]);
   servers: readonly Server[] = [];
   #members: readonly Member[] = [];
-  readonly #open: (place: ServerPlace) => Server;
+  readonly #open: (address: ServerAddress) => Server;
   readonly #eject: boolean;
   #keepsIdle = true;
   #ring: Ring | undefined;
   readonly #hashes = new Hashes();
-  /** With `eject`: the servers that live, and their ring, until one dies or comes back. */
-  #living: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
+  /** With `eject`: the servers that are alive, and their ring, until one dies or comes back. */
+  #alive: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
   /** Servers that have gone and still have something to answer. */
   readonly #leaving = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
   /** No server yet. `eject`: the keys of a dead server move to the others. */
-  constructor(open: (place: ServerPlace) => Server, eject: boolean) {
+  constructor(open: (address: ServerAddress) => Server, eject: boolean) {
     this.#open = open;
     this.#eject = eject;
   }
 
   /** Hashes what a ring of these needs, in steps, so that it is built without holding up the event loop. */
-  async prepare(places: readonly ServerPlace[], clock: Clock): Promise<void> {
-    for (const _ of this.#hashes.inSteps(places.map(({ ring }) => ring), HASHES_A_STEP)) {
+  async prepare(addresses: readonly ServerAddress[], clock: Clock): Promise<void> {
+    for (const _ of this.#hashes.inSteps(addresses.map(({ ring }) => ring), HASHES_A_STEP)) {
       await new Promise<void>((resolve) => clock.setTimeout(resolve, 0));
     }
   }
 
   /** From now on these. Those that stay keep their connections. Resolves when those that go have answered and closed. */
-  async replace(places: readonly ServerPlace[]): Promise<void> {
-    const before = new Map(this.#members.map((member) => [member.place.name, member.server]));
-    this.#members = places.map((place) => {
-      const server = before.get(place.name) ?? this.#opened(place);
-      before.delete(place.name);
-      return { place, server };
+  async replace(addresses: readonly ServerAddress[]): Promise<void> {
+    const before = new Map(this.#members.map((member) => [member.address.name, member.server]));
+    this.#members = addresses.map((address) => {
+      const server = before.get(address.name) ?? this.#open(address);
+      if (!this.#keepsIdle) server.keepsIdle = false;
+      before.delete(address.name);
+      return { address, server };
     });
     this.servers = this.#members.map(({ server }) => server);
-    this.names = Object.freeze(places.map(({ name }) => name));
-    this.#ring = this.#living = undefined;
-    this.#hashes.keepOnly(places.map(({ ring }) => ring));
+    this.names = Object.freeze(addresses.map(({ name }) => name));
+    this.#ring = this.#alive = undefined;
+    this.#hashes.keepOnly(addresses.map(({ ring }) => ring));
     await Promise.all([...before.values()].map((server) => this.#leave(server)));
   }
 
-  /** Where a key lives. There is at least one server. */
+  /** The server that owns a key. There must be at least one server. */
   serverOf(key: string): Server {
     const { servers } = this;
     if (servers.length === 1) return servers[0]!;
+    // duty e: a dead server keeps its keys
     if (this.#eject && servers.some((server) => server.dead)) {
-      const living = this.#living ??= this.#findLiving();
-      return living.servers[living.ring.serverOf(key)]!;
+      const alive = this.#alive ??= this.#findAlive();
+      return alive.servers[alive.ring.serverOf(key)]!;
     }
     this.#ring ??= this.#ringOf(this.#members);
     return servers[this.#ring.serverOf(key)]!;
@@ -78,12 +80,10 @@ export class Cluster {
 
   /** Of the fullest of their connections. */
   get load(): number {
-    let most = 0;
-    for (const { fullest } of this.servers) if (fullest > most) most = fullest;
-    return most;
+    return this.servers.reduce((most, { fullest }) => Math.max(most, fullest), 0);
   }
 
-  /** None of them lives. */
+  /** There are servers, and all of them are dead. */
   get dead(): boolean {
     return this.servers.length > 0 && this.servers.every((server) => server.dead);
   }
@@ -94,15 +94,9 @@ export class Cluster {
     for (const server of this.servers) server.keepsIdle = keeps;
   }
 
-  #opened(place: ServerPlace): Server {
-    const server = this.#open(place);
-    if (!this.#keepsIdle) server.keepsIdle = false;
-    return server;
-  }
-
   /** One has died, or come back. */
-  turned(): void {
-    this.#living = undefined;
+  topologyChanged(): void {
+    this.#alive = undefined;
   }
 
   /** Resolves when every operation has settled, also of servers that had gone before. */
@@ -118,14 +112,14 @@ export class Cluster {
     this.#leaving.delete(left);
   }
 
-  /** All of them, where none lives. */
-  #findLiving(): { readonly servers: readonly Server[]; readonly ring: Ring } {
+  /** All of them, where none is alive. */
+  #findAlive(): { readonly servers: readonly Server[]; readonly ring: Ring } {
     const left = this.#members.filter(({ server }) => !server.dead);
     const chosen = left.length > 0 ? left : this.#members;
     return { servers: chosen.map(({ server }) => server), ring: this.#ringOf(chosen) };
   }
 
   #ringOf(members: readonly Member[]): Ring {
-    return new Ring(members.map(({ place }) => place.ring), this.#hashes);
+    return new Ring(members.map(({ address }) => address.ring), this.#hashes);
   }
 }

@@ -1,48 +1,42 @@
-/** Keeps a list of servers as configuration endpoints tell it. */
+/** Keeps the list of servers that configuration endpoints give. */
 
 import { monotonicMs } from "../../util/clock.ts";
-import { asError } from "../../socket/socket.ts";
-import type { AskSettings } from "./endpoint.ts";
-import type { ServerPlace } from "./addresses.ts";
+import type { ServerAddress } from "./addresses.ts";
+import { askForServers, type EndpointOptions } from "./endpoint.ts";
 
-/** How often to ask. */
-export interface DiscoverySettings extends AskSettings {
-  readonly intervalMs: number;
-}
-
-/** It is asked no more often, whoever wants to know. */
+/** The endpoints are asked no more often, whoever wants to know. */
 const PAUSE_MS = 1000;
 
-/** From now on these; resolves once they are. */
-export type UseList = (places: readonly ServerPlace[]) => unknown;
-
-/** Keeps a list of servers as the endpoints tell it. */
+/** Asks the endpoints again and again. */
 export class Discovery {
-  readonly #endpoints: readonly ServerPlace[];
-  readonly #settings: DiscoverySettings;
-  readonly #use: UseList;
+  readonly #endpoints: readonly ServerAddress[];
+  readonly #options: EndpointOptions;
+  readonly #intervalMs: number;
+  readonly #use: (addresses: readonly ServerAddress[]) => unknown;
   readonly #isLost: () => boolean;
   #version = -1;
   #listed = false;
   #asking: Promise<void> | undefined;
   #failed: { readonly error: Error; readonly until: number } | undefined;
   #askedAt = -Infinity;
-  /** The next ask is to come as soon as it may. */
+  /** The next question is to come as soon as it may. */
   #hurries = false;
   #timer: unknown;
   /** Nobody uses the servers. */
   #paused = false;
   #closed = false;
 
-  /** `use` is given each new list. `isLost`: nobody of the present one answers. */
+  /** `use` is given each new list, and resolves once that is used. `isLost`: nobody of the present one answers. */
   constructor(
-    endpoints: readonly ServerPlace[],
-    settings: DiscoverySettings,
-    use: UseList,
+    endpoints: readonly ServerAddress[],
+    options: EndpointOptions,
+    intervalMs: number,
+    use: (addresses: readonly ServerAddress[]) => unknown,
     isLost: () => boolean = () => false,
   ) {
     this.#endpoints = endpoints;
-    this.#settings = settings;
+    this.#options = options;
+    this.#intervalMs = intervalMs;
     this.#use = use;
     this.#isLost = isLost;
   }
@@ -50,7 +44,7 @@ export class Discovery {
   /** Resolves once there is a list, which is kept up from then on. */
   async list(): Promise<void> {
     if (this.#listed) return;
-    if (this.#failed !== undefined && monotonicMs(this.#settings.clock) < this.#failed.until) throw this.#failed.error;
+    if (this.#failed !== undefined && monotonicMs(this.#options.clock) < this.#failed.until) throw this.#failed.error;
     await (this.#asking ??= this.#ask());
     if (!this.#listed) throw this.#failed!.error;
   }
@@ -65,7 +59,7 @@ export class Discovery {
   /** Asks no more until `goOn`, or until a server is missed. */
   pause(): void {
     this.#paused = true;
-    this.#settings.clock.clearTimeout(this.#timer);
+    this.#options.clock.clearTimeout(this.#timer);
   }
 
   /** Asks as soon as it may, if it was paused: the list may be old. */
@@ -76,29 +70,28 @@ export class Discovery {
   /** Asks no more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#settings.clock.clearTimeout(this.#timer);
+    this.#options.clock.clearTimeout(this.#timer);
     await this.#asking;
   }
 
   /** Asks one endpoint after the other, until one answers. Never rejects. */
   async #ask(): Promise<void> {
-    const { clock } = this.#settings;
+    const { clock } = this.#options;
     this.#hurries = false;
     this.#askedAt = monotonicMs(clock);
     for (const endpoint of this.#endpoints) {
       try {
-        const { askForServers } = await import("./endpoint.ts");
-        const { version, places } = await askForServers(endpoint, this.#settings);
-        // Another one comes from an endpoint that lags behind, or of a cluster that was made anew.
+        const { version, addresses } = await askForServers(endpoint, this.#options);
+        // An older version comes from an endpoint that lags behind, or of a cluster that was made anew.
         if (!this.#closed && (version > this.#version || this.#isLost())) {
-          await this.#use(places);
+          await this.#use(addresses);
           this.#version = version;
         }
         this.#listed = true;
         this.#failed = undefined;
         break;
       } catch (error) {
-        this.#failed = { error: asError(error), until: monotonicMs(clock) + PAUSE_MS };
+        this.#failed = { error: error as Error, until: monotonicMs(clock) + PAUSE_MS };
       }
     }
     this.#asking = undefined;
@@ -108,8 +101,8 @@ export class Discovery {
 
   #askLater(): void {
     if (this.#closed || this.#paused) return;
-    const { clock, intervalMs } = this.#settings;
-    const pauseMs = this.#hurries ? Math.min(PAUSE_MS, intervalMs) : intervalMs;
+    const { clock } = this.#options;
+    const pauseMs = this.#hurries ? Math.min(PAUSE_MS, this.#intervalMs) : this.#intervalMs;
     clock.clearTimeout(this.#timer);
     const ms = Math.max(0, this.#askedAt + pauseMs - monotonicMs(clock));
     this.#timer = clock.setTimeout(() => void (this.#asking ??= this.#ask()), ms);

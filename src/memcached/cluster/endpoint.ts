@@ -8,116 +8,71 @@
  */
 
 import { deadline } from "../../util/deadline.ts";
-import type { Clock } from "../../util/clock.ts";
-import { ConnectionError, type MemcachedError, ProtocolError } from "../../errors.ts";
+import { ConnectionError, ProtocolError } from "../../errors.ts";
 import { printable } from "../../util/checks.ts";
-import { loadConnect } from "../../socket/open.ts";
-import type { Connect, Socket, SocketListener, TlsTerms } from "../../socket/socket.ts";
+import type { Socket, SocketListener } from "../../socket/socket.ts";
+import type { ConnectionOptions } from "../connection/connection.ts";
 import { quote } from "../protocol/keys.ts";
-import { parseServers, type ServerPlace } from "./addresses.ts";
+import { parseServers, type ServerAddress } from "./addresses.ts";
 
 /** What an endpoint says. */
 export interface ServerList {
   /** Counts up with each change. */
   readonly version: number;
-  readonly places: readonly ServerPlace[];
+  readonly addresses: readonly ServerAddress[];
 }
 
 /** How to ask. */
-export interface AskSettings {
-  readonly tls: TlsTerms | undefined;
-  readonly connectTimeoutMs: number;
-  readonly clock: Clock;
-  /** Default: the runtime's. */
-  readonly connect: Connect | undefined;
-}
+export type EndpointOptions = Pick<ConnectionOptions, "tls" | "connectTimeoutMs" | "clock" | "connect">;
 
 const QUESTION = new TextEncoder().encode("config get cluster\r\n");
 const LONGEST_ANSWER = 1024 * 1024;
-/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs a place on the ring. */
+/** Of more, only the first are taken: no cluster that anybody has seen is larger, and each costs points on the ring. */
 const MOST_SERVERS = 1000;
 
 /** Asks one endpoint. Rejects with a ConnectionError or a ProtocolError. */
-export function askForServers(endpoint: ServerPlace, settings: AskSettings): Promise<ServerList> {
-  return new Promise((resolve, reject) => new Question(endpoint, settings, resolve, reject));
-}
-
-class Question implements SocketListener {
-  readonly #endpoint: ServerPlace;
-  readonly #resolve: (list: ServerList) => void;
-  readonly #reject: (error: MemcachedError) => void;
-  readonly #cancelTimer: () => void;
-  #socket: Socket | undefined;
-  #text = "";
-  readonly #decoder = new TextDecoder();
-  #settled = false;
-
-  constructor(
-    endpoint: ServerPlace,
-    { tls, connectTimeoutMs, clock, connect }: AskSettings,
-    resolve: (list: ServerList) => void,
-    reject: (error: MemcachedError) => void,
-  ) {
-    this.#endpoint = endpoint;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    const late = () => this.#fail(`did not answer within ${connectTimeoutMs} ms`);
-    this.#cancelTimer = deadline(clock, connectTimeoutMs, late);
-    const { address } = endpoint;
-    Promise.resolve(connect ?? loadConnect(address, tls)).then((connect) => {
-      if (!this.#settled) this.#socket = connect(address, this, tls);
-    }).catch((error: Error) => this.closed(error));
-  }
-
-  opened(): void {
-    this.#socket!.write(QUESTION);
-  }
-
-  sent(): void {}
-
-  received(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true });
-    if (this.#text.length > LONGEST_ANSWER) return this.#fail(`sent more than ${LONGEST_ANSWER} bytes`);
-    if (/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n/.test(this.#text)) return this.#misread();
-    if (!/(?:^|\n)END\r?\n$/.test(this.#text)) return;
-    let list: ServerList;
+export function askForServers(endpoint: ServerAddress, options: EndpointOptions): Promise<ServerList> {
+  const { name, address } = endpoint;
+  const { tls, connectTimeoutMs, clock, connect } = options;
+  return new Promise((resolve, reject) => {
+    let socket: Socket | undefined;
+    let text = "";
+    const decoder = new TextDecoder();
+    const end = () => {
+      cancelTimer();
+      socket?.close();
+    };
+    const fail = (state: string, cause?: Error) => {
+      end();
+      reject(new ConnectionError(`Cannot discover the servers: ${name} ${state}`, name, { cause }));
+    };
+    const cancelTimer = deadline(clock, connectTimeoutMs, () => fail(`did not answer within ${connectTimeoutMs} ms`));
+    const listener: SocketListener = {
+      opened: () => socket!.write(QUESTION),
+      sent: () => {},
+      received: (bytes) => {
+        text += decoder.decode(bytes, { stream: true });
+        if (text.length > LONGEST_ANSWER) return fail(`sent more than ${LONGEST_ANSWER} bytes`);
+        if (!/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\n]*\n|(?:^|\n)END\r?\n$/.test(text)) return;
+        end();
+        try {
+          resolve(readList(text));
+        } catch (error) {
+          // What cannot be a server's address is no list either.
+          const said = `answered ${quote(text.replace(/[^\x20-\x7e]+/g, " ").trim())}; is it a configuration endpoint?`;
+          const what = error instanceof NoList && error.message || said;
+          reject(new ProtocolError(`Cannot discover the servers: ${name} ${what}`, name));
+        }
+      },
+      closed: (error) =>
+        fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error),
+    };
     try {
-      list = readList(this.#text);
+      socket = connect(address, listener, tls);
     } catch (error) {
-      // What cannot be a server's address is no list either.
-      return this.#misread(error instanceof NoList ? error.message : "");
+      listener.closed(error as Error);
     }
-    this.#end();
-    this.#resolve(list);
-  }
-
-  closed(error: Error | undefined): void {
-    this.#fail(error === undefined ? "closed the connection" : `cannot be reached: ${printable(error.message)}`, error);
-  }
-
-  /** `what`: it did instead of naming servers, where that is known. */
-  #misread(what = ""): void {
-    const { name } = this.#endpoint;
-    const said = quote(this.#text.replace(/[^\x20-\x7e]+/g, " ").trim());
-    this.#end();
-    const message = what === ""
-      ? `Cannot discover the servers: ${name} answered ${said}; is it a configuration endpoint?`
-      : `Cannot discover the servers: ${name} ${what}`;
-    this.#reject(new ProtocolError(message, name));
-  }
-
-  #fail(state: string, cause?: Error): void {
-    if (this.#settled) return;
-    this.#end();
-    const { name } = this.#endpoint;
-    this.#reject(new ConnectionError(`Cannot discover the servers: ${name} ${state}`, name, { cause }));
-  }
-
-  #end(): void {
-    this.#settled = true;
-    this.#cancelTimer();
-    this.#socket?.close();
-  }
+  });
 }
 
 /** A list that is none: what it is instead, for an error. */
@@ -130,22 +85,22 @@ function readList(text: string): ServerList {
     /^CONFIG cluster \d+ \d+\r?\n(\d+)\r?\n()\r?\nEND\r?\n$/.exec(text);
   if (lines === null) throw new NoList("");
   const servers = new Set<string>();
-  for (const place of lines[2]!.split(/\s+/)) {
-    if (place !== "") servers.add(addressOf(place));
+  for (const entry of lines[2]!.split(/\s+/)) {
+    if (entry !== "") servers.add(addressOf(entry));
     if (servers.size === MOST_SERVERS) break;
   }
   if (servers.size === 0) throw new NoList("names no server: its list is empty");
-  return { version: Number(lines[1]), places: parseServers([...servers]) };
+  return { version: Number(lines[1]), addresses: parseServers([...servers]) };
 }
 
-/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one place. */
-const PLACE = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
+/** `host|ip|port`, either of the first two perhaps empty. Nothing in it may name a socket, or more than one server. */
+const ENTRY = /^([^\s|,/@[\]]*)\|([^\s|,/@[\]]*)\|(\d{1,5})$/;
 
-function addressOf(place: string): string {
-  const [, host, ip, port] = PLACE.exec(place) ?? [];
+function addressOf(entry: string): string {
+  const [, host, ip, port] = ENTRY.exec(entry) ?? [];
   const name = host || ip;
   if (!name || Number(port) < 1 || Number(port) > 65535) {
-    throw new NoList(`names ${quote(place)}, which is no host|ip|port`);
+    throw new NoList(`names ${quote(entry)}, which is no host|ip|port`);
   }
   return `${name.includes(":") ? `[${name}]` : name}:${Number(port)}`;
 }

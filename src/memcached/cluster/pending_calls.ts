@@ -1,40 +1,33 @@
-/** Calls that come before there is something to ask: they wait, and are made in the order in which they came. */
+/** Calls that come before it is known which servers to ask: they wait, and are made in the order in which they came. */
 
 import { deadline } from "../../util/deadline.ts";
-import type { Clock } from "../../util/clock.ts";
-import { ConnectionError, MemcachedError, QueueFullError, TimeoutError } from "../../errors.ts";
+import { QueueFullError, TimeoutError } from "../../errors.ts";
 import { clientClosed } from "../connection/failure.ts";
+import type { ConnectionOptions } from "../connection/connection.ts";
 import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
 import { checkSignal } from "../protocol/request.ts";
 
-/** For how long, and how many of them. */
-export interface GateSettings {
+/** For how long they wait, and how many of them. */
+export interface PendingOptions extends Pick<ConnectionOptions, "clock" | "timeoutMs"> {
   /** Whose name their errors carry. */
   readonly server: string;
-  readonly clock: Clock;
-  readonly timeoutMs: number;
-  readonly maxInFlight: number;
-  readonly maxBytesInFlight: number;
-  /** Connections that they are for: so many times the bounds. */
-  readonly lanes: number;
-  /** "no list of servers has come": what they wait for. */
-  readonly lack: string;
+  readonly maxCalls: number;
+  readonly maxBytes: number;
+  /** What has not come yet, as a sentence: "no list of servers has come". */
+  readonly waitingFor: string;
 }
 
-/** So many calls are made in one step, so that a hundred thousand do not hold up the event loop. */
-const CALLS_A_STEP = 10_000;
-
-interface Waiting extends AbortListener {
-  made(): void;
+interface PendingCall extends AbortListener {
+  make(): void;
 }
 
-/** Shut until what it waits for is there. */
-export class Gate {
+/** Calls wait here until what they need is there. */
+export class PendingCalls {
   /** Nobody has to wait. */
   open: boolean;
-  readonly #settings: GateSettings;
+  readonly #options: PendingOptions;
   readonly #prepare: (() => Promise<unknown>) | undefined;
-  readonly #waiting = new Set<Waiting>();
+  readonly #calls = new Set<PendingCall>();
   /** Of the values that wait. */
   #bytes = 0;
   #preparing = false;
@@ -43,45 +36,44 @@ export class Gate {
 
   /**
    * `prepare` is called with the first call that waits; if it rejects, so do all that wait, and the next call has it
-   * tried again. Without it the gate is open.
+   * tried again. Without it nobody waits.
    */
-  constructor(settings: GateSettings, prepare?: () => Promise<unknown>) {
-    this.#settings = settings;
+  constructor(options: PendingOptions, prepare?: () => Promise<unknown>) {
+    this.#options = options;
     this.#prepare = prepare;
     this.open = prepare === undefined;
   }
 
   /** How much of the bounds waits here, from 0 to 1. */
   get load(): number {
-    const { lanes, maxInFlight, maxBytesInFlight } = this.#settings;
-    return Math.max(this.#waiting.size / (lanes * maxInFlight), this.#bytes / (lanes * maxBytesInFlight));
+    return Math.max(this.#calls.size / this.#options.maxCalls, this.#bytes / this.#options.maxBytes);
   }
 
   /**
-   * Makes the call once the gate is open; `action` names it in errors, and `bytes` is what it holds meanwhile. Rejects
-   * when that takes too long, or the signal fires.
+   * Makes the call once that is possible; `action` names it in errors, and `bytes` is what it holds meanwhile. Rejects when
+   * that takes too long, or the signal fires.
    */
   whenOpen<T>(action: string, signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
-    const { server, clock, timeoutMs, maxInFlight, maxBytesInFlight, lanes, lack } = this.#settings;
+    const { server, clock, timeoutMs, maxCalls, maxBytes, waitingFor } = this.#options;
     if (this.#closed) return Promise.reject(clientClosed(action));
     if (signal !== undefined) checkSignal(signal);
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const { size } = this.#waiting;
-    if (size >= lanes * maxInFlight || size > 0 && this.#bytes + bytes > lanes * maxBytesInFlight) {
-      const state = `${size} calls with ${this.#bytes} bytes wait already, and ${lack}; nothing was sent`;
+    const { size } = this.#calls;
+    if (size >= maxCalls || size > 0 && this.#bytes + bytes > maxBytes) {
+      const state = `${size} calls with ${this.#bytes} bytes wait already, and ${waitingFor}; nothing was sent`;
       return Promise.reject(new QueueFullError(`Cannot ${action}: ${state}`, server));
     }
     this.#bytes += bytes;
     const made = new Promise<T>((resolve, reject) => {
       const end = () => {
-        this.#waiting.delete(waiting);
+        this.#calls.delete(pending);
         this.#bytes -= bytes;
         cancelTimer();
-        if (signal !== undefined) offAbort(signal, waiting);
-        if (this.#waiting.size === 0) this.#resolveEmpty?.();
+        if (signal !== undefined) offAbort(signal, pending);
+        if (this.#calls.size === 0) this.#resolveEmpty?.();
       };
-      const waiting: Waiting = {
-        made: () => {
+      const pending: PendingCall = {
+        make: () => {
           end();
           try {
             resolve(call());
@@ -94,10 +86,10 @@ export class Gate {
           reject(reason);
         },
       };
-      const message = `Cannot ${action}: ${lack} within ${timeoutMs} ms; nothing was sent`;
-      const cancelTimer = deadline(clock, timeoutMs, () => waiting.aborted(new TimeoutError(message, server)));
-      if (signal !== undefined) onAbort(signal, waiting);
-      this.#waiting.add(waiting);
+      const message = `Cannot ${action}: ${waitingFor} within ${timeoutMs} ms; nothing was sent`;
+      const cancelTimer = deadline(clock, timeoutMs, () => pending.aborted(new TimeoutError(message, server)));
+      if (signal !== undefined) onAbort(signal, pending);
+      this.#calls.add(pending);
     });
     if (!this.#preparing) this.#begin();
     return made;
@@ -106,34 +98,20 @@ export class Gate {
   /** From now on calls reject. Resolves when nobody waits any more. */
   close(): Promise<void> {
     this.#closed = true;
-    if (this.#waiting.size === 0) return Promise.resolve();
+    if (this.#calls.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#resolveEmpty = resolve);
   }
 
   #begin(): void {
     this.#preparing = true;
-    this.#prepare!().then(() => this.#pass(), (error) => {
+    this.#prepare!().then(() => {
+      if (this.#closed && this.#calls.size === 0) return; // whoever comes later is refused
+      this.open = true;
+      // In one step: whatever is asked from now on comes after those that wait.
+      for (const pending of this.#calls) pending.make();
+    }, (error) => {
       this.#preparing = false;
-      const { server } = this.#settings;
-      // What is no error of ours is a module that cannot be loaded.
-      const told = error instanceof MemcachedError
-        ? error
-        : new ConnectionError(`Cannot load the driver: ${String(error)}; nothing was sent`, server, { cause: error });
-      for (const waiting of [...this.#waiting]) waiting.aborted(told);
+      for (const pending of [...this.#calls]) pending.aborted(error);
     });
-  }
-
-  /** Those that wait go first, whatever is asked from now on comes after them. */
-  #pass(): void {
-    if (this.#closed && this.#waiting.size === 0) return; // whoever comes later is refused
-    this.open = true;
-    let left = CALLS_A_STEP;
-    for (const waiting of this.#waiting) {
-      waiting.made();
-      if (--left === 0) break;
-    }
-    if (this.#waiting.size === 0) return;
-    this.open = false;
-    this.#settings.clock.setTimeout(() => this.#pass(), 0);
   }
 }

@@ -4,43 +4,43 @@ import { responsiveTime } from "../../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import { AuthError, type MemcachedError } from "../../errors.ts";
 import type { Random } from "../../util/random.ts";
+import type { Address } from "../../socket/socket.ts";
 import { answerConnectionLost } from "../connection/reply.ts";
-import { pauseMs } from "./backoff.ts";
-import type { Connection } from "../connection/connection.ts";
-import type { ConnectionListener, ConnectionSettings, End } from "../connection/contract.ts";
+import { Connection, type ConnectionListener, type ConnectionOptions, type End } from "../connection/connection.ts";
 import { closed, dead, lost } from "../connection/failure.ts";
+import { Negotiation, type Protocol } from "../connection/negotiation.ts";
 import type { Operation } from "../connection/operation.ts";
-import { hasWires, loadWires, type Protocol } from "../connection/negotiation.ts";
 
-/** `undefined` until it is loaded. */
-let LoadedConnection: typeof Connection | undefined;
-
-/** What connections of this protocol are made of is loaded. */
-export const canConnect = (protocol: Protocol): boolean => LoadedConnection !== undefined && hasWires(protocol);
-
-/** Loads it, which no program pays for that asks no server. Before, no server may be asked. */
-export async function loadConnections(protocol: Protocol): Promise<void> {
-  const [loaded] = await Promise.all([import("../connection/connection.ts"), loadWires(protocol)]);
-  LoadedConnection = loaded.Connection;
+/** What all servers of a client have in common. */
+export interface ServerOptions extends ConnectionOptions {
+  readonly protocol: Protocol;
+  /** How many a server may have. */
+  readonly connections: number;
+  readonly random: Random;
 }
 
 /** What a server tells its client. */
 export interface ServerListener {
   connected(server: Server, ms: number): void;
   died(server: Server, cause: MemcachedError, retryMs: number): void;
-  /** A dead one, once more. */
-  triedInVain(server: Server): void;
+  /** It is dead, and a try to connect has failed once more. */
+  probeFailed(server: Server): void;
   revived(server: Server): void;
   /** It was to keep no idle connection, and has none now. */
-  rested(server: Server): void;
+  idle(server: Server): void;
 }
 
 /** So many failures in a row, and a server is dead. */
 const MOST_FAILURES = 2;
 /** A connection that was silent for so long, with nothing in flight, is idle. */
 const IDLE_MS = 100;
-/** A try later than this was held up by a frozen process: who asks then, waits for it. */
+/** A probe later than this was held up by a frozen process: whoever asks then waits for it. */
 const OVERDUE_MS = 50;
+/** The pause before a dead server is probed: at first, and at most. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 4000;
+/** A pause differs by so much at most, so that many clients do not come at once. */
+const PAUSE_SPREAD = 0.2;
 
 /** A server that is dead. */
 interface Down {
@@ -50,24 +50,27 @@ interface Down {
   pausedAt: Moment;
   retryMs: number;
   timer: unknown;
-  /** The try that is going on. */
-  trial: Connection | undefined;
-  /** An operation began it, so operations wait for it. */
+  /** The one connection by which it is tried again. */
+  probe: Connection | undefined;
+  /** An operation began the probe, so operations wait for it. */
   awaited: boolean;
 }
 
 /** A server with its connections. */
 export class Server implements ConnectionListener {
   readonly name: string;
-  readonly #settings: ConnectionSettings;
+  readonly #address: Address;
+  readonly #negotiation: Negotiation;
+  readonly #options: ServerOptions;
   readonly #listener: ServerListener;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #slots: (Connection | undefined)[];
-  #turn = 0;
+  readonly #connections: (Connection | undefined)[];
+  /** The index of the connection that is asked next. */
+  #next = 0;
+  /** In a row. */
   #failures = 0;
   /** Since the last answer to a real request: a probe that is answered shows nothing of what a server is for. */
-  #tries = 0;
+  #probes = 0;
   #down: Down | undefined;
   #keepsIdle = true;
   /** Looks for idle connections; only while there are connections that are not to be kept. */
@@ -75,53 +78,52 @@ export class Server implements ConnectionListener {
   #closed = false;
   #resolveClosed: (() => void) | undefined;
 
-  /** `connections`: how many it may have. None is opened yet. */
-  constructor(settings: ConnectionSettings, connections: number, random: Random, listener: ServerListener) {
-    this.name = settings.server;
-    this.#settings = settings;
+  /** No connection is opened yet. */
+  constructor(name: string, address: Address, options: ServerOptions, listener: ServerListener) {
+    this.name = name;
+    this.#address = address;
+    this.#negotiation = new Negotiation(options.protocol);
+    this.#options = options;
     this.#listener = listener;
-    this.#clock = settings.clock;
-    this.#random = random;
-    this.#slots = new Array(connections).fill(undefined);
+    this.#clock = options.clock;
+    this.#connections = new Array(options.connections).fill(undefined);
   }
 
   get dead(): boolean {
     return this.#down !== undefined;
   }
 
-  /** The load of the connection whose turn it is. A dead server refuses at once, so it has none. */
+  /** The load of the connection that is asked next. A dead server refuses at once, so it has none. */
   get load(): number {
-    return this.#down === undefined ? this.#slots[this.#turn]?.load ?? 0 : this.#down.trial?.load ?? 0;
+    return (this.#down === undefined ? this.#connections[this.#next] : this.#down.probe)?.load ?? 0;
   }
 
   /** The load of the fullest of its connections. */
   get fullest(): number {
-    if (this.#down !== undefined || this.#slots.length === 1) return this.load;
-    let most = 0;
-    for (const one of this.#slots) if (one !== undefined && one.load > most) most = one.load;
-    return most;
+    if (this.#down !== undefined) return this.load;
+    return this.#connections.reduce((most, one) => Math.max(most, one?.load ?? 0), 0);
   }
 
   /** For how long the youngest of its connections could send. */
   get sendableMs(): number {
-    let ms = this.#down?.trial?.sendableMs ?? Infinity;
-    for (const one of this.#slots) if (one !== undefined) ms = Math.min(ms, one.sendableMs);
+    let ms = this.#down?.probe?.sendableMs ?? Infinity;
+    for (const one of this.#connections) if (one !== undefined) ms = Math.min(ms, one.sendableMs);
     return ms;
   }
 
-  /** Sends an operation on the connection whose turn it is. */
+  /** Sends an operation on the next of its connections. */
   ask(operation: Operation): void {
     if (this.#closed) return operation.fail(closed(operation, this.name));
     if (this.#down !== undefined) return this.#askDead(operation, this.#down);
-    const slot = this.#turn;
-    this.#turn = slot + 1 === this.#slots.length ? 0 : slot + 1;
-    (this.#slots[slot] ??= this.#connect()).send(operation);
+    const index = this.#next;
+    this.#next = index + 1 === this.#connections.length ? 0 : index + 1;
+    (this.#connections[index] ??= this.#connect()).send(operation);
   }
 
   /** Sends a fenced operation on the connection that gave its cas, or not at all. */
   askOn(origin: object, operation: Operation): void {
     if (this.#closed) return operation.fail(closed(operation, this.name));
-    const connection = this.#slots.find((one) => one === origin);
+    const connection = this.#connections.find((one) => one === origin);
     if (connection === undefined || !connection.alive) return answerConnectionLost(operation);
     operation.bound = true;
     connection.send(operation);
@@ -137,62 +139,67 @@ export class Server implements ConnectionListener {
   close(): Promise<void> {
     this.#closed = true;
     this.#clock.clearTimeout(this.#idleTimer);
-    if (this.#down !== undefined) {
-      this.#clock.clearTimeout(this.#down.timer);
-      this.#down.trial?.drain();
-    }
-    for (const connection of [...this.#slots]) connection?.drain();
+    this.#clock.clearTimeout(this.#down?.timer);
+    this.#down?.probe?.drain();
+    for (const connection of [...this.#connections]) connection?.drain();
     return new Promise((resolve) => {
       this.#resolveClosed = resolve;
-      this.#closedYet();
+      this.#resolveIfClosed();
     });
   }
 
-  // ── connections tell ──
+  // ── what its connections tell ──
 
   ready(connection: Connection, ms: number): void {
-    const revived = this.#down !== undefined && this.#down.trial === connection;
-    if (revived) {
+    const isRevived = this.#down !== undefined && this.#down.probe === connection;
+    if (isRevived) {
       this.#down = undefined;
       this.#failures = 0;
-      this.#tries++;
-      this.#slots[0] = connection;
+      this.#probes++;
+      this.#connections[0] = connection;
     }
     this.#listener.connected(this, ms);
-    if (revived) this.#listener.revived(this);
+    if (isRevived) this.#listener.revived(this);
   }
 
   answered(): void {
-    this.#failures = this.#tries = 0;
+    this.#failures = this.#probes = 0;
   }
 
   ended(connection: Connection, end: End): void {
-    const { cause, how, movable } = end;
-    const slot = this.#slots.indexOf(connection);
-    if (slot !== -1) this.#slots[slot] = undefined;
-    const tried = this.#down?.trial === connection ? this.#down : undefined;
-    if (how === "reopen" && tried !== undefined) {
-      tried.trial = this.#connect();
-      for (const operation of movable) tried.trial.send(operation);
-      if (this.#closed) tried.trial.drain();
+    const { cause, how, retryable } = end;
+    const index = this.#connections.indexOf(connection);
+    if (index !== -1) this.#connections[index] = undefined;
+    const probed = this.#down?.probe === connection ? this.#down : undefined;
+    if (how === "reopen" && probed !== undefined) {
+      const probe = probed.probe = this.#connect();
+      this.#sendAll(retryable, probe);
       return;
     }
-    if (tried !== undefined) this.#tryAgain(tried, cause);
+    if (probed !== undefined) this.#probeFailed(probed, cause);
     else if (this.#down === undefined) {
-      this.#failures += this.#failuresOf(end);
+      this.#failures += this.#failuresShownBy(end);
       if (this.#failures >= MOST_FAILURES) this.#die(cause);
-      else if (how === "silent") this.#replaceSilent(slot, end);
+      else if (how === "silent") this.#replaceSilent(index, end);
     }
-    if (movable.length > 0) this.#move(movable, slot, cause);
-    this.#closedYet();
+    if (this.#down !== undefined || index === -1) {
+      for (const operation of retryable) operation.fail(lost(operation, this.name, cause, operation.repeated));
+    } else if (retryable.length > 0) this.#sendAll(retryable, this.#connections[index] ??= this.#connect());
+    this.#resolveIfClosed();
   }
 
-  /** How often the server itself has failed, as the end of one of its connections tells. */
-  #failuresOf({ cause, wasReady, owed, how, quietSince }: End): number {
+  /** On a new connection, also while closing: they were asked before. */
+  #sendAll(operations: readonly Operation[], connection: Connection): void {
+    for (const operation of operations) connection.send(operation);
+    if (this.#closed) connection.drain();
+  }
+
+  /** How often the server itself has failed, as the end of one of its connections shows. */
+  #failuresShownBy({ cause, wasReady, unanswered, how, quietSince }: End): number {
     switch (how) {
       case "broken":
         if (cause instanceof AuthError) return MOST_FAILURES;
-        return !wasReady || owed ? 1 : 0;
+        return !wasReady || unanswered ? 1 : 0;
       case "hung":
         return this.#answersElsewhere(quietSince) ? 1 : MOST_FAILURES;
       case "silent":
@@ -204,103 +211,100 @@ export class Server implements ConnectionListener {
   }
 
   /**
-   * A new connection, not only once somebody asks: they shall find it ready, or its server dead. What has forgotten one
-   * has forgotten the others that were at rest, and none of their calls is to wait for that.
+   * Opens the new connection now: the next call shall find it ready, or its server dead. What has forgotten one idle
+   * connection has forgotten the others as well, so they end, before a call waits for one of them in vain.
    */
-  #replaceSilent(slot: number, { cause, quietSince }: End): void {
-    if (!this.#answersElsewhere(quietSince)) { for (const one of [...this.#slots]) if (one?.rests) one.destroy(cause); }
-    if (slot !== -1 && !this.#closed) this.#slots[slot] = this.#connect();
+  #replaceSilent(index: number, { cause, quietSince }: End): void {
+    if (!this.#answersElsewhere(quietSince)) {
+      for (const one of [...this.#connections]) if (one?.idle) one.destroy(cause);
+    }
+    if (index !== -1 && !this.#closed) this.#connections[index] = this.#connect();
   }
 
-  /** Another of its connections has been heard since. */
+  /** Bytes have come on another of its connections since. */
   #answersElsewhere(since: number): boolean {
-    return this.#slots.some((one) => one !== undefined && one.heardAt > since);
+    return this.#connections.some((one) => one !== undefined && one.heardAt > since);
   }
 
   #connect(): Connection {
     this.#watchIdle();
-    return new LoadedConnection!(this.#settings, this);
+    return new Connection(this.name, this.#address, this.#negotiation, this.#options, this);
   }
 
   #watchIdle(): void {
     this.#clock.clearTimeout(this.#idleTimer);
     if (this.#keepsIdle || this.#closed) return;
-    this.#idleTimer = this.#clock.setTimeout(() => this.#rest(), IDLE_MS);
-    this.#clock.unref?.(this.#idleTimer);
+    this.#idleTimer = this.#setTimer(() => this.#becomeIdle(), IDLE_MS);
   }
 
-  /** Closes its connections if nobody uses them. Nobody tries a dead server then, before somebody asks it. */
-  #rest(): void {
+  /** Closes its connections if nobody uses them. A dead server is not probed then before somebody asks it. */
+  #becomeIdle(): void {
     const silentSince = responsiveTime(this.#clock) - IDLE_MS;
-    const isUsed = this.#slots.some((one) => one !== undefined && !(one.rests && one.heardAt <= silentSince));
-    if (isUsed || this.#down?.trial !== undefined) return this.#watchIdle();
-    for (const connection of [...this.#slots]) connection?.drain();
+    const isUsed = this.#connections.some((one) => one !== undefined && !(one.idle && one.heardAt <= silentSince));
+    if (isUsed || this.#down?.probe !== undefined) return this.#watchIdle();
+    for (const connection of [...this.#connections]) connection?.drain();
     this.#clock.clearTimeout(this.#down?.timer);
-    this.#listener.rested(this);
-  }
-
-  /** What was not sent, and reads, once: on a new connection in the same place. Also while closing: they were asked before. */
-  #move(operations: readonly Operation[], slot: number, cause: MemcachedError): void {
-    if (this.#down !== undefined || slot === -1) {
-      for (const operation of operations) operation.fail(lost(operation, this.name, cause, operation.repeated));
-      return;
-    }
-    const connection = this.#slots[slot] ??= this.#connect();
-    for (const operation of operations) connection.send(operation);
-    if (this.#closed) connection.drain();
+    this.#listener.idle(this);
   }
 
   // ── dead or alive ──
 
   #die(cause: MemcachedError): void {
-    const retryMs = pauseMs(this.#tries, this.#random.fraction());
     const pausedAt = momentOf(this.#clock);
-    const down: Down = { cause, pausedAt, retryMs, timer: undefined, trial: undefined, awaited: false };
+    const down: Down = { cause, pausedAt, retryMs: 0, timer: undefined, probe: undefined, awaited: false };
     this.#down = down;
     this.#failures = 0;
-    if (!this.#closed) this.#pause(down, retryMs);
-    // Its other connections are of no use either. Their ends find it dead already, and its next try due.
-    for (const connection of [...this.#slots]) connection?.destroy(cause);
-    if (this.#closed) return;
-    this.#listener.died(this, cause, retryMs);
+    this.#pause(down);
+    // Its other connections are of no use either. Their ends find it dead already, and its next probe due.
+    for (const connection of [...this.#connections]) connection?.destroy(cause);
+    if (!this.#closed) this.#listener.died(this, cause, down.retryMs);
   }
 
   #askDead(operation: Operation, down: Down): void {
-    if (down.trial === undefined && elapsedMs(this.#clock, down.pausedAt) > down.retryMs + OVERDUE_MS) {
-      this.#try(down);
+    if (down.probe === undefined && elapsedMs(this.#clock, down.pausedAt) > down.retryMs + OVERDUE_MS) {
+      this.#probe(down);
       down.awaited = true;
     }
-    if (down.awaited && down.trial !== undefined) down.trial.send(operation);
+    if (down.awaited && down.probe !== undefined) down.probe.send(operation);
     else operation.fail(dead(operation, this.name, down.cause));
   }
 
-  #pause(down: Down, ms: number): void {
-    this.#clock.clearTimeout(down.timer);
+  #pause(down: Down): void {
     down.pausedAt = momentOf(this.#clock);
-    down.retryMs = ms;
-    down.timer = this.#clock.setTimeout(() => this.#try(down), ms);
-    this.#clock.unref?.(down.timer);
+    down.retryMs = pauseMs(this.#probes, this.#options.random.fraction());
+    if (!this.#closed) down.timer = this.#setTimer(() => this.#probe(down), down.retryMs);
   }
 
-  #try(down: Down): void {
-    if (down.trial !== undefined || this.#closed) return;
+  #probe(down: Down): void {
+    if (down.probe !== undefined || this.#closed) return;
     this.#clock.clearTimeout(down.timer);
-    down.trial = this.#connect();
+    down.probe = this.#connect();
   }
 
-  #tryAgain(down: Down, cause: MemcachedError): void {
+  #probeFailed(down: Down, cause: MemcachedError): void {
     down.cause = cause;
-    down.trial = undefined;
+    down.probe = undefined;
     down.awaited = false;
-    this.#tries++;
+    this.#probes++;
     if (this.#closed) return;
-    this.#pause(down, pauseMs(this.#tries, this.#random.fraction()));
-    this.#listener.triedInVain(this);
+    this.#pause(down);
+    this.#listener.probeFailed(this);
   }
 
-  #closedYet(): void {
-    if (this.#resolveClosed === undefined) return;
-    if (this.#down?.trial !== undefined || this.#slots.some((connection) => connection !== undefined)) return;
-    this.#resolveClosed();
+  /** It does not keep the process alive. */
+  #setTimer(wake: () => void, ms: number): unknown {
+    const timer = this.#clock.setTimeout(wake, ms);
+    this.#clock.unref?.(timer);
+    return timer;
   }
+
+  #resolveIfClosed(): void {
+    if (this.#down?.probe === undefined && this.#connections.every((one) => one === undefined)) this.#resolveClosed?.();
+  }
+}
+
+/** The pause before the next probe after so many in vain: 1 s, 2 s, then 4 s, each ±20 %. `fraction`: chance, in [0, 1). */
+export function pauseMs(failedProbes: number, fraction: number): number {
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** failedProbes, LONGEST_PAUSE_MS);
+  return pause * (1 - PAUSE_SPREAD + 2 * PAUSE_SPREAD * fraction);
 }

@@ -12,6 +12,7 @@ import {
 } from "../../errors.ts";
 import { quote } from "../protocol/keys.ts";
 import { type Request, VERB, VERB_NAMES } from "../protocol/request.ts";
+import { tooManyConnections } from "../protocol/text.ts";
 import { STATUS, type Unreadable } from "../protocol/wire.ts";
 
 /** `set "cities"`. */
@@ -112,23 +113,11 @@ export function flawed(
   return new ProtocolError(message, server);
 }
 
-/** What a server did that closed a connection before it had said anything. `both`: it did so in binary, too. */
-export const closedSilently = (speaks: string, both: boolean): string =>
-  `closed the new connection without a word, ${
-    both ? "in binary and in meta, as a proxy does that knows neither" : `as a proxy does that does not speak ${speaks}`
-  }`;
-
 /** A password is not sent. */
 export function exposed(server: string): AuthError {
   const remedy = "use `tls`, or allow it by `allowInsecureAuth: true`";
   return new AuthError(`the login would leave this machine unencrypted on its way to ${server}: ${remedy}`, server);
 }
-
-/** memcached's answer to one connection too many; text, whatever the protocol. */
-const TOO_MANY_CONNECTIONS = /too many open connections/i;
-
-/** So it says nothing about what the server speaks. */
-export const tooManyConnections = (text: string): boolean => TOO_MANY_CONNECTIONS.test(text);
 
 /** The bytes make no sense: why the connection is given up. */
 export function unreadable(found: Unreadable, server: string): MemcachedError {

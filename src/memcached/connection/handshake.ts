@@ -15,13 +15,19 @@ import { AuthError, type MemcachedError, ProtocolError } from "../../errors.ts";
 import type { Address } from "../../socket/socket.ts";
 import { quote } from "../protocol/keys.ts";
 import { type Details, Request, VERB, type Verb } from "../protocol/request.ts";
-import { type Reply, STATUS, type Wire } from "../protocol/wire.ts";
+import { ERROR_LINE, tooManyConnections } from "../protocol/text.ts";
+import { type Reply, STATUS, type Unreadable, type Wire } from "../protocol/wire.ts";
+import type { Negotiation } from "./negotiation.ts";
+import { textOf } from "./reply.ts";
 
 /** Who logs in. */
 export type Login = NonNullable<Details["login"]>;
 
-/** What the last answer means: usable; more is to come; usable on a new connection; or why it will never be. */
-export type Progress = "ready" | "wait" | "reopen" | MemcachedError;
+/**
+ * What the answers so far come to: "wait" for more of them; "write" the next step; "ready": the connection can be used;
+ * "reopen": the server can, on a new connection; an error says why it cannot.
+ */
+export type Progress = "wait" | "write" | "ready" | "reopen" | MemcachedError;
 
 /** A key that nobody has: `mg` of it says that there is nothing. A short line would not be answered without a login. */
 const PROBE_KEY = "%probe";
@@ -30,85 +36,129 @@ const PROBE_KEY = "%probe";
 export class Handshake {
   readonly #server: string;
   readonly #login: Login | undefined;
+  readonly #wire: Wire;
+  readonly #negotiation: Negotiation;
+  /** This connection is to show what the server speaks. */
+  readonly #negotiates: boolean;
   /** Sent, not answered. */
   #due: Request[] = [];
-  /** It asks in binary whether that is spoken, before anything else. */
-  #probing: boolean;
+  /** What is asked now is only whether binary is spoken. */
+  #asksForBinary: boolean;
   /** By a login that stood alone. */
   #loggedIn = false;
-  /** Binary was refused before. */
-  readonly #isLastTry: boolean;
 
-  /** `finds`: what the server speaks is not known yet. */
-  constructor(server: string, login: Login | undefined, speaks: Wire["speaks"], finds: boolean) {
+  constructor(server: string, login: Login | undefined, wire: Wire, negotiation: Negotiation) {
     this.#server = server;
     this.#login = login;
-    this.#probing = finds && speaks === "binary";
-    this.#isLastTry = finds && speaks === "meta";
+    this.#wire = wire;
+    this.#negotiation = negotiation;
+    this.#negotiates = negotiation.open;
+    this.#asksForBinary = this.#negotiates && wire.speaks === "binary";
   }
 
-  /** What the next reply has to answer. */
-  get expected(): Request | undefined {
-    return this.#due[0];
-  }
-
-  /** What to send at first, and after "wait" with nothing more due. */
-  write(wire: Wire): Uint8Array {
-    this.#due = this.#next(wire.speaks);
+  /** What to send at first, and after "write". */
+  write(): Uint8Array {
+    const wire = this.#wire;
+    this.#due = this.#nextRequests();
     const bytes = new Uint8Array(this.#due.reduce((room, request) => room + wire.room(request), 0));
     return bytes.subarray(0, this.#due.reduce((at, request) => wire.write(request, bytes, at), 0));
   }
 
-  #next(speaks: Wire["speaks"]): Request[] {
+  #nextRequests(): Request[] {
     const noop = new Request(VERB.noop, "", 0, undefined);
-    const login = this.#login === undefined || this.#probing || this.#loggedIn
+    const login = this.#login === undefined || this.#asksForBinary || this.#loggedIn
       ? undefined
       : new Request(VERB.login, "", 0, { login: this.#login });
-    if (speaks === "binary") return login === undefined ? [noop] : [login, noop];
+    if (this.#wire.speaks === "binary") return login === undefined ? [noop] : [login, noop];
     if (login !== undefined) return [login];
     return [this.#loggedIn ? noop : new Request(VERB.get, PROBE_KEY, PROBE_KEY.length, undefined)];
   }
 
-  /** Reads an answer. `said`: its text, as it may stand in an error. */
-  read({ status }: Reply, said: string): Progress {
+  /** Reads the answers that have come. Throws Unreadable. */
+  read(): Progress {
+    for (;;) {
+      const reply = this.#wire.next(this.#due[0]);
+      if (reply === undefined) return "wait";
+      const progress = this.#progressAfter(reply);
+      // A frame is binary whatever it says; an error line need not be one of a server that knows meta commands.
+      const { speaks } = this.#wire;
+      if (this.#negotiates && (speaks === "binary" || !(progress instanceof ProtocolError))) {
+        this.#negotiation.detected(speaks);
+      }
+      if (progress !== "wait") return progress;
+      if (this.#due.length === 0) return "write";
+    }
+  }
+
+  /**
+   * Is this the server's refusal of binary: an error line, or (without `found`) a close without a word? Then the next
+   * connection asks in meta. One connection too many is refused by a line as well, which says nothing about that.
+   */
+  isRefusalOfBinary(found?: Unreadable): boolean {
+    if (!this.#negotiates || this.#wire.speaks !== "binary") return false;
+    const { text } = found ?? {};
+    if (found !== undefined && (text === undefined || !ERROR_LINE.test(text) || tooManyConnections(text))) return false;
+    this.#negotiation.binaryRefused();
+    return true;
+  }
+
+  /** What a server did that closed the connection before it had said anything. */
+  get closedSilently(): string {
+    const { speaks } = this.#wire;
+    return `closed the new connection without a word, ${
+      this.#negotiates
+        ? "in binary and in meta, as a proxy does that knows neither"
+        : `as a proxy does that does not speak ${speaks}`
+    }`;
+  }
+
+  /**
+   * It came to nothing. Silence, or an error, where a server spoke this protocol before: the next connection finds out
+   * what it speaks now. A server that could not be reached has said nothing.
+   */
+  failed(wasConnected: boolean): void {
+    if (wasConnected || this.#negotiates) this.#negotiation.reset();
+  }
+
+  #progressAfter(reply: Reply): Progress {
+    const { status } = reply;
     const server = this.#server;
     const { verb } = this.#due.shift()!;
-    const code = `status 0x${status.toString(16)}`;
     if (verb === VERB.login) {
       this.#loggedIn = true;
       if (status === STATUS.ok) return "wait";
       if (status === STATUS.auth) return new AuthError(`${server} refused the login`, server);
-      return new AuthError(`${server} takes no login (${code}); leave \`username\` and \`password\` out`, server);
+      const remedy = "leave `username` and `password` out";
+      return new AuthError(`${server} takes no login (${statusText(status)}); ${remedy}`, server);
     }
     if (status === STATUS.auth) {
       // Asked before the login, it closes.
-      if (this.#probing && this.#login !== undefined) return "reopen";
+      if (this.#asksForBinary && this.#login !== undefined) return "reopen";
       return new AuthError(`${server} wants a login, and none was given`, server);
     }
     const answered = status === STATUS.ok ||
       verb === VERB.get && (status === STATUS.notFound || status === STATUS.tooLarge);
-    if (!answered) return this.#refused(verb, status, said);
-    if (!this.#probing || this.#login === undefined) return "ready";
-    this.#probing = false;
+    if (!answered) return this.#refusal(verb, status, withoutLogin(textOf(reply), this.#login));
+    if (!this.#asksForBinary || this.#login === undefined) return "ready";
+    this.#asksForBinary = false;
     return "wait";
   }
 
-  #refused(verb: Verb, status: number, said: string): ProtocolError {
+  #refusal(verb: Verb, status: number, said: string): ProtocolError {
     const server = this.#server;
     if (status === STATUS.unknownCommand && said.startsWith("ERROR")) {
-      const what = this.#isLastTry
+      const what = this.#negotiates && this.#wire.speaks === "meta"
         ? "speaks no binary, and knows no meta commands"
         : 'knows no meta commands, as memcached before 1.6; one of those needs `protocol: "binary"` or `"auto"`';
       return new ProtocolError(`${server} ${what}: it answered "ERROR"`, server);
     }
-    const code = `status 0x${status.toString(16)}`;
     const what = verb === VERB.noop ? "a NOOP" : "a new connection's first question";
-    return new ProtocolError(
-      `${server} answered ${what} with ${said === "" ? code : `${quote(said)} (${code})`}`,
-      server,
-    );
+    const answer = said === "" ? statusText(status) : `${quote(said)} (${statusText(status)})`;
+    return new ProtocolError(`${server} answered ${what} with ${answer}`, server);
   }
 }
+
+const statusText = (status: number): string => `status 0x${status.toString(16)}`;
 
 /** What a server says, without the login that it was sent and may repeat. */
 export function withoutLogin(text: string, login: Login | undefined): string {

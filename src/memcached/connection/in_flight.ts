@@ -8,14 +8,10 @@ import { deadline, responsiveTime } from "../../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import type { Operation } from "./operation.ts";
 
-/** Nothing on the way forgets a connection sooner that was only made. */
-const LONG_REST_MS = 30_000;
+/** Whatever forgets idle connections on the way to a server waits at least so long. */
+const LONG_IDLE_MS = 30_000;
 
-/** What the timer finds. */
-export interface Watch {
-  /** Something may be due at `now`: look with `overdue`, `hung` and `stuck`. */
-  due(now: number): void;
-}
+const NONE: readonly Operation[] = [];
 
 /** The queue. */
 export class InFlight {
@@ -23,8 +19,9 @@ export class InFlight {
   count = 0;
   /** Their bytes. */
   bytes = 0;
-  /** Those at the end of the queue that were not sent, cancelled ones included. */
+  /** How many at the end of the queue were not sent, cancelled ones included. */
   #unsent = 0;
+  #cancelled = 0;
   #ring: (Operation | undefined)[] = new Array(16).fill(undefined);
   #first = 0;
   #length = 0;
@@ -32,21 +29,27 @@ export class InFlight {
   quietSince = 0;
   /** When the last byte came. */
   heardAt: number = -Infinity;
-  /** Nothing has come since a request found the connection at rest. */
-  silentFromRest = false;
+  /** Nothing has come since a request was sent on the idle connection. */
+  silentSinceIdle = false;
   #sentBefore = false;
-  /** Not attended time, since nobody attends to a connection at rest. */
+  /** Not responsiveTime time, since nobody attends to an idle connection. */
   #probedAt: Moment | undefined = undefined;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #watch: Watch;
+  readonly #onTimer: (now: number) => void;
   /** Cancels the timer; `undefined`: there is none. */
   #cancelTimer: (() => void) | undefined = undefined;
 
-  constructor(clock: Clock, timeoutMs: number, watch: Watch) {
+  /** `onTimer`: something may be due at `now`; look with `overdue`, `hung` and `stuck`. */
+  constructor(clock: Clock, timeoutMs: number, onTimer: (now: number) => void) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#watch = watch;
+    this.#onTimer = onTimer;
+  }
+
+  /** Somebody waits for an answer: not all of the queue are tombstones. */
+  get isAwaited(): boolean {
+    return this.#list(0).some(({ settled }) => !settled);
   }
 
   /** The one whose answer comes next; `undefined`: nothing was sent. */
@@ -56,11 +59,8 @@ export class InFlight {
 
   /** Adds one that waits for the next write. */
   push(operation: Operation): void {
-    const ring = this.#ring;
-    if (this.#length === ring.length) this.#grow();
-    this.#ring[(this.#first + this.#length) & (this.#ring.length - 1)] = operation;
-    this.#length++;
-    this.#unsent++;
+    if (this.#length === this.#ring.length) this.#grow();
+    this.#append(operation);
     this.count++;
     this.bytes += operation.bytes;
     // All have the same timeout, and whatever else the timer waits for is due no later.
@@ -77,26 +77,33 @@ export class InFlight {
     this.bytes -= operation.bytes;
   }
 
-  /** One that was not sent is not wanted any more: it no longer counts, and is not sent. */
+  /** The caller of one that was not sent has left: it no longer counts, and is not to be sent. */
   cancel(operation: Operation): void {
     this.count--;
     this.bytes -= operation.bytes;
+    this.#cancelled++;
   }
 
-  /** All that waited is being written. Forgets the cancelled ones. */
-  sent(now: number, cancelled: ReadonlySet<Operation>): void {
+  /** Takes the cancelled ones out of the queue, in its order. */
+  takeCancelled(): readonly Operation[] {
+    if (this.#cancelled === 0) return NONE;
+    this.#cancelled = 0;
+    const unsent = this.#list(this.#length - this.#unsent);
+    for (; this.#unsent > 0; this.#unsent--) {
+      this.#ring[(this.#first + --this.#length) & (this.#ring.length - 1)] = undefined;
+    }
+    for (const operation of unsent) if (!operation.settled) this.#append(operation);
+    return unsent.filter(({ settled }) => settled);
+  }
+
+  /** All that waited is being written. */
+  sent(now: number): void {
     if (this.#length === this.#unsent) {
       this.quietSince = now;
       // What a connection is sent first shows whether its server answers more than the probe.
-      this.silentFromRest = this.#sentBefore || this.#probedAt === undefined ||
-        elapsedMs(this.#clock, this.#probedAt) > LONG_REST_MS;
+      this.silentSinceIdle = this.#sentBefore || this.#probedAt === undefined ||
+        elapsedMs(this.#clock, this.#probedAt) > LONG_IDLE_MS;
       this.#sentBefore = true;
-    }
-    if (cancelled.size > 0) {
-      const waiting = this.#list(this.#length - this.#unsent).filter((operation) => !cancelled.has(operation));
-      const sent = this.#length - this.#unsent;
-      for (let n = sent; n < this.#length; n++) this.#set(n, waiting[n - sent]);
-      this.#length = sent + waiting.length;
     }
     this.#unsent = 0;
   }
@@ -104,7 +111,7 @@ export class InFlight {
   /** A byte has come. */
   heard(now: number): void {
     this.quietSince = this.heardAt = now;
-    this.silentFromRest = false;
+    this.silentSinceIdle = false;
     if (!this.#sentBefore) this.#probedAt = momentOf(this.#clock);
   }
 
@@ -119,14 +126,9 @@ export class InFlight {
       this.count =
       this.bytes =
         0;
-    this.stopWatching();
-    return { sent: all.slice(0, border), unsent: all.slice(border) };
-  }
-
-  /** No timer is left. */
-  stopWatching(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    return { sent: all.slice(0, border), unsent: all.slice(border) };
   }
 
   /** Those whose time is up and whose callers still wait. */
@@ -160,13 +162,19 @@ export class InFlight {
     // A runtime's timer may fire a fraction of a millisecond early: no point in that.
     const ms = Math.max(1, Math.ceil(due - responsiveTime(this.#clock)));
     // The socket keeps the process alive while anything is in flight.
-    this.#cancelTimer = deadline(this.#clock, ms, this.#due, "unreferenced");
+    this.#cancelTimer = deadline(this.#clock, ms, this.#fired, "unreferenced");
   }
 
-  readonly #due = (): void => {
+  readonly #fired = (): void => {
     this.#cancelTimer = undefined;
-    this.#watch.due(responsiveTime(this.#clock));
+    this.#onTimer(responsiveTime(this.#clock));
   };
+
+  #append(operation: Operation): void {
+    this.#ring[(this.#first + this.#length) & (this.#ring.length - 1)] = operation;
+    this.#length++;
+    this.#unsent++;
+  }
 
   #grow(): void {
     const ring: (Operation | undefined)[] = this.#list(0);
@@ -181,9 +189,5 @@ export class InFlight {
     const list: Operation[] = [];
     for (let n = from; n < this.#length; n++) list.push(this.#ring[(this.#first + n) & (this.#ring.length - 1)]!);
     return list;
-  }
-
-  #set(n: number, operation: Operation | undefined): void {
-    this.#ring[(this.#first + n) & (this.#ring.length - 1)] = operation;
   }
 }

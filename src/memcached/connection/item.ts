@@ -33,21 +33,35 @@ export interface Stored {
 /** What `getMulti` found, and which servers could not be asked, or had an item that cannot be given, by name. */
 export type MultiResult = Map<string, Item> & { readonly failed: ReadonlyMap<string, Error> };
 
-/** Whatever gives items: its identity is all that counts. */
-type Origin = object;
-
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A view is given out only if it keeps at most so many times its own size from being freed. */
 const MOST_HELD = 4;
 const NOTHING = new Uint8Array(0);
 
+/** Remembers the connection that gave a cas, whose identity is all that counts. */
+class Given {
+  readonly #connection: object;
+
+  constructor(connection: object) {
+    this.#connection = connection;
+  }
+
+  /** The connection that gave an Item or Stored; `undefined` for anything else. */
+  static connectionOf(token: object): object | undefined {
+    return #connection in token ? token.#connection : undefined;
+  }
+}
+
+/** The connection that gave an Item or Stored; `undefined` for anything else. */
+export const originOf: (token: object) => object | undefined = Given.connectionOf;
+
 /**
  * An item in the chunk it was received in. A view of its bytes is made only when it is asked for, since many items are
  * only looked at through `text` and `json`, which decode in place. `bytes` is a copy where the value is a small part of
  * the chunk's memory: a view would keep all of that alive.
  */
-export class ReceivedItem implements Item {
+export class ReceivedItem extends Given implements Item {
   readonly key: string;
   readonly flags: number;
   readonly #casHigh: number;
@@ -57,9 +71,9 @@ export class ReceivedItem implements Item {
   readonly #end: number;
   /** `#chunk` is just the value. */
   #cut = false;
-  readonly #origin: Origin;
 
-  constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, origin: Origin) {
+  constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, connection: object) {
+    super(connection);
     this.key = key;
     this.flags = flags;
     this.#casHigh = casHigh;
@@ -67,7 +81,6 @@ export class ReceivedItem implements Item {
     this.#chunk = chunk;
     this.#start = valueStart;
     this.#end = valueEnd;
-    this.#origin = origin;
   }
 
   get bytes(): Uint8Array {
@@ -129,33 +142,17 @@ export class ReceivedItem implements Item {
     item.#cut = true;
     item.#chunk = NOTHING;
   }
-
-  /** The connection that gave it; `undefined`: it is none of ours. */
-  static originOf(item: object): Origin | undefined {
-    return #origin in item ? item.#origin : undefined;
-  }
 }
 
 /** A write that was confirmed. */
-export class ConfirmedWrite implements Stored {
+export class ConfirmedWrite extends Given implements Stored {
   readonly stored = true;
   readonly cas: bigint;
-  readonly #origin: Origin;
 
-  constructor(cas: bigint, origin: Origin) {
+  constructor(cas: bigint, connection: object) {
+    super(connection);
     this.cas = cas;
-    this.#origin = origin;
   }
-
-  /** The connection that gave it; `undefined`: it is none of ours. */
-  static originOf(stored: object): Origin | undefined {
-    return #origin in stored ? stored.#origin : undefined;
-  }
-}
-
-/** The connection that gave an Item or Stored; `undefined`: it is none of ours. */
-export function originOf(token: object): Origin | undefined {
-  return ReceivedItem.originOf(token) ?? ConfirmedWrite.originOf(token);
 }
 
 /** The cas of a token. Throws a TypeError for what is none. */

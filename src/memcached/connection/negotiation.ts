@@ -1,65 +1,48 @@
-/** Which wire a server speaks: told, or found out by its first connection and kept from then on. */
+/** Which protocol a server speaks: given by an option, or detected by its first connection and kept from then on. */
 
-import type { OpenWire, Wire } from "../protocol/wire.ts";
+import { BinaryWire } from "../protocol/binary/wire.ts";
+import { MetaWire } from "../protocol/meta/wire.ts";
+import type { Wire } from "../protocol/wire.ts";
 
 /** What a client may ask for. */
 export type Protocol = "binary" | "meta" | "auto";
 
-let openBinaryWire: OpenWire | undefined;
-let openMetaWire: OpenWire | undefined;
-
-/** The wires that this protocol may need are loaded. */
-export const hasWires = (protocol: Protocol): boolean =>
-  openBinaryWire !== undefined && (protocol === "binary" || openMetaWire !== undefined);
-
-/** Loads them. */
-export async function loadWires(protocol: Protocol): Promise<void> {
-  const [binary, meta] = await Promise.all([
-    import("../protocol/binary/wire.ts"),
-    protocol === "binary" ? undefined : import("../protocol/meta/wire.ts"),
-  ]);
-  openBinaryWire = binary.openBinaryWire;
-  openMetaWire ??= meta?.openMetaWire;
-}
-
-/** The choice of one server. */
-export class Wires {
+/** The protocol of one server. All its connections share it. */
+export class Negotiation {
   readonly #protocol: Protocol;
   #spoken: "binary" | "meta" | undefined;
-  /** The last connection was refused in binary, and the next one asks in meta. */
-  #refused = false;
+  #binaryRefused = false;
 
   constructor(protocol: Protocol) {
     this.#protocol = protocol;
     if (protocol !== "auto") this.#spoken = protocol;
   }
 
-  /** It is known. Otherwise a connection begins in binary, or, where that was refused, in meta, and finds out. */
-  get known(): boolean {
-    return this.#spoken !== undefined;
+  /** Nobody knows yet: a connection asks in binary, or, where that was refused, in meta. */
+  get open(): boolean {
+    return this.#spoken === undefined;
   }
 
-  /** A wire for a new connection, of a protocol that is loaded. `longestValueBytes`: of a longer value nothing is kept. */
-  open(longestValueBytes: number): Wire {
-    return (this.#spoken ?? (this.#refused ? "meta" : "binary")) === "meta"
-      ? openMetaWire!(longestValueBytes)
-      : openBinaryWire!(longestValueBytes);
+  /** The wire of a new connection. `longestValueBytes`: of a longer value nothing is kept. */
+  newWire(longestValueBytes: number): Wire {
+    const speaks = this.#spoken ?? (this.#binaryRefused ? "meta" : "binary");
+    return speaks === "meta" ? new MetaWire(longestValueBytes) : new BinaryWire(longestValueBytes);
   }
 
-  /** A connection has found out. */
-  found(spoken: "binary" | "meta"): void {
+  /** A connection was answered in this protocol. */
+  detected(spoken: "binary" | "meta"): void {
     this.#spoken = spoken;
-    this.#refused = false;
+    this.#binaryRefused = false;
   }
 
-  /** By a line of text, or by closing without a word: no verdict on meta, which is asked next. */
-  refusedBinary(): void {
-    this.#refused = true;
+  /** The server answered binary by a line of text, or by closing without a word. The next connection asks in meta. */
+  binaryRefused(): void {
+    this.#binaryRefused = true;
   }
 
-  /** It speaks no longer what it spoke: another server may stand there now. The next connection finds out. */
-  doubt(): void {
-    this.#refused = false;
+  /** The server no longer answers in the protocol that it spoke: another one may stand there now. Begins anew. */
+  reset(): void {
+    this.#binaryRefused = false;
     if (this.#protocol === "auto") this.#spoken = undefined;
   }
 }

@@ -2,6 +2,7 @@
 
 import { type Details, Request, VERB, type Verb } from "../protocol/request.ts";
 import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
+import type { Connection } from "./connection.ts";
 import type { Item } from "./item.ts";
 
 /** How an operation ended, for those who listen. */
@@ -14,11 +15,6 @@ export type OperationOutcome = "ok" | "miss" | "refused" | "error";
 export interface ReplyCallback<T> {
   resolve(answer: T): void;
   reject(error: unknown): void;
-}
-
-/** Whoever has the operation on its way; told that its caller has left. */
-export interface Carrier {
-  abandon(operation: Operation): void;
 }
 
 /** Told how an operation ended; only there while somebody listens. */
@@ -51,22 +47,19 @@ export class Operation extends Request implements AbortListener {
   settled = false;
   /** As `responsiveTime` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
-  /** Where its frame stands in the outgoing buffer, and how long it is. */
+  /** Where its frame stands in the outgoing buffer, how long it is, and how long a value of bytes is in it. */
   start = 0;
   bytes = 0;
+  valueBytes = 0;
   /** Which write it leaves with, counted by its connection. */
   batch = 0;
   /** It was on a connection before. */
   repeated = false;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
-  /** What was written for a connection that never sent it. */
-  frame: Uint8Array | undefined = undefined;
-  /** Which wire it was written for. */
-  frameFor: object | undefined = undefined;
   /** Where items go; or statistics that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
-  carrier: Carrier | undefined = undefined;
+  connection: Connection | undefined = undefined;
   observer: Observer | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
 
@@ -88,16 +81,22 @@ export class Operation extends Request implements AbortListener {
   }
 
   /** Rejects when the signal fires, or has. Nothing of it stays on the signal when the operation settles. */
-  heed(signal: AbortSignal): void {
+  abortWith(signal: AbortSignal): void {
     if (signal.aborted) return this.fail(signal.reason);
     this.#signal = signal;
     onAbort(signal, this);
   }
 
+  /** A read whose connection broke goes out once more, from the beginning. */
+  repeat(): void {
+    this.repeated = true;
+    if (this.details !== undefined) this.details.failure = undefined;
+  }
+
   /** Its signal has fired. */
   aborted(reason: unknown): void {
     this.fail(reason);
-    this.carrier?.abandon(this);
+    this.connection?.abandon(this);
   }
 
   /** Answers the caller. */

@@ -1,5 +1,6 @@
 /** What a reply means to the caller of each verb. */
 
+import type { Connection } from "./connection.ts";
 import { flawed, refused } from "./failure.ts";
 import { ConfirmedWrite, type Item, ReceivedItem, type Stored } from "./item.ts";
 import { DO_NOT_CREATE } from "../protocol/limits.ts";
@@ -16,41 +17,32 @@ export type WriteResult = Stored | {
   readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
 };
 
-/** Who answers: the connection, which items and writes remember as the one that gave their cas. */
-export interface Answerer {
-  readonly server: string;
-  /** What the server says as it may stand in an error. */
-  shown(text: string): string;
-  /** Asks an operation again that was refused, and changed nothing. */
-  askAgain(operation: Operation): void;
-}
-
 /** So often a counter is asked for, as long as others create and lose it at the same moments. */
 const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Gives an operation a reply, its last or one of several. */
-export function answer(operation: Operation, reply: Reply, from: Answerer): void {
+export function applyReply(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
   if (flaw !== undefined && operation.verb !== VERB.getMulti) {
-    return operation.fail(flawed(operation, from.server, operation.key, flaw, status));
+    return operation.fail(flawed(operation, connection.server, operation.key, flaw, status));
   }
   switch (operation.verb) {
     case VERB.get:
     case VERB.getAndTouch:
-      if (status === STATUS.ok) return operation.succeed(new ReceivedItem(operation.key, reply, from), "ok");
+      if (status === STATUS.ok) return operation.succeed(new ReceivedItem(operation.key, reply, connection), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       break;
     case VERB.getMulti:
-      return gather(operation, reply, from);
+      return gather(operation, reply, connection);
     case VERB.set:
     case VERB.add:
     case VERB.replace:
     case VERB.append:
     case VERB.prepend:
       if (status === STATUS.ok) {
-        return operation.succeed(new ConfirmedWrite(uint64(reply.casHigh, reply.casLow), from), "ok");
+        return operation.succeed(new ConfirmedWrite(uint64(reply.casHigh, reply.casLow), connection), "ok");
       }
       if (status === STATUS.exists) return notStored(operation, "exists");
       if (status === STATUS.notFound) return notStored(operation, "not-found");
@@ -66,7 +58,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
       if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       // Another client has created it between the server's look and its own write: next time it is there.
-      if (status === STATUS.notStored && mayAskAgain(operation.details!)) return from.askAgain(operation);
+      if (status === STATUS.notStored && mayAskAgain(operation.details!)) return connection.send(operation);
       break;
     case VERB.touch:
       if (status === STATUS.ok) return operation.succeed(true, "ok");
@@ -83,7 +75,7 @@ export function answer(operation: Operation, reply: Reply, from: Answerer): void
       if (status === STATUS.ok) return operation.succeed(undefined, "ok");
       break;
   }
-  operation.fail(refused(operation, from.server, status, from.shown(textOf(reply))));
+  operation.fail(refused(operation, connection.server, status, connection.redacted(textOf(reply))));
 }
 
 /** It would create a counter, and has not been refused too often. */
@@ -107,18 +99,18 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
  * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are, and
  * is told with the last; without a login nothing else can follow.
  */
-function gather(operation: Operation, reply: Reply, from: Answerer): void {
+function gather(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
   const details = operation.details!;
   if (reply.last) return operation.succeed(details.failure, details.failure === undefined ? "ok" : "error");
   const key = details.list!.keys[reply.index]!;
-  if (flaw !== undefined) return void (details.failure ??= flawed(operation, from.server, key, flaw, status));
+  if (flaw !== undefined) return void (details.failure ??= flawed(operation, connection.server, key, flaw, status));
   if (status !== STATUS.ok) {
-    const error = refused(operation, from.server, status, from.shown(textOf(reply)));
+    const error = refused(operation, connection.server, status, connection.redacted(textOf(reply)));
     if (status === STATUS.auth) return operation.fail(error);
     return void (details.failure ??= error);
   }
-  (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, from));
+  (operation.gathered as Map<string, Item>).set(key, new ReceivedItem(key, reply, connection));
 }
 
 function gatherStatistic(operation: Operation, reply: Reply): void {

@@ -48,13 +48,32 @@ export function flushDelay(delay: Duration | undefined, nowMs: number): number {
 /** Flags: 32 bits. Default 0. */
 export function checkFlags(flags: number | undefined): number {
   if (flags === undefined) return 0;
-  if (typeof flags !== "number") {
-    throw new TypeError(`Cannot use ${describeType(flags)} as \`flags\`: it must be a number`);
-  }
+  assertNumber(flags, "flags");
   if (!Number.isInteger(flags) || flags < 0 || flags > UINT32) {
     throw new RangeError(`Cannot use ${flags} as \`flags\`: it must be an integer from 0 to ${UINT32}`);
   }
   return flags;
+}
+
+/** A count or a number of bytes among the options. */
+export function checkCount<F extends number | undefined>(
+  value: number | undefined,
+  option: string,
+  fallback: F,
+  most: number = Infinity,
+): number | F {
+  if (value === undefined) return fallback;
+  assertNumber(value, option);
+  if (value !== Infinity && !Number.isInteger(value) || value < 1) {
+    throw new RangeError(`Cannot use ${value} as \`${option}\`: it must be an integer >= 1`);
+  }
+  if (value > most) throw new RangeError(`Cannot use ${value} as \`${option}\`: it must be at most ${most}`);
+  return value;
+}
+
+function assertNumber(value: number, argument: string): void {
+  if (typeof value === "number") return;
+  throw new TypeError(`Cannot use ${describeType(value)} as \`${argument}\`: it must be a number`);
 }
 
 /** A counter's 64 bits: `delta` or `initial`. */
@@ -111,16 +130,4 @@ export function longestValue(maxValueBytes: number | undefined, keyBytes: number
 /** The longest value that is read. */
 export function longestRead(maxValueBytes: number | undefined): number {
   return maxValueBytes ?? DEFAULT_ITEM_BYTES;
-}
-
-/** A count or a number of bytes among the options. */
-export function checkCount(value: number | undefined, option: string, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number") {
-    throw new TypeError(`Cannot use ${describeType(value)} as \`${option}\`: it must be a number`);
-  }
-  if (value !== Infinity && !Number.isInteger(value) || value < 1) {
-    throw new RangeError(`Cannot use ${value} as \`${option}\`: it must be an integer >= 1`);
-  }
-  return value;
 }

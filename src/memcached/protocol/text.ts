@@ -14,6 +14,12 @@ const LINE_FEED = 0x0a;
 /** What a TLS server answers that is spoken to in plain text begins with this byte: an alert. */
 const TLS_ALERT = 0x15;
 
+/** memcached's answer to one connection too many: text, whatever the protocol. It answers no request. */
+const TOO_MANY_CONNECTIONS = /too many open connections/i;
+
+/** Such a line says nothing about what the server speaks. */
+export const tooManyConnections = (text: string): boolean => TOO_MANY_CONNECTIONS.test(text);
+
 /** What memcached says of a command that it does not know, or does not allow. */
 export const ERROR_LINE: RegExp = /^(?:CLIENT_|SERVER_)?ERROR(?: |$)/;
 

@@ -3,7 +3,9 @@
  * knows no socket, no promise and no time.
  */
 
-import type { Request } from "./request.ts";
+import { Chunks } from "./chunks.ts";
+import { LONGEST_REPLY } from "./limits.ts";
+import { type Request, VERB } from "./request.ts";
 
 /** The binary protocol's status codes, which both wires speak (the other one translates). */
 export const STATUS = {
@@ -19,36 +21,11 @@ export const STATUS = {
   outOfMemory: 0x82,
 } as const;
 
-/** One connection's protocol: how requests become bytes and bytes become replies. Dies with its connection. */
-export interface Wire {
-  readonly speaks: "binary" | "meta";
-  /** The most bytes that this request takes. */
-  room(request: Request): number;
-  /** Writes a request at `at`, gives it its opaque, and returns where it ends. `into` has room for it. */
-  write(request: Request, into: Uint8Array, at: number): number;
-  /** A frame of one request (no multi-get) that another connection wrote and never sent: gives it a new opaque. */
-  rewrite(request: Request, frame: Uint8Array): void;
-  /** More bytes have come; replies may be views of them. */
-  push(bytes: Uint8Array): void;
-  /**
-   * The next reply, or `undefined`: not yet. `expected` is what it has to answer, `undefined`: nothing was asked. The
-   * object is the wire's own and good until the next call. Throws Unreadable.
-   */
-  next(expected: Request | undefined): Reply | undefined;
-  /** Lets go of what was not read. */
-  release(): void;
-  /** No more bytes will come: what is wrong with those left over, if anything is. */
-  end(): Unreadable | undefined;
-}
-
-/** A wire for a new connection. `longestValueBytes`: of a longer value nothing is kept. */
-export type OpenWire = (longestValueBytes: number) => Wire;
-
-/** One reply, understood as far as the wire can. Its places are offsets into `chunk`. */
+/** One reply, understood as far as the wire can. Starts and ends are offsets into `chunk`. */
 export interface Reply {
   /** One of STATUS, or whatever else the server said. */
   readonly status: number;
-  /** Why it cannot be given, though its bytes are in order: this reply is lost, and nothing else. */
+  /** Why its caller gets an error though the bytes are in order: this reply is lost, and nothing else. */
   readonly flaw: string | undefined;
   /** No further reply to the same request follows. */
   readonly last: boolean;
@@ -64,12 +41,85 @@ export interface Reply {
   /** The value, or an error's text; it ends at `valueEnd`. */
   readonly valueStart: number;
   readonly valueEnd: number;
-  /** Of incr and decr that were done: the counter. */
+  /** The new value of a counter, after an incr or decr that was done. */
   counter(): bigint;
 }
 
-/** The flaw of a value, or of statistics, that are longer than may be kept. Their status is `tooLarge`. */
-export const tooLong = (bytes: number): string => `${bytes} bytes are more than \`maxValueBytes\` lets in`;
+/** Writes a request at `at`, under its opaque, and returns where it ends. */
+export type Encode = (request: Request, into: Uint8Array, at: number) => number;
+
+/**
+ * One connection's protocol. It numbers the requests that it writes, and reads replies in place: `next` returns the wire
+ * itself, whose fields say what the reply was until the next call. It dies with its connection.
+ */
+export abstract class Wire extends Chunks implements Reply {
+  abstract readonly speaks: "binary" | "meta";
+  /** The most bytes that a request takes. */
+  abstract readonly room: (request: Request) => number;
+  protected abstract readonly encode: Encode;
+  /** How many bytes of a frame follow its value. */
+  abstract readonly bytesBehindValue: number;
+
+  status = 0;
+  flaw: string | undefined = undefined;
+  last = true;
+  index = 0;
+  flags = 0;
+  casHigh = 0;
+  casLow = 0;
+  keyStart = 0;
+  keyEnd = 0;
+  valueStart = 0;
+  valueEnd = 0;
+
+  protected readonly longestValueBytes: number;
+  /** How far the answer to a multi-get has come: the first of its keys that may still be answered. */
+  protected nextIndex = 0;
+  /** How far the answer to `stats` has come. */
+  #statisticBytes = 0;
+  #nextOpaque: number;
+
+  /** `longestValueBytes`: of a longer value nothing is kept. `firstOpaque`: of the first request, 0 to 2^32 - 1. */
+  constructor(longestValueBytes: number, firstOpaque = 1) {
+    super();
+    this.longestValueBytes = longestValueBytes;
+    this.#nextOpaque = firstOpaque;
+  }
+
+  /** Writes a request at `at`, gives it its opaque, and returns where it ends. `into` has room for it. */
+  write(request: Request, into: Uint8Array, at: number): number {
+    const { verb, details } = request;
+    request.opaque = this.#nextOpaque;
+    // A multi-get takes one for each key, and one for what ends it. They wrap at 2^32: `>>> 0` keeps them unsigned.
+    this.#nextOpaque = (this.#nextOpaque + (verb === VERB.getMulti ? details!.list!.keys.length + 1 : 1)) >>> 0;
+    return this.encode(request, into, at);
+  }
+
+  /**
+   * The next reply; `undefined` while it is not whole: call again after `push`. `expected` is the request that it has to
+   * answer, `undefined` if nothing was asked. Throws Unreadable for what is no such reply.
+   */
+  abstract next(expected: Request | undefined): Reply | undefined;
+
+  /** The new value of a counter, as the last reply says. */
+  abstract counter(): bigint;
+
+  /** No more bytes will come: what is wrong with those left over, if anything is. */
+  abstract end(): Unreadable | undefined;
+
+  /** The reply being read has a value, or statistics, longer than may be kept: its caller is told so instead. */
+  protected refuseAsTooLong(bytes: number): void {
+    this.flaw = `${bytes} bytes are more than \`maxValueBytes\` lets in`;
+    this.status = STATUS.tooLarge;
+  }
+
+  /** All statistics of an answer are gathered, so all of them together may be as long as one value and what is around it. */
+  protected countStatistic(bytes: number): void {
+    this.#statisticBytes += bytes;
+    if (this.#statisticBytes > this.longestValueBytes + LONGEST_REPLY) this.refuseAsTooLong(this.#statisticBytes);
+    if (this.last) this.#statisticBytes = 0;
+  }
+}
 
 /** Bytes that are no reply to what was asked: the connection cannot go on. */
 export class Unreadable extends Error {

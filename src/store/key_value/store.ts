@@ -1,11 +1,10 @@
 import { type Clock, clockOf, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import { CacheError } from "../../errors.ts";
 import { quoted } from "../../util/checks.ts";
-import { type Random, randomOf } from "../../util/random.ts";
+import { systemRandom } from "../../util/random.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
 import { copyOf } from "../../data/copy.ts";
-import { Lru, LruNode } from "../memory/lru.ts";
-import { type PlainText, readText, writeText } from "./text.ts";
+import { readText, type StoredText, writeText } from "./text.ts";
 import type { Entry, Found, Over, Store, Token, ValueEntry } from "../store.ts";
 
 /**
@@ -22,37 +21,34 @@ export interface KeyValueCache {
   delete(key: string): unknown;
 }
 
-/** How a PlainStore works. */
-export interface PlainStoreOptions {
+/** How a KeyValueStore works. */
+export interface KeyValueStoreOptions {
   /** How values become bytes, which stand in the string as base64. Default: JSON, with tags for what JSON has no word for. */
   codec?: Codec | undefined;
   /** Default: the runtime's. */
   clock?: Clock | undefined;
-  /** Default: the runtime's. */
-  random?: Random | undefined;
 }
 
-/** Leases and marks kept in this process. One that is dropped costs a second computation, no more. */
-const MAX_HELD = 10_000;
-/** Failed writes remembered. */
-const MAX_DOUBTFUL = 10_000;
+/** Leases and markers in this process: the oldest is dropped, which costs a second computation and no more. */
+const MAX_LOCAL_ENTRIES = 10_000;
+/** Failed writes remembered: the oldest one is the likeliest to be over. */
+const MAX_UNCERTAIN = 10_000;
 
-/** A lease or a mark, kept in this process. It is its own token. */
-class Held extends LruNode {
+/** A lease or a hit-for-miss marker, which is kept in this process and not in the cache. It is its own token. */
+class LocalEntry {
   readonly since: Moment;
-  readonly lifeMs: number;
+  readonly ttlMs: number;
   readonly found: Found;
 
-  constructor(key: string, entry: Entry, since: Moment, lifeMs: number) {
-    super(key, 1);
+  constructor(entry: Entry, since: Moment, ttlMs: number) {
     this.since = since;
-    this.lifeMs = lifeMs;
+    this.ttlMs = ttlMs;
     this.found = Object.freeze({ entry: Object.freeze({ ...entry, generations: [] }), token: this });
   }
 }
 
-/** Proof that the cache still has this string. Every string written has an id of its own. */
-class Seen {
+/** The token of a string in the cache: each string that was ever written has an id of its own. */
+class TextToken {
   readonly text: string;
 
   constructor(text: string) {
@@ -60,33 +56,36 @@ class Seen {
   }
 }
 
+/** Writes an entry that was prepared over this, or, `undefined`, where nothing is. */
+type Write = (over: Over | undefined) => Promise<Token>;
+
 /**
- * Any {get, set, delete} as a Store of one process: leases, marks and tokens live here, values in the cache. Whatever
+ * Any {get, set, delete} as a Store of one process: leases, markers and tokens live here, values in the cache. Whatever
  * changes a key is done one after the other, so a token is proof although the cache knows none, and is slow:
  *
  *   1. A's value, over its lease, is on its way to the cache       2. B deletes the key: it waits for A's write, then
  *   3. C, whose lease is gone, is refused                             deletes; when it resolves nothing of A is left
  *
- * While a lease or mark is held here, the cache has no value under its key. Other processes that share the cache see
+ * While a lease or marker is kept here, the cache has no value under its key. Other processes that share the cache see
  * this one's values and deletes, but neither its leases nor its tokens. Entries with generations are refused. The cache's
  * own exceptions are rejections. Closing does not close the cache.
  */
-export class PlainStore implements Store {
+export class KeyValueStore implements Store {
   readonly #cache: KeyValueCache;
   readonly #codec: Codec | undefined;
   readonly #clock: Clock;
-  readonly #held: Lru<Held> = new Lru<Held>(Infinity, MAX_HELD);
-  /** What is under way for a key; never rejects. */
+  readonly #local = new Map<string, LocalEntry>();
+  /** For each key the end of all that is to change it, which never rejects. */
   readonly #tails = new Map<string, Promise<unknown>>();
-  /** Ids of strings whose write failed, and so may land after a delete: never read. */
-  readonly #doubtful = new Set<string>();
+  /** Ids of strings whose write failed: it may land after a later delete, so they are never read. */
+  readonly #uncertain = new Set<string>();
   /** Every string has an id: 8 random bytes of this store, and a count. */
-  readonly #ids: string;
+  readonly #idPrefix = systemRandom.uint64().toString(36) + ".";
   #count = 0;
   #closed = false;
 
   /** Throws a TypeError for a cache that lacks get, set or delete. */
-  constructor(cache: KeyValueCache, options: PlainStoreOptions = {}) {
+  constructor(cache: KeyValueCache, options: KeyValueStoreOptions = {}) {
     for (const verb of ["get", "set", "delete"] as const) {
       if (typeof cache?.[verb] !== "function") throw new TypeError(`Cannot use a cache without the method \`${verb}\``);
     }
@@ -94,46 +93,41 @@ export class PlainStore implements Store {
     assertCodec(options.codec);
     this.#codec = options.codec;
     this.#clock = clockOf(options.clock);
-    this.#ids = randomOf(options.random).uint64().toString(36) + ".";
   }
 
-  /** What is held here, else the value in the cache. A string that cannot be read is a miss. */
+  /** What is kept here, else the value in the cache. A string that cannot be read is a miss. */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
     signal?.throwIfAborted();
-    const held = this.#heldAt(key);
-    if (held !== undefined) return held.found;
-    const kept = this.#read(await orAborted(this.#cache.get(key), signal));
-    // What was held meanwhile is newer.
-    return this.#heldAt(key)?.found ?? (kept && { entry: kept.entry, token: new Seen(kept.text) });
+    const local = this.#localAt(key);
+    if (local !== undefined) return local.found;
+    const stored = this.#read(await this.#cache.get(key));
+    // A lease that was taken while the cache answered is newer.
+    return this.#localAt(key)?.found ?? (stored && { entry: stored.entry, token: new TextToken(stored.text) });
   }
 
   /** Keeps an entry only if nothing is there. */
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
-    const write = this.#taking("add", key, entry, ttlMs);
+    const write = this.#prepare("add", key, entry, ttlMs);
     return await this.#inTurn(key, async () => {
-      if (this.#heldAt(key) !== undefined || this.#read(await this.#cache.get(key)) !== undefined) return undefined;
-      return await write("cleared");
+      if (this.#localAt(key) !== undefined || this.#read(await this.#cache.get(key)) !== undefined) return undefined;
+      return await write(undefined);
     });
   }
 
   /** Keeps an entry over the one that was seen, or over anything. */
   async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
-    const write = this.#taking("set", key, entry, ttlMs);
-    return await this.#inTurn(key, async () => {
-      if (over !== "anything" && !await this.#isThere(key, over)) return undefined;
-      return await write(over instanceof Held ? "cleared" : "as it is");
-    });
+    const write = this.#prepare("set", key, entry, ttlMs);
+    return await this.#inTurn(key, async () => await this.#isThere(key, over) ? await write(over) : undefined);
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
     return await this.#inTurn(key, async () => {
-      if (over !== "anything" && !await this.#isThere(key, over)) return false;
-      const held = this.#held.peek(key);
-      if (held !== undefined) this.#held.delete(held);
-      if (!(over instanceof Held)) await this.#cache.delete(key);
+      if (!await this.#isThere(key, over)) return false;
+      this.#local.delete(key);
+      if (!(over instanceof LocalEntry)) await this.#cache.delete(key);
       return true;
     });
   }
@@ -156,7 +150,7 @@ export class PlainStore implements Store {
   /** Every verb called from now on rejects with a CacheError. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#held.clear();
+    this.#local.clear();
     await Promise.all(this.#tails.values());
   }
 
@@ -165,67 +159,60 @@ export class PlainStore implements Store {
     return this.close();
   }
 
-  /** Takes all that an entry consists of, now. What it returns writes it: into the cache, or here, after clearing the cache's value. */
-  #taking(action: string, key: string, entry: Entry, ttlMs: number): (cache: "cleared" | "as it is") => Promise<Token> {
+  /** Takes all that an entry consists of, now. */
+  #prepare(action: string, key: string, entry: Entry, ttlMs: number): Write {
     this.#assertOpen(action, key);
     if (!(ttlMs > 0)) throw new RangeError(`Cannot ${action} ${quoted(key)}: ttlMs must be > 0, it is ${ttlMs}`);
     if (entry.generations.length > 0) throw noGroups(key);
-    const end = this.#clock.now() + ttlMs;
-    if (entry.kind !== "value") {
-      const held = new Held(key, entry, momentOf(this.#clock), ttlMs);
-      return async (cache) => {
-        if (cache === "as it is") await this.#cache.delete(key);
-        this.#held.put(held);
-        return held;
-      };
-    }
-    return this.#sending(key, entry, end, ttlMs === Infinity ? undefined : Math.ceil(ttlMs));
-  }
-
-  #sending(key: string, entry: ValueEntry, end: number, ttlMs: number | undefined): () => Promise<Token> {
-    const id = this.#ids + (this.#count++).toString(36);
-    const text = writeText(id, entry, end, this.#codec);
-    return async () => {
-      try {
-        await this.#cache.set(key, text, ttlMs);
-      } catch (error) {
-        this.#doubt(id);
-        throw error;
-      }
-      const held = this.#held.peek(key);
-      if (held !== undefined) this.#held.delete(held);
-      return new Seen(text);
+    if (entry.kind === "value") return this.#prepareText(key, entry, ttlMs);
+    const local = new LocalEntry(entry, momentOf(this.#clock), ttlMs);
+    return async (over) => {
+      if (over !== undefined && !(over instanceof LocalEntry)) await this.#cache.delete(key);
+      this.#local.delete(key);
+      this.#local.set(key, local);
+      dropOldest(this.#local, MAX_LOCAL_ENTRIES);
+      return local;
     };
   }
 
-  /** The oldest doubt is the likeliest to be over. */
-  #doubt(id: string): void {
-    this.#doubtful.add(id);
-    if (this.#doubtful.size > MAX_DOUBTFUL) {
-      for (const oldest of this.#doubtful) return void this.#doubtful.delete(oldest);
-    }
+  #prepareText(key: string, entry: ValueEntry, ttlMs: number): Write {
+    const id = this.#idPrefix + (this.#count++).toString(36);
+    const text = writeText(id, entry, this.#clock.now() + ttlMs, this.#codec);
+    return async () => {
+      try {
+        await this.#cache.set(key, text, ttlMs === Infinity ? undefined : Math.ceil(ttlMs));
+      } catch (error) {
+        this.#uncertain.add(id);
+        dropOldest(this.#uncertain, MAX_UNCERTAIN);
+        throw error;
+      }
+      this.#local.delete(key);
+      return new TextToken(text);
+    };
   }
 
-  /** Is what gave this token still there? Asked in turn. */
-  async #isThere(key: string, token: Token): Promise<boolean> {
-    if (token instanceof Held) return this.#heldAt(key) === token;
-    if (!(token instanceof Seen) || this.#heldAt(key) !== undefined) return false;
-    return this.#read(await this.#cache.get(key))?.text === token.text;
+  /** Is what a write or delete is to be over still there? Asked when it is its turn. */
+  async #isThere(key: string, over: Over): Promise<boolean> {
+    if (over === "anything") return true;
+    const local = this.#localAt(key);
+    if (local !== undefined || !(over instanceof TextToken)) return local === over;
+    return this.#read(await this.#cache.get(key))?.text === over.text;
   }
 
-  #heldAt(key: string): Held | undefined {
-    const held = this.#held.use(key);
-    if (held === undefined) return held;
-    const ms = elapsedMs(this.#clock, held.since);
-    // Less than 0: a clock that was set back, and has nothing else to say how long ago that was.
-    if (ms >= 0 && ms < held.lifeMs) return held;
-    this.#held.delete(held);
+  #localAt(key: string): LocalEntry | undefined {
+    const local = this.#local.get(key);
+    if (local === undefined) return undefined;
+    const ms = elapsedMs(this.#clock, local.since);
+    // Less than 0: a clock without `monotonic()` was set back, and nothing else says how long ago it was written.
+    if (ms >= 0 && ms < local.ttlMs) return local;
+    this.#local.delete(key);
     return undefined;
   }
 
-  #read(kept: unknown): PlainText | undefined {
-    const read = typeof kept === "string" ? readText(kept, this.#codec) : undefined;
-    return read === undefined || this.#doubtful.has(read.id) || this.#clock.now() >= read.end ? undefined : read;
+  #read(value: unknown): StoredText | undefined {
+    const stored = typeof value === "string" ? readText(value, this.#codec) : undefined;
+    const isValid = stored !== undefined && !this.#uncertain.has(stored.id) && this.#clock.now() < stored.end;
+    return isValid ? stored : undefined;
   }
 
   /** Does it when all that was asked for this key before is done. */
@@ -244,14 +231,9 @@ export class PlainStore implements Store {
   }
 }
 
-/** What the cache answers, unless the signal is sooner. */
-function orAborted(answer: unknown, signal: AbortSignal | undefined): unknown {
-  if (signal === undefined) return answer;
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    signal.addEventListener("abort", leave, { once: true });
-    Promise.resolve(answer).then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
-  });
+/** Drops what was put in first, of a Map by its key, where there is more than `max`. */
+function dropOldest(entries: Map<string, unknown> | Set<string>, max: number): void {
+  if (entries.size > max) { for (const oldest of entries.keys()) return void entries.delete(oldest); }
 }
 
 const noGroups = (key: string): TypeError =>

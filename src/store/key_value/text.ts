@@ -9,7 +9,7 @@ import { assertReadable, fromTaggedJson, jsonOf, toTaggedJson } from "../../code
  *   ["cache-utils 2", id, end, freshUntil, staleUntil, full key | null, source | null, form, value, bytes]
  *
  *   json   value is the value             bytes is absent
- *   tree   value is its tree (tree.ts)    bytes are those beside it, as base64
+ *   tree   value is tagged JSON           bytes are those beside it, as base64
  *   codec  value is null                  bytes are what the codec made of it, as base64
  *
  * A time that JSON has no number for is text: "Infinity". Another layout has another number behind the name.
@@ -19,8 +19,8 @@ const HEAD = `["${MAGIC}",`;
 /** What is read, whoever wrote it: 8 MiB of bytes, as base64, and some more. */
 const MAX_LENGTH = 12 * 1024 * 1024;
 
-/** A string of a plain cache, read. */
-export interface PlainText {
+/** A string of the cache, read. */
+export interface StoredText {
   readonly text: string;
   readonly id: string;
   /** Epoch ms from which it counts as not there. */
@@ -33,9 +33,9 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
   const { freshUntil, staleUntil, fullKey, source } = entry;
   const head = [MAGIC, id, time(end), time(freshUntil), time(staleUntil), fullKey ?? null, source ?? null];
   if (codec !== undefined) return jsonOf([...head, "codec", null, toBase64(encodeWith(codec, entry.value))]);
-  const tree = toTaggedJson(entry.value), { json, tagged, bytes } = tree;
+  const tree = toTaggedJson(entry.value), { json, tagged, contents } = tree;
   assertReadable(tree);
-  const text = jsonOf(tagged ? [...head, "tree", json, toBase64(concat(bytes))] : [...head, "json", json]);
+  const text = jsonOf(tagged ? [...head, "tree", json, toBase64(concat(contents))] : [...head, "json", json]);
   if (isQuicklyRead(text)) return text;
   throw new CacheValueError(
     `Cannot keep a value: it has more than ${MAX_LENGTH} characters, or too many objects, arrays, numbers and texts; keep it in parts`,
@@ -45,7 +45,7 @@ export function writeText(id: string, entry: ValueEntry, end: number, codec: Cod
 const isQuicklyRead = (text: string): boolean => text.length <= MAX_LENGTH && !hasTooManyPartsAsText(text);
 
 /** The entry of such a string. Never throws: `undefined` for what cannot be read. */
-export function readText(text: string, codec: Codec | undefined): PlainText | undefined {
+export function readText(text: string, codec: Codec | undefined): StoredText | undefined {
   if (!text.startsWith(HEAD) || !isQuicklyRead(text)) return undefined;
   try {
     const [, id, end, freshUntil, staleUntil, fullKey, source, form, value, bytes] = JSON.parse(text);

@@ -1,14 +1,14 @@
-// deno-lint-ignore-file require-await -- an async verb rejects where another would throw, and costs no more.
+// deno-lint-ignore-file require-await -- an async write rejects where another would throw, and costs no more.
 import { type Clock, clockOf, ClockReader } from "../../util/clock.ts";
 import { CacheError, CacheValueError } from "../../errors.ts";
 import { assertKnown, quoted } from "../../util/checks.ts";
 import { type Random, randomOf } from "../../util/random.ts";
 import { assertCodec, type Codec, copyWith } from "../../codec/codec.ts";
 import { copyOf } from "../../data/copy.ts";
-import { type Held, hold, holdEncoded } from "./local_entry.ts";
 import { Lru, LruNode } from "./lru.ts";
 import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } from "../store.ts";
 import { Layouts, weighText } from "./size.ts";
+import { copyOfStored, storeCopy, type StoredValue, storeEncodedBy } from "./stored_value.ts";
 
 /** Bounds and habits of a MemoryStore. */
 export interface MemoryStoreOptions {
@@ -30,7 +30,7 @@ export interface MemoryStoreOptions {
   random?: Random | undefined;
 }
 
-/** What a MemoryStore says of itself. */
+/** How full a MemoryStore is. */
 export interface MemoryStoreStats {
   /** Values, leases and counters of groups, and what has expired and was neither read nor evicted since. */
   readonly entries: number;
@@ -61,49 +61,49 @@ const GENERATION_BYTES = 48;
 /** Counters start below 2^63, so that 64-bit integers with a sign hold them, too. */
 const START_MASK = (1n << 63n) - 1n;
 
-/** Engines copy what is cut out, if it is so short. */
-const SHORT = 13;
-/** So much two clocks may differ that go at the same pace, being read one after the other. */
+/** Engines copy a text that is cut from another one if it is this short. */
+const SHORT_TEXT = 13;
+/** Two clocks of the same pace may differ by this much, being read one after the other. */
 const UNEVEN_MS = 10;
 
 const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
 const UNREADABLE: UnreadableEntry = Object.freeze({ kind: "unreadable" });
 
-/** What is kept under a key. It is its own token: whatever replaces it is another object. */
-class Kept extends LruNode {
-  /** After so many ms it is as if it were not there. */
-  readonly lifeMs: number;
-  /** Does anything of it end? */
+/** An entry or a counter under its key. It is its own token: whatever replaces it is another object. */
+class StoredRecord extends LruNode {
+  /** It counts as absent this long after it was written. */
+  readonly ttlMs: number;
+  /** Its ttl or the freshness of its value ends some time, so a read has to look at the clock. */
   readonly isTimed: boolean;
-  /** When it was kept: epoch ms, and ticks. */
-  readonly wall: number;
-  readonly ticks: number;
-  /** What a get gives, if that is the same every time. */
+  /** The readings of the clock when it was written. */
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  /** What every get answers; `undefined` where each one is given a copy of the value. */
   readonly found: Found | undefined;
-  /** An entry without its value, and the value, of which every get gives a copy. */
+  /** The entry, without its value where that is in `value`; `undefined` for a counter. */
   readonly entry: Entry | undefined;
-  readonly held: Held | undefined;
+  readonly value: StoredValue | undefined;
   readonly counter: bigint | undefined;
 
   constructor(
     key: string,
     bytes: number,
-    lifeMs: number,
-    wall: number,
-    ticks: number,
+    ttlMs: number,
+    wallMs: number,
+    monotonicMs: number,
     entry: Entry | undefined,
-    held: Held | undefined,
+    value: StoredValue | undefined,
     counter: bigint | undefined,
   ) {
     super(key, bytes);
-    this.lifeMs = lifeMs;
-    this.isTimed = lifeMs !== Infinity || entry?.kind === "value" && entry.freshUntil !== Infinity;
-    this.wall = wall;
-    this.ticks = ticks;
+    this.ttlMs = ttlMs;
+    this.isTimed = ttlMs !== Infinity || entry?.kind === "value" && entry.freshUntil !== Infinity;
+    this.wallMs = wallMs;
+    this.monotonicMs = monotonicMs;
     this.entry = entry;
-    this.held = held;
+    this.value = value;
     this.counter = counter;
-    this.found = held === undefined ? Object.freeze({ entry: entry ?? UNREADABLE, token: this }) : undefined;
+    this.found = value === undefined ? Object.freeze({ entry: entry ?? UNREADABLE, token: this }) : undefined;
   }
 }
 
@@ -128,12 +128,12 @@ export class MemoryStore implements Store {
   readonly immediate = true as const;
   /** A copy as a later get would give it; absent with `copy: false`. */
   readonly copy?: (value: unknown) => unknown;
-  readonly #kept: Lru<Kept>;
+  readonly #records: Lru<StoredRecord>;
   readonly #maxBytes: number;
-  readonly #readings: ClockReader;
+  readonly #clock: ClockReader;
   readonly #random: Random;
   /** Absent with `copy: false`. */
-  readonly #hold: ((value: unknown) => Held) | undefined;
+  readonly #storeValue: ((value: unknown) => StoredValue) | undefined;
   #closed = false;
 
   /** Throws a RangeError or TypeError that names a wrong option. */
@@ -147,19 +147,19 @@ export class MemoryStore implements Store {
     }
     this.#maxBytes = bound(options.maxBytes, copy ? DEFAULT_MAX_BYTES : Infinity, "maxBytes");
     const maxEntries = bound(options.maxEntries, copy ? Infinity : DEFAULT_MAX_ENTRIES_UNCOPIED, "maxEntries");
-    this.#kept = new Lru(this.#maxBytes, maxEntries);
-    this.#readings = new ClockReader(clockOf(options.clock));
+    this.#records = new Lru(this.#maxBytes, maxEntries);
+    this.#clock = new ClockReader(clockOf(options.clock));
     this.#random = randomOf(options.random);
     if (copy) {
       const layouts = new Layouts(Math.min(this.#maxBytes / LAYOUTS_SHARE, MAX_LAYOUTS_BYTES));
-      this.#hold = codec === undefined ? (value) => hold(value, layouts) : (value) => holdEncoded(value, codec);
+      this.#storeValue = codec === undefined ? (value) => storeCopy(value, layouts) : storeEncodedBy(codec);
       this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     }
   }
 
   /** How full it is now, and how much it had to drop. */
   get stats(): MemoryStoreStats {
-    const { size: entries, bytes, evictions } = this.#kept;
+    const { size: entries, bytes, evictions } = this.#records;
     return { entries, bytes, evictions };
   }
 
@@ -167,40 +167,32 @@ export class MemoryStore implements Store {
   get(key: string, signal?: AbortSignal): Found | undefined | Promise<Found | undefined> {
     signal?.throwIfAborted();
     this.#assertOpen("get", key);
-    const kept = this.#live(key, "use");
-    if (kept === undefined) return undefined;
-    const { found, held } = kept, entry = kept.entry as ValueEntry;
-    const behindMs = kept.isTimed ? this.#behindMs(kept) : 0;
+    const record = this.#live(this.#records.use(key));
+    if (record === undefined) return undefined;
+    const { found, value } = record, entry = record.entry as ValueEntry;
+    const behindMs = record.isTimed ? this.#behindMs(record) : 0;
     if (found === undefined) {
-      return { entry: give(behindMs === 0 ? entry : earlier(entry, behindMs), held!), token: kept };
+      return { entry: withCopy(behindMs === 0 ? entry : earlier(entry, behindMs), value!), token: record };
     }
-    return behindMs === 0 || entry.kind !== "value" ? found : { entry: earlier(entry, behindMs), token: kept };
+    return behindMs === 0 || entry.kind !== "value" ? found : { entry: earlier(entry, behindMs), token: record };
   }
 
   /** Keeps an entry only if nothing is there. Rejects with CacheValueError for a value that can never be kept. */
   async add(key: string, entry: Entry, ttlMs: number): Promise<Token | undefined> {
-    this.#assertOpen("add", key);
-    const kept = this.#keeping("add", key, entry, ttlMs);
-    if (this.#live(key, "peek") !== undefined) return undefined;
-    this.#kept.put(kept);
-    return kept;
+    return this.#write("add", key, entry, ttlMs, undefined);
   }
 
   /** Keeps an entry over the one that was seen, or over anything. Rejects with CacheValueError for a value that can never be kept. */
   async set(key: string, entry: Entry, ttlMs: number, over: Over): Promise<Token | undefined> {
-    this.#assertOpen("set", key);
-    const kept = this.#keeping("set", key, entry, ttlMs);
-    if (over !== "anything" && this.#live(key, "peek") !== over) return undefined;
-    this.#kept.put(kept);
-    return kept;
+    return this.#write("set", key, entry, ttlMs, over);
   }
 
   /** Forgets the entry that was seen, or anything. Over "anything", absence is fine: true. */
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
-    const kept = this.#live(key, "peek");
-    if (over !== "anything" && kept !== over) return false;
-    if (kept !== undefined) this.#kept.delete(kept);
+    const record = this.#live(this.#records.peek(key));
+    if (over !== "anything" && record !== over) return false;
+    if (record !== undefined) this.#records.delete(record);
     return true;
   }
 
@@ -208,22 +200,23 @@ export class MemoryStore implements Store {
   counter(name: string, signal?: AbortSignal): bigint | Promise<bigint> {
     signal?.throwIfAborted();
     this.#assertOpen("read the counter", name);
-    const counter = this.#live(name, "use")?.counter;
-    return counter ?? this.#count(ownText(name), this.#random.uint64() & START_MASK);
+    const counter = this.#live(this.#records.use(name))?.counter;
+    // rule 12: drawn anew, in memory
+    return counter ?? this.#setCounter(ownText(name), this.#random.uint64() & START_MASK);
   }
 
   /** Adds 1 to a counter; what is no counter is deleted, and absence is fine. After 2^64 - 1 comes 0, as on memcached. */
   async increment(name: string): Promise<void> {
     this.#assertOpen("increment", name);
-    const kept = this.#live(name, "peek");
-    if (kept?.counter !== undefined) this.#count(kept.key, BigInt.asUintN(64, kept.counter + 1n));
-    else if (kept !== undefined) this.#kept.delete(kept);
+    const record = this.#live(this.#records.peek(name));
+    if (record?.counter !== undefined) this.#setCounter(record.key, BigInt.asUintN(64, record.counter + 1n));
+    else if (record !== undefined) this.#records.delete(record);
   }
 
   /** Forgets everything; from then on every verb rejects with a CacheError. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#kept.clear();
+    this.#records.clear();
   }
 
   /** The same as `close`. */
@@ -231,44 +224,51 @@ export class MemoryStore implements Store {
     return this.close();
   }
 
-  #count(name: string, value: bigint): bigint {
-    this.#kept.put(new Kept(name, ENTRY_BYTES + weighText(name), Infinity, 0, 0, undefined, undefined, value));
+  #setCounter(name: string, value: bigint): bigint {
+    const bytes = ENTRY_BYTES + weighText(name);
+    this.#records.put(new StoredRecord(name, bytes, Infinity, 0, 0, undefined, undefined, value));
     return value;
   }
 
-  /** What is there and has not ended. */
-  #live(key: string, how: "use" | "peek"): Kept | undefined {
-    const kept = how === "use" ? this.#kept.use(key) : this.#kept.peek(key);
-    if (kept === undefined || !kept.isTimed) return kept;
-    const readings = this.#readings;
-    readings.read();
-    const wallMs = readings.wallMs - kept.wall, ticksMs = readings.monotonicMs - kept.ticks;
-    // From its future is what was kept before a clock was set back that has nothing else to say how long ago that was.
-    if (wallMs < kept.lifeMs && ticksMs < kept.lifeMs && ticksMs >= 0) return kept;
-    this.#kept.delete(kept);
+  /** The record, unless its ttl has ended: then it is forgotten. */
+  #live(record: StoredRecord | undefined): StoredRecord | undefined {
+    if (record === undefined || !record.isTimed) return record;
+    const clock = this.#clock;
+    clock.read();
+    const wallMs = clock.wallMs - record.wallMs, monotonicMs = clock.monotonicMs - record.monotonicMs;
+    // Less than 0: a clock without `monotonic()` was set back, and nothing else says how long ago it was written.
+    if (wallMs < record.ttlMs && monotonicMs < record.ttlMs && monotonicMs >= 0) return record;
+    this.#records.delete(record);
     return undefined;
   }
 
-  /** How much longer ago it was kept than the wall clock says, which its times are of, as that was set back. */
-  #behindMs(kept: Kept): number {
-    const { wallMs, monotonicMs } = this.#readings;
-    const behindMs = monotonicMs - kept.ticks - (wallMs - kept.wall);
+  /**
+   * How far the wall clock, which the entry's times are of, was set back since the record was written: by so much earlier
+   * than they say these times have come.
+   */
+  #behindMs(record: StoredRecord): number {
+    const { wallMs, monotonicMs } = this.#clock;
+    const behindMs = monotonicMs - record.monotonicMs - (wallMs - record.wallMs);
     return behindMs > UNEVEN_MS ? behindMs : 0;
   }
 
-  /** Takes all that an entry consists of, now. */
-  #keeping(action: string, key: string, entry: Entry, ttlMs: number): Kept {
+  /** Writes over what was seen, over anything, or, `undefined`, where nothing is. Takes all of the entry at once. */
+  #write(action: string, key: string, entry: Entry, ttlMs: number, over: Over | undefined): Token | undefined {
+    this.#assertOpen(action, key);
     if (!(ttlMs > 0)) throw new RangeError(`Cannot ${action} ${quoted(key)}: ttlMs must be > 0, it is ${ttlMs}`);
-    const held = entry.kind === "value" && this.#hold !== undefined ? this.#hold(entry.value) : undefined;
-    const bytes = ENTRY_BYTES + weighText(key) + weighOwner(entry) + (held?.bytes ?? 0);
+    const value = entry.kind === "value" ? this.#storeValue?.(entry.value) : undefined;
+    const bytes = ENTRY_BYTES + weighText(key) + weighOwner(entry) + (value?.bytes ?? 0);
     if (bytes > this.#maxBytes) {
       throw new CacheValueError(
         `Cannot ${action} ${quoted(key)}: it would take ${bytes} bytes, and the store's maxBytes is ${this.#maxBytes}`,
       );
     }
-    this.#readings.read();
-    const { wallMs, monotonicMs } = this.#readings;
-    return new Kept(ownText(key), bytes, ttlMs, wallMs, monotonicMs, own(entry, held === undefined), held, undefined);
+    if (over !== "anything" && this.#live(this.#records.peek(key)) !== over) return undefined;
+    this.#clock.read();
+    const { wallMs, monotonicMs } = this.#clock, own = ownEntry(entry, value === undefined);
+    const record = new StoredRecord(ownText(key), bytes, ttlMs, wallMs, monotonicMs, own, value, undefined);
+    this.#records.put(record);
+    return record;
   }
 
   #assertOpen(action: string, key: string): void {
@@ -277,10 +277,10 @@ export class MemoryStore implements Store {
 }
 
 /** A text of the store's own: one that was cut from a larger one would keep all of that in memory. */
-const ownText = (text: string): string => text.length < SHORT ? text : JSON.parse(JSON.stringify(text));
+const ownText = (text: string): string => text.length < SHORT_TEXT ? text : JSON.parse(JSON.stringify(text));
 
 /** An entry of the store's own, which nobody can change. Not spread: Node 20 makes a hash table of a frozen copy. */
-function own(entry: Entry, withValue: boolean): Entry {
+function ownEntry(entry: Entry, withValue: boolean): Entry {
   const fullKey = entry.fullKey && ownText(entry.fullKey), source = entry.source && ownText(entry.source);
   const generations = entry.generations.length === 0 ? NO_GENERATIONS : Object.freeze(entry.generations.slice());
   switch (entry.kind) {
@@ -298,16 +298,16 @@ function own(entry: Entry, withValue: boolean): Entry {
   }
 }
 
-function give(entry: ValueEntry, held: Held): Entry | UnreadableEntry {
+function withCopy(entry: ValueEntry, stored: StoredValue): Entry | UnreadableEntry {
   const { fullKey, source, generations, freshUntil, staleUntil } = entry;
   try {
-    return { kind: "value", value: held.give(), freshUntil, staleUntil, fullKey, source, generations };
+    return { kind: "value", value: copyOfStored(stored), freshUntil, staleUntil, fullKey, source, generations };
   } catch {
     return UNREADABLE;
   }
 }
 
-/** With times that the wall clock, which is so far behind, reaches when they have come. */
+/** The entry with times that a wall clock which was set back by so much reaches when they have come. */
 const earlier = (entry: ValueEntry, behindMs: number): ValueEntry => ({
   ...entry,
   freshUntil: entry.freshUntil - behindMs,

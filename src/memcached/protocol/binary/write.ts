@@ -10,7 +10,7 @@
 import type { KeyList } from "../keys.ts";
 import { type Details, type Request, VERB } from "../request.ts";
 import { halves } from "../wire.ts";
-import { HEADER, MAGIC, OPCODE, OPCODE_OF_VERB } from "./opcodes.ts";
+import { GET_KEY_QUIETLY, HEADER, LOGIN, MAGIC, NOOP, OPCODE_OF_VERB } from "./opcodes.ts";
 
 const encoder = new TextEncoder();
 
@@ -94,7 +94,7 @@ const loginBytes = ({ username, password }: Login): number =>
 function writeLogin({ username, password }: Login, opaque: number, into: Uint8Array, at: number): number {
   const value = encoder.encode(`\0${username}\0${password}`);
   const body = MECHANISM.length + value.length;
-  header(into, at, OPCODE.login, MECHANISM.length, 0, body, opaque);
+  header(into, at, LOGIN, MECHANISM.length, 0, body, opaque);
   into.set(value, writeKey(MECHANISM, MECHANISM.length, into, at + HEADER));
   return at + HEADER + body;
 }
@@ -104,16 +104,11 @@ function writeMulti(list: KeyList, first: number, into: Uint8Array, at: number):
   const { length } = list.keys;
   for (let n = 0; n < length; n++) {
     const keyBytes = list.lengthOf(n);
-    header(into, at, OPCODE.getKeyQuietly, keyBytes, 0, keyBytes, (first + n) >>> 0);
+    header(into, at, GET_KEY_QUIETLY, keyBytes, 0, keyBytes, (first + n) >>> 0);
     at = list.write(n, into, at + HEADER);
   }
-  header(into, at, OPCODE.noop, 0, 0, 0, (first + length) >>> 0);
+  header(into, at, NOOP, 0, 0, 0, (first + length) >>> 0);
   return at + HEADER;
-}
-
-/** Gives a frame that was written before the request's present opaque. */
-export function rewrite(request: Request, frame: Uint8Array): void {
-  uint32(frame, 12, request.opaque);
 }
 
 function header(

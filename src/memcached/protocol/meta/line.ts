@@ -2,12 +2,10 @@
 
 import { VERB, type Verb } from "../request.ts";
 import { STATUS } from "../wire.ts";
+import { tooManyConnections } from "../text.ts";
 import { SPACE } from "./codes.ts";
 
 const decoder = new TextDecoder();
-
-/** memcached's answer to one connection too many. It answers no request. */
-const TOO_MANY_CONNECTIONS = /too many open connections/i;
 
 /** What an error's text says, as the binary protocol numbers it [every text measured on 1.6.18]. */
 const ERRORS: readonly (readonly [said: RegExp, status: number])[] = [
@@ -32,7 +30,7 @@ export function errorOf(chunk: Uint8Array, start: number, end: number, verb: Ver
     return undefined;
   }
   const text = decoder.decode(chunk.subarray(start, end));
-  if (TOO_MANY_CONNECTIONS.test(text)) return undefined;
+  if (tooManyConnections(text)) return undefined;
   for (const [said, status] of ERRORS) if (said.test(text)) return status;
   if (!bare) return STATUS.invalid;
   // It knows `stats`, but not the topic: not found, says the binary protocol.

@@ -1,6 +1,6 @@
 /**
  * Requests as lines, written straight into the outgoing buffer. The opaque comes first among the flags and is always
- * eight digits of hex: so `rewrite` finds it, and its length never changes.
+ * eight digits of hex, so that its length is known beforehand.
  *
  *     mg <key> O<opaque> f c v T<exptime>                  get, getAndTouch;  without f c v: touch
  *     mg <key> O<opaque> k q f c v                         each of a multi-get, then mn
@@ -79,29 +79,6 @@ export function write(request: Request, into: Uint8Array, at: number): number {
     default:
       return writeValue(request, into, at);
   }
-}
-
-/** Gives a frame that was written before the request's present opaque. */
-export function rewrite(request: Request, frame: Uint8Array): void {
-  const { verb, keyBytes } = request;
-  let at = COMMAND_BYTES + keyBytes + 1;
-  switch (verb) {
-    case VERB.getMulti:
-    case VERB.flushAll:
-    case VERB.stats:
-    case VERB.version:
-    case VERB.noop:
-    case VERB.login:
-      return;
-    case VERB.set:
-    case VERB.add:
-    case VERB.replace:
-    case VERB.append:
-    case VERB.prepend:
-      // Behind the value's length, which has as many digits as it has.
-      while (at < frame.length && frame[at++] !== SPACE);
-  }
-  writeOpaque(request.opaque, frame, at + 1);
 }
 
 /** Of a meta command without a value: command, key, opaque. */

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { OPCODE_OF_VERB } from "../../../../src/memcached/protocol/binary/opcodes.ts";
-import { FrameReader } from "../../../../src/memcached/protocol/binary/read.ts";
+import { BinaryWire } from "../../../../src/memcached/protocol/binary/wire.ts";
 import { room, write } from "../../../../src/memcached/protocol/binary/write.ts";
 import { type Details, Request, VERB, type Verb } from "../../../../src/memcached/protocol/request.ts";
 import { uint64, Unreadable } from "../../../../src/memcached/protocol/wire.ts";
@@ -183,7 +183,7 @@ for (const vector of file.vectors) {
       // Inside a long value one byte is like the next.
       const boring = stream.length > 4096 && ends.every((end) => Math.abs(end - length) > 200);
       if (boring && length > 200) continue;
-      const reader = new FrameReader(1_200_000);
+      const reader = new BinaryWire(1_200_000);
       reader.push(stream.slice(0, length));
       let n = 0;
       while (reader.next(expected[n]) !== undefined) n++;
@@ -195,7 +195,7 @@ for (const vector of file.vectors) {
   for (const size of [Infinity, 7, 1]) {
     test(`vector ${vector.name}: its answer is read, ${size === Infinity ? "whole" : `${size} bytes at a time`}`, () => {
       const bytes = vector.responseHex === null ? packets(vector.decoded) : bytesOf(vector.responseHex);
-      const reader = new FrameReader(1_200_000);
+      const reader = new BinaryWire(1_200_000);
       if (bytes.length > 0 && bytes[0] !== 0x81) {
         reader.push(bytes);
         const error = assertThrows(() => reader.next(new Request(VERB.noop, "", 0, undefined)), Unreadable);

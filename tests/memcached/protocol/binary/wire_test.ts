@@ -39,14 +39,6 @@ test("BinaryWire gives a multi-get one opaque for each key and one for the NOOP,
   assertEquals(after.opaque, 2);
 });
 
-test("BinaryWire gives a frame that was never sent a new opaque", () => {
-  const request = get();
-  const frame = new Uint8Array(25);
-  new BinaryWire(1000, 5).write(request, frame, 0);
-  new BinaryWire(1000, 77).rewrite(request, frame);
-  assertEquals([request.opaque, framesIn(frame)[0]!.opaque, framesIn(frame)[0]!.key], [77, 77, "k"]);
-});
-
 test("a buffer that was used before leaves no cas behind", () => {
   const wire = new BinaryWire(1000);
   const request = new Request(VERB.set, "k", 1, { value: "v", flags: 0, exptime: 0, cas: 0n });

@@ -3,7 +3,7 @@
 import { assert } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
-import { openMetaWire } from "../../../../src/memcached/protocol/meta/wire.ts";
+import { MetaWire } from "../../../../src/memcached/protocol/meta/wire.ts";
 import { freshServer } from "../../../_memcached.ts";
 import { mutateClient, mutateWire, record } from "../../_mutations.ts";
 
@@ -14,7 +14,7 @@ test(
     await using server = await freshServer();
     const tape = await record(server.address, "meta");
     const before = process.memoryUsage().rss;
-    const { refused } = mutateWire(tape, openMetaWire, 20_000, 1);
+    const { refused } = mutateWire(tape, (longest) => new MetaWire(longest), 20_000, 1);
     assert(refused > 10_000, `${refused} were refused`);
     const more = process.memoryUsage().rss - before;
     assert(more < 150 * 2 ** 20, `${more} bytes more`);

@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { test } from "node:test";
-import { ReplyReader } from "../../../../src/memcached/protocol/meta/read.ts";
+import { MetaWire } from "../../../../src/memcached/protocol/meta/wire.ts";
 import { KeyList } from "../../../../src/memcached/protocol/keys.ts";
 import { Request, VERB } from "../../../../src/memcached/protocol/request.ts";
 import { type Reply, uint64, Unreadable } from "../../../../src/memcached/protocol/wire.ts";
@@ -31,8 +31,8 @@ function multi(keys: readonly string[], opaque: number): Request {
   return request;
 }
 
-function readerOf(...chunks: readonly (string | Uint8Array)[]): ReplyReader {
-  const reader = new ReplyReader(MOST);
+function readerOf(...chunks: readonly (string | Uint8Array)[]): MetaWire {
+  const reader = new MetaWire(MOST);
   for (const chunk of chunks) reader.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
   return reader;
 }
@@ -44,7 +44,7 @@ const valueOf = ({ chunk, valueStart, valueEnd }: Reply): string =>
   decoder.decode(chunk.subarray(valueStart, valueEnd));
 const keyOf = ({ chunk, keyStart, keyEnd }: Reply): string => decoder.decode(chunk.subarray(keyStart, keyEnd));
 
-test("ReplyReader gives out views of the chunk", () => {
+test("MetaWire gives out views of the chunk", () => {
   const chunk = encoder.encode(`VA 3 ${O7} f0\r\none\r\nVA 3 O00000008 f0\r\ntwo\r\nEN O00000009\r\n`);
   const reader = readerOf(chunk);
   for (const [opaque, value] of [[7, "one"], [8, "two"], [9, ""]] as const) {
@@ -55,7 +55,7 @@ test("ReplyReader gives out views of the chunk", () => {
   assertEquals(reader.next(undefined), undefined);
 });
 
-test("ReplyReader copies nothing when a socket reads on into the same slab", () => {
+test("MetaWire copies nothing when a socket reads on into the same slab", () => {
   const slab = new Uint8Array(4096);
   const said = encoder.encode(`VA 5 ${O7} f4\r\nhello\r\n`);
   // Cut in the code, the size, the opaque, the flags, the line's end, the value, and the value's end.
@@ -70,7 +70,7 @@ test("ReplyReader copies nothing when a socket reads on into the same slab", () 
   }
 });
 
-test("ReplyReader joins a value that was cut once, into a buffer of its frame's length", () => {
+test("MetaWire joins a value that was cut once, into a buffer of its frame's length", () => {
   const line = encoder.encode(`VA 900 ${O7} f0\r\n`);
   const value = Uint8Array.from({ length: 900 }, (_, n) => n);
   const behind = encoder.encode("EN O00000008\r\n");
@@ -97,7 +97,7 @@ test("ReplyReader joins a value that was cut once, into a buffer of its frame's 
   assertEquals(next.status, 1);
 });
 
-test("ReplyReader reads flags in any order, and passes over those that it does not know", () => {
+test("MetaWire reads flags in any order, and passes over those that it does not know", () => {
   const flags = [
     O7,
     "f4294967295",
@@ -126,7 +126,7 @@ test("ReplyReader reads flags in any order, and passes over those that it does n
   }
 });
 
-test("ReplyReader forgets the flags of the reply before", () => {
+test("MetaWire forgets the flags of the reply before", () => {
   const reader = readerOf(`VA 1 ${O7} f9 c9 kk\r\nx\r\nVA 1 ${O7}\r\nx\r\nHD ${O7}\r\n`);
   reader.next(asked());
   for (const verb of [VERB.get, VERB.set]) {
@@ -135,14 +135,14 @@ test("ReplyReader forgets the flags of the reply before", () => {
   }
 });
 
-test("ReplyReader tells flags over 32 bits, as a server built for 64 may have, and reads on", () => {
+test("MetaWire tells flags over 32 bits, as a server built for 64 may have, and reads on", () => {
   const reader = readerOf(`VA 1 ${O7} f4294967296\r\nx\r\nVA 1 ${O7} f4294967295\r\nx\r\n`);
   assertEquals(reader.next(asked())!.flaw, "flags of more than 32 bits");
   const { flaw, flags } = reader.next(asked())!;
   assertEquals([flaw, flags], [undefined, 4294967295]);
 });
 
-test("ReplyReader refuses a cas over 64 bits, and numbers that are none", () => {
+test("MetaWire refuses a cas over 64 bits, and numbers that are none", () => {
   for (
     const flag of ["f", "f-1", "fx", "f18446744073709551616", "c", "c-1", "c18446744073709551616", `c${"1".repeat(99)}`]
   ) {
@@ -153,7 +153,7 @@ test("ReplyReader refuses a cas over 64 bits, and numbers that are none", () => 
   }
 });
 
-test("ReplyReader refuses a size that is no number", () => {
+test("MetaWire refuses a size that is no number", () => {
   for (const size of ["x", "-1", "", " 1", "18446744073709551616", "9".repeat(500)]) {
     assertMatch(unreadable(`VA ${size} ${O7}\r\nx\r\n`).message, /size is no number/, size);
   }
@@ -163,7 +163,7 @@ test("ReplyReader refuses a size that is no number", () => {
   }
 });
 
-test("ReplyReader refuses a value that does not end where its size says", () => {
+test("MetaWire refuses a value that does not end where its size says", () => {
   for (
     const said of [
       "VA 1 O\r\nxy\r\n",
@@ -179,7 +179,7 @@ test("ReplyReader refuses a value that does not end where its size says", () => 
   }
 });
 
-test("ReplyReader takes a value with line ends, and one that looks like a reply", () => {
+test("MetaWire takes a value with line ends, and one that looks like a reply", () => {
   const value = `\r\nEN ${O7}\r\nMN\r\n`;
   for (const size of [1, 2, 7, Infinity]) {
     const stream = encoder.encode(`VA ${value.length} ${O7}\r\n${value}\r\nMN\r\n`);
@@ -194,7 +194,7 @@ test("ReplyReader takes a value with line ends, and one that looks like a reply"
   }
 });
 
-test("ReplyReader refuses a line over 8 KiB, whole or not, and of whatever it consists", () => {
+test("MetaWire refuses a line over 8 KiB, whole or not, and of whatever it consists", () => {
   const long = "x".repeat(8 * 1024);
   for (const end of ["", "\r\n"]) {
     assertMatch(unreadable(`HD ${O7} ${long}${end}`, asked(VERB.set)).message, /a line over 8192 bytes/);
@@ -210,7 +210,7 @@ test("ReplyReader refuses a line over 8 KiB, whole or not, and of whatever it co
   assertEquals(readerOf(longest).next(asked(VERB.set))?.status, 0);
 });
 
-test("ReplyReader passes over a value that is too long as soon as its line is whole, and allocates nothing for it", () => {
+test("MetaWire passes over a value that is too long as soon as its line is whole, and allocates nothing for it", () => {
   const reader = readerOf(`VA ${1024 ** 3} ${O7}\r`);
   assertEquals(reader.next(asked()), undefined);
   reader.push(encoder.encode("\n"));
@@ -225,7 +225,7 @@ test("ReplyReader passes over a value that is too long as soon as its line is wh
   assertEquals(valueOf(readerOf(`VA 1000 ${O7}\r\n${"x".repeat(1000)}\r\n`).next(asked())!), "x".repeat(1000));
 });
 
-test("ReplyReader reads on behind a value that it passed over, wherever the chunks end", () => {
+test("MetaWire reads on behind a value that it passed over, wherever the chunks end", () => {
   const text = `VA 1001 ${O7} f4294967296 c1\r\n${"x".repeat(1001)}\r\nVA 4 ${O7} f0\r\nnext\r\nEN\r\n`;
   const bytes = encoder.encode(text);
   for (const piece of [1, 7, 500, bytes.indexOf(0x0a) + 1, bytes.lastIndexOf(0x78) + 2, bytes.length]) {
@@ -244,7 +244,7 @@ test("ReplyReader reads on behind a value that it passed over, wherever the chun
   assertThrows(() => wrong.next(undefined), Unreadable, "not as long as was said");
 });
 
-test("ReplyReader refuses a hit or a success without the opaque that was sent", () => {
+test("MetaWire refuses a hit or a success without the opaque that was sent", () => {
   for (
     const [said, verb] of [["VA 1 f0\r\nx\r\n", VERB.get], ["HD c1\r\n", VERB.set], ["HD\r\n", VERB.delete]] as const
   ) {
@@ -258,7 +258,7 @@ test("ReplyReader refuses a hit or a success without the opaque that was sent", 
   assertMatch(unreadable("VA 999 O00000008\r\n").message, /opaque 8 where 7 was due/);
 });
 
-test("ReplyReader takes a refusal without an opaque, but none with another one", () => {
+test("MetaWire takes a refusal without an opaque, but none with another one", () => {
   for (
     const [code, verb, status] of [["EN", VERB.get, 1], ["NF", VERB.delete, 1], ["NS", VERB.add, 2], [
       "EX",
@@ -273,7 +273,7 @@ test("ReplyReader takes a refusal without an opaque, but none with another one",
   }
 });
 
-test("ReplyReader knows the opaque of 2^32 - 1", () => {
+test("MetaWire knows the opaque of 2^32 - 1", () => {
   assertEquals(valueOf(readerOf("VA 1 Offffffff\r\nx\r\n").next(asked(VERB.get, 0xffffffff))!), "x");
   assertMatch(
     unreadable("VA 1 O00000000\r\nx\r\n", asked(VERB.get, 0xffffffff)).message,
@@ -281,7 +281,7 @@ test("ReplyReader knows the opaque of 2^32 - 1", () => {
   );
 });
 
-test("ReplyReader reads a multi-get's hits by their opaques, up to the MN", () => {
+test("MetaWire reads a multi-get's hits by their opaques, up to the MN", () => {
   const reader = readerOf("VA 1 Offfffffe ka f1\r\n1\r\nVA 1 O00000000 f3 kc\r\n3\r\nMN\r\n");
   const request = multi(["a", "b", "c"], 0xfffffffe);
   const read = [0, 1, 2].map(() => {
@@ -295,7 +295,7 @@ test("ReplyReader reads a multi-get's hits by their opaques, up to the MN", () =
   assertEquals([reader.next(next)!.index, reader.next(next)!.last], [0, true]);
 });
 
-test("ReplyReader refuses a multi-get's hit that comes twice, backwards, or from elsewhere", () => {
+test("MetaWire refuses a multi-get's hit that comes twice, backwards, or from elsewhere", () => {
   for (const opaques of [[5, 5], [6, 5], [9], [4], [8]]) {
     const reader = readerOf(
       opaques.map((opaque) => `VA 1 O0000000${opaque} k${"abc"[opaque - 5] ?? "d"}\r\n1\r\n`).join(""),
@@ -311,7 +311,7 @@ test("ReplyReader refuses a multi-get's hit that comes twice, backwards, or from
   }
 });
 
-test("ReplyReader refuses a multi-get's hit that comes under another key's opaque, or under none", () => {
+test("MetaWire refuses a multi-get's hit that comes under another key's opaque, or under none", () => {
   for (const [keys, key] of [["ab", "b"], ["ab", ""], ["ab", "aa"], ["æb", "ø"], ["æb", "b"]] as const) {
     const reader = readerOf(`VA 1 ${O7} k${key}\r\n1\r\n`);
     assertThrows(() => reader.next(multi([...keys], 7)), Unreadable, "another key than the opaque's");
@@ -325,7 +325,7 @@ test("ReplyReader refuses a multi-get's hit that comes under another key's opaqu
   }
 });
 
-test("ReplyReader refuses codes that are no answer to what was asked", () => {
+test("MetaWire refuses codes that are no answer to what was asked", () => {
   for (
     const [code, verbs] of [
       ["HD", [
@@ -355,7 +355,7 @@ test("ReplyReader refuses codes that are no answer to what was asked", () => {
   }
 });
 
-test("ReplyReader refuses a reply where nothing was asked", () => {
+test("MetaWire refuses a reply where nothing was asked", () => {
   for (const said of [`VA 1 ${O7}\r\nx\r\n`, "HD\r\n", "MN\r\n", "ERROR\r\n", "STAT a b\r\n"]) {
     const reader = readerOf(said);
     const error = assertThrows(() => reader.next(undefined), Unreadable);
@@ -364,7 +364,7 @@ test("ReplyReader refuses a reply where nothing was asked", () => {
   assertThrows(() => readerOf(Uint8Array.of(0x81, 0x00)).next(undefined), Unreadable, "byte 0x81");
 });
 
-test("ReplyReader tells a counter that is not 64 bits, and reads on", () => {
+test("MetaWire tells a counter that is not 64 bits, and reads on", () => {
   for (const value of ["", "x", "1x", "-1", "18446744073709551616", "1 "]) {
     const reader = readerOf(`VA ${value.length} ${O7}\r\n${value}\r\nVA 1 ${O7}\r\n5\r\n`);
     assertEquals(reader.next(asked(VERB.incr))!.flaw, "a counter that is no number of 64 bits");
@@ -375,7 +375,7 @@ test("ReplyReader tells a counter that is not 64 bits, and reads on", () => {
   }
 });
 
-test("ReplyReader knows an error by what it says", () => {
+test("MetaWire knows an error by what it says", () => {
   const errors: [string, number][] = [
     ["SERVER_ERROR object too large for cache", 0x03],
     ["SERVER_ERROR out of memory storing object", 0x82],
@@ -403,7 +403,7 @@ test("ReplyReader knows an error by what it says", () => {
   for (const said of ["HD\n", "EN \n", "ERROR\n"]) assert(unreadable(said, asked(VERB.delete)).message.length > 0);
 });
 
-test("ReplyReader ends statistics with END, RESET or an error", () => {
+test("MetaWire ends statistics with END, RESET or an error", () => {
   const reader = readerOf("STAT pid 1\r\nSTAT empty \r\nSTAT bare\r\nSTAT words a b c\r\nEND\r\nRESET\r\nERROR\r\n");
   const request = asked(VERB.stats);
   const read = Array.from({ length: 7 }, () => {
@@ -421,12 +421,12 @@ test("ReplyReader ends statistics with END, RESET or an error", () => {
   ]);
 });
 
-test("ReplyReader takes an OK for the whole answer of a topic that is an order", () => {
+test("MetaWire takes an OK for the whole answer of a topic that is an order", () => {
   const reply = readerOf("OK\r\n").next(asked(VERB.stats))!;
   assertEquals([reply.status, reply.last, keyOf(reply), valueOf(reply)], [0, true, "", ""]);
 });
 
-test("ReplyReader takes the name of a statistic from its own line alone", () => {
+test("MetaWire takes the name of a statistic from its own line alone", () => {
   const request = asked(VERB.stats);
   const reader = readerOf("STAT\r\nSTAT\r\nPREFIX\r\nSTAT  x\r\nEND\r\n");
   const names = Array.from({ length: 5 }, () => {
@@ -438,7 +438,7 @@ test("ReplyReader takes the name of a statistic from its own line alone", () => 
   for (let n = 0; n < 2; n++) assertEquals(keyOf(bare.next(request)!), "");
 });
 
-test("ReplyReader passes over statistics once all of them are longer than may be gathered, and knows their end", () => {
+test("MetaWire passes over statistics once all of them are longer than may be gathered, and knows their end", () => {
   const request = asked(VERB.stats);
   const statistic = `STAT name ${"x".repeat(5000 - "STAT name \r\n".length)}\r\n`;
   const reader = readerOf();
@@ -454,7 +454,7 @@ test("ReplyReader passes over statistics once all of them are longer than may be
   }
 });
 
-test("ReplyReader says what was left when the connection ends", () => {
+test("MetaWire says what was left when the connection ends", () => {
   assertEquals(readerOf().end(), undefined);
   assertEquals(readerOf("ERROR Too many").end()!.text, "ERROR Too many");
   assertEquals(readerOf("HTTP/1.1 4").end()!.text, "HTTP/1.1 4");
