@@ -201,7 +201,7 @@ async function main(): Promise<void> {
           "",
         );
         // One for each runtime: nobody finds it filled by another.
-        await using server = await freshServer(["-m", "256"]);
+        await using server = await freshServer(["-m", "1024"]);
         const at = { hostname: "127.0.0.1", port: server.port, memcached: program };
         const setting: Setting = {
           ...at,

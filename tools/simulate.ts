@@ -24,7 +24,11 @@ const number = (name: string, otherwise: number): number => {
   Deno.exit(2);
 };
 
-const [from, seeds, seed] = [number("from", 1), number("seeds", 20_000), number("seed", -1)];
+const [from, seeds, seed] = [
+  number("from", 1),
+  number("seeds", option("mutants") === undefined ? 20_000 : 40_000),
+  number("seed", -1),
+];
 /** One seed. With --trace its schedule is printed. */
 async function one(seed: number): Promise<void> {
   console.warn = () => {};

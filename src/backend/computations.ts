@@ -1,4 +1,4 @@
-import type { Call, Target } from "./call.ts";
+import { type Call, resultFor, type Target } from "./call.ts";
 import { contextOpening, currentComputation, noteWait, runAs } from "./context.ts";
 
 /**
@@ -187,7 +187,7 @@ export class Computations {
       computation.settle(computed);
     };
     this.#inBackground(run());
-    return call.result(waiter);
+    return resultFor(call, waiter);
   }
 
   /** One whose result is copied for all but the first of its waiters. */

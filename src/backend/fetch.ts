@@ -19,7 +19,7 @@ import { elapsedMs, momentOf } from "../util/clock.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { CacheError } from "../errors.ts";
 import type { FetchOptions } from "./backend.ts";
-import { Call, ownedBy } from "./call.ts";
+import { type Call, callOf, ownedBy, resultFor, wait } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 import type { Computation, Result } from "./computations.ts";
 import { closesCircle } from "./context.ts";
@@ -68,7 +68,6 @@ export class Fetcher {
     this.#pollers = new Pollers(store, clock, random);
   }
 
-  /** Most calls are hits: they wait for one promise and no more. So the whole table is here, in one function. */
   async fetch<T>(
     key: string,
     compute: (signal: AbortSignal) => T | Promise<T>,
@@ -77,58 +76,23 @@ export class Fetcher {
   ): Promise<T> {
     const { events, reader } = this.#parts;
     const begun = events.begin("call");
-    const call = new Call(key, compute, options, this.#parts, bypass);
+    const call = callOf(key, compute, options, this.#parts, bypass);
     try {
       options.signal?.throwIfAborted();
-      if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE) as T;
-      if (options.force === true && bypass !== CLOSED) return await this.#refresh(call) as T;
-      if (bypass !== undefined) return await this.#computeUncoordinated(call, bypass) as T;
-      let refusals = 0, waits = 0;
-      // A store in memory answers within the call.
-      let atOnce = reader.readAtOnce(call);
-      while (refusals <= MAX_REFUSALS && waits <= MAX_WAITS) {
-        // rule 5: every call reads before it joins
-        const snapshot = atOnce ?? await call.wait(reader.read(call));
-        const seen = this.#see(call, snapshot);
-        if (atOnce !== undefined && !isServable(seen)) {
-          // Nobody shares it, so no miss begins with it.
-          atOnce = undefined;
-          continue;
-        }
-        call.slot = snapshot.slot;
-        call.why = seen.why;
-        let result: Result | typeof TIMED_OUT;
-        switch (seen.is) {
-          case "fresh":
-            call.outcome = waits === 0 ? "hit" : "wait";
-            if (atOnce !== undefined) options.inputs?.unread();
-            return seen.value as T;
-          case "stale":
-            call.outcome = "stale";
-            this.#refreshes.start(call);
-            return seen.value as T;
-          case "lease":
-            if (++waits > MAX_WAITS) continue;
-            result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
-            break;
-          case "nothing":
-          case "outdated":
-            result = await this.#computeLeased(call, snapshot);
-            refusals++;
-            break;
-          case "uncacheable": {
-            const { writes } = this.#parts;
-            const write = (value: unknown) => writes.overMarker(call, value, snapshot);
-            return await this.#computeUncoordinated(call, UNCACHEABLE, write) as T;
-          }
-          case "unanswered":
-            return await this.#computeUncoordinated(call, STORE) as T;
-        }
-        if (result === TIMED_OUT) break;
-        if (result.kind !== "retry") return valueOf(call, result) as T;
-        if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE) as T;
+      if (!call.isCacheable || options.force === true || bypass !== undefined) {
+        return await this.#answerUnread(call) as T;
       }
-      return await this.#computeUncoordinated(call, BUSY) as T;
+      // Most calls are hits, and a hit waits for one promise and no more. In memory it waits for none: such a snapshot is
+      // shared with nobody, so no miss begins with it.
+      // rule 5: every call reads before it joins
+      let snapshot = reader.readAtOnce(call);
+      let seen = snapshot === undefined ? undefined : this.#see(call, snapshot);
+      if (seen?.is === "fresh") options.inputs?.unread();
+      if (seen === undefined || !isServable(seen)) {
+        snapshot = await wait(call, reader.read(call));
+        seen = this.#see(call, snapshot);
+      }
+      return (isServable(seen) ? this.#serve(call, seen) : await this.#answer(call, snapshot!, seen)) as T;
     } catch (error) {
       call.outcome = "error";
       throw error;
@@ -136,6 +100,59 @@ export class Fetcher {
       call.timeout?.end();
       events.called(call, begun);
     }
+  }
+
+  /** The table. */
+  async #answer(call: Call, snapshot: Snapshot, seen: Freshness): Promise<unknown> {
+    const { reader, writes } = this.#parts;
+    for (let refusals = 0; refusals <= MAX_REFUSALS && call.waits <= MAX_WAITS;) {
+      call.slot = snapshot.slot;
+      call.why = seen.why;
+      let result: Result | typeof TIMED_OUT;
+      switch (seen.is) {
+        case "fresh":
+        case "stale":
+          return this.#serve(call, seen);
+        case "lease":
+          if (++call.waits > MAX_WAITS) continue;
+          result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
+          break;
+        case "nothing":
+        case "outdated":
+          result = await this.#computeLeased(call, snapshot);
+          refusals++;
+          break;
+        case "uncacheable": {
+          const marker = snapshot;
+          return await this.#computeUncoordinated(call, UNCACHEABLE, (value) => writes.overMarker(call, value, marker));
+        }
+        case "unanswered":
+          return await this.#computeUncoordinated(call, STORE);
+      }
+      if (result === TIMED_OUT) break;
+      if (result.kind !== "retry") return valueOf(call, result);
+      if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE);
+      if (refusals > MAX_REFUSALS) break;
+      snapshot = await wait(call, reader.read(call));
+      seen = this.#see(call, snapshot);
+    }
+    return await this.#computeUncoordinated(call, BUSY);
+  }
+
+  #serve(call: Call, seen: Freshness): unknown {
+    call.why = seen.why;
+    if (seen.is === "stale") {
+      call.outcome = "stale";
+      this.#refreshes.start(call);
+    } else call.outcome = call.waits === 0 ? "hit" : "wait";
+    return seen.value;
+  }
+
+  /** A call that looks at nothing: its ttl is 0, it is forced, or the store is not asked. */
+  async #answerUnread(call: Call): Promise<unknown> {
+    if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE);
+    if (call.options.force === true && call.bypass !== CLOSED) return await this.#refresh(call);
+    return await this.#computeUncoordinated(call, call.bypass!);
   }
 
   /** Wakes those who wait for leases: the backend closes. */
@@ -169,7 +186,7 @@ export class Fetcher {
     if (computation !== undefined) return await this.#join(call, computation);
     const poll = this.#pollers.wait(call.about, lease);
     try {
-      const woken = await call.wait(withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
+      const woken = await wait(call, withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
       call.unrenewed = woken.unrenewed;
       return { kind: "retry", why: "over" };
@@ -187,7 +204,7 @@ export class Fetcher {
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
     call.outcome = "wait";
     const waiter = computation.join();
-    const result = await call.result(waiter, withTimeout(clock, ms, waiter.result));
+    const result = await resultFor(call, waiter, withTimeout(clock, ms, waiter.result));
     if (result === TIMED_OUT) waiter.leave("timed out");
     return result;
   }
@@ -205,7 +222,7 @@ export class Fetcher {
     call.why = why;
     const joined = this.#uncoordinated.join(call, write);
     if (joined === undefined) return await this.#computeCircle(call);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await call.result(joined.waiter));
+    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter));
   }
 
   async #uncoordinatedResult(call: Call, isLeader: boolean, result: Result): Promise<unknown> {
@@ -237,7 +254,7 @@ export class Fetcher {
     call.why = call.bypass ?? FORCED;
     call.outcome = "miss";
     for (let refusals = 0; call.bypass === undefined && refusals <= MAX_REFUSALS; refusals++) {
-      const snapshot = await call.wait(reader.read(call));
+      const snapshot = await wait(call, reader.read(call));
       call.slot = snapshot.slot;
       if (!snapshot.isWhole) break;
       const owned = ownedBy(call, snapshot.generations), over = writes.over(call, snapshot);
@@ -260,7 +277,7 @@ export class Fetcher {
       return result;
     });
     settings.inBackground(deleted);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await call.result(joined.waiter, deleted));
+    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter, deleted));
   }
 }
 

@@ -15,7 +15,7 @@ import { Keys } from "../key/key.ts";
 import { MemoryStore } from "../store/memory/store.ts";
 import type { Owned, Store } from "../store/store.ts";
 import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
-import { Target } from "./call.ts";
+import { type Target, targetOf } from "./call.ts";
 import { Computations } from "./computations.ts";
 import { openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
@@ -223,7 +223,7 @@ export class GroupBackend implements Backend {
   }
 
   #target(key: string, options: ReadOptions): Target {
-    return new Target(key, options, this.#parts.keys, this.#parts.counters);
+    return targetOf(key, options, this.#parts);
   }
 
   /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */

@@ -1,6 +1,6 @@
 import { CacheError } from "../errors.ts";
 import type { LeaseEntry } from "../store/store.ts";
-import { type Call, ownedBy } from "./call.ts";
+import { type Call, ownedBy, resultFor } from "./call.ts";
 import { BySlot, type Computation, type Computations, type Result, type Value } from "./computations.ts";
 import type { GuardedStore } from "./guarded_store.ts";
 import type { Lease, Leases } from "./lease.ts";
@@ -59,7 +59,7 @@ export class Leased {
   #lead(call: Call, snapshot: Snapshot, entry: LeaseEntry, computation: Computation, finish: Finish): Promise<Result> {
     const waiter = computation.join();
     this.#inBackground(this.#run(call, snapshot, entry, computation, finish));
-    return call.result(waiter);
+    return resultFor(call, waiter);
   }
 
   async #run(

@@ -7,7 +7,7 @@ import { isPromise } from "../util/callbacks.ts";
 import { quoted } from "../util/checks.ts";
 import { warn } from "../util/warnings.ts";
 import { defaultBackend, knownDefault } from "./configure.ts";
-import { candidateOf, type Keyed, type KeyPrefix, KeyPrefixes } from "./key_prefixes.ts";
+import { candidateOf, type Keyed, type KeyPrefix, KeyPrefixes, type Verb } from "./key_prefixes.ts";
 import { numberOf, register, sourceOf } from "./names.ts";
 import { type Arguments, ObjectCall } from "./object_call.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -30,15 +30,15 @@ export class CachedFunction {
   /** The function that was wrapped. */
   readonly fn: AnyFunction;
   readonly options: CheckedOptions;
-  /** Only of a method. */
+  /** `undefined`: it is no method. */
   readonly member: MemberRef | undefined;
   /** Larger for what was wrapped later. */
   readonly order: number;
   /** Of a method, once it is known: the class (of a static) or prototype that declares it. */
   declaringClass: object | undefined;
-  /** The name in keys. `undefined`: the name of a method whose class is not known yet. */
+  /** The name in keys; `undefined` for a method whose class is not known yet. */
   name: string | undefined;
-  /** The parts of a name that was derived and not given. */
+  /** The parts of a derived name; `undefined` if it was given. */
   nameParts: readonly string[] | undefined;
   /** On the backend of the last call. `undefined` before the first one, and when the class has become known. */
   #prefixes: KeyPrefixes | undefined;
@@ -65,8 +65,8 @@ export class CachedFunction {
 
   // ──────────────── the call and its verbs ────────────────
 
-  /** Answers a call, or computes in any case. */
-  fetch(verb: "call" | "refresh", self: unknown, args: Arguments): Promise<unknown> {
+  /** Answers a call; `refresh` computes in any case. */
+  fetch(verb: Verb, self: unknown, args: Arguments): Promise<unknown> {
     try {
       const prefixes = this.#prefixesFor(self);
       // What the option `key` reads may change even where all arguments are primitive.
@@ -82,21 +82,13 @@ export class CachedFunction {
   }
 
   /** The same for a call that objects belong to, which may change meanwhile. */
-  #fetchObjects(
-    prefixes: KeyPrefixes,
-    verb: "call" | "refresh",
-    self: unknown,
-    args: Arguments,
-  ): Promise<unknown> {
+  #fetchObjects(prefixes: KeyPrefixes, verb: Verb, self: unknown, args: Arguments): Promise<unknown> {
     const keyed = this.options.key === undefined ? keyedArguments(args) : undefined;
     const { prefix, key } = prefixes.keyed(self, keyed === undefined ? this.#optionText(self, args) : keyed.text);
     prefixes.noteReceiver(self, prefix, key);
-    const from = keyed === undefined
-      ? "the option key"
-      : keyed.identified || hasIdentity(self)
-      ? "data and identities"
-      : "data";
-    const call = new ObjectCall(this, self, args, keyed?.signals ?? signalsIn(args), key, from);
+    const isData = keyed !== undefined && !keyed.identified && !hasIdentity(self);
+    const signals = keyed === undefined ? signalsIn(args) : keyed.signals;
+    const call = new ObjectCall(this, self, args, signals, key, isData ? "data" : "what may change");
     const options = this.#fetchOptions(prefix, verb, self, call, call);
     const answer = prefixes.backend.fetch(key, (signal) => call.compute(signal), options);
     // Nothing but `fetch` has run since the key was made, so the arguments are still those of the key.
@@ -117,7 +109,7 @@ export class CachedFunction {
       "results whose call has changed",
       `a result of ${quoted(this.name!)} was not kept, since what identifies the call changed ` +
         "between the call and the end of its function: its receiver, an argument with [cacheKey], or what the option " +
-        "`key` reads. Pass the function objects that nobody changes meanwhile (told once a function).",
+        "`key` reads. Pass the function objects that nobody changes meanwhile (one warning a function).",
     );
   }
 
@@ -143,10 +135,9 @@ export class CachedFunction {
       },
       refresh: async (...args) => await this.fetch("refresh", receiverOfVerb(), args),
       peek: async (...args) => {
-        const { receiver, backend, prefix, key } = asked(args), { source } = prefix;
+        const { receiver, backend, prefix, key } = asked(args);
         if (prefix.keepsNothing) return undefined;
-        const group = this.#group(receiver, args);
-        return await backend.get(key, source === undefined ? { group } : { group, ...source, name: this.name });
+        return await backend.get(key, { group: this.#group(receiver, args), ...prefix.source });
       },
       set: async (args, value) => {
         if (!Array.isArray(args)) throw new TypeError("Cannot set: `args` must be an array of the call's arguments");
@@ -266,7 +257,7 @@ export class CachedFunction {
   /** The options of one fetch. `call.args` are read when they are needed: by then an ObjectCall has copied them. */
   #fetchOptions(
     prefix: KeyPrefix,
-    verb: "call" | "refresh",
+    verb: Verb,
     self: unknown,
     call: { readonly args: Arguments },
     inputs?: ObjectCall,

@@ -20,10 +20,13 @@ import {
   sourceHash,
 } from "./names.ts";
 import type { CheckedOptions } from "./options.ts";
-import { classOf, commonOf, isPrototype, receiverClass } from "./receiver.ts";
+import { classOf, commonOf, isPrototype, type MemberRef, receiverClass } from "./receiver.ts";
 
 /** How many keys of a method are watched for a second receiver. */
 const WATCHED_KEYS = 100;
+
+/** A call, or one that computes in any case. */
+export type Verb = "call" | "refresh";
 
 /** What the keys of one class's receivers begin with, and how their results are kept. */
 export class KeyPrefix {
@@ -46,16 +49,16 @@ export class KeyPrefix {
   }
 
   /** The options of a fetch as far as no call changes them. */
-  optionsOf(verb: "call" | "refresh"): FetchOptions {
+  optionsOf(verb: Verb): FetchOptions {
     if (!this.keepsNothing) return verb === "call" ? this.#options : { ...this.#options, force: true };
     const { timeout, mintDelay, name } = this.#options;
     return { ttl: 0, when: () => false, force: true, timeout, mintDelay, name };
   }
 
   /** What a backend has to know of the source at a read or a set; `undefined`: nothing. */
-  get source(): Pick<FetchOptions, "source" | "strictSource"> | undefined {
-    const { source, strictSource } = this.#options;
-    return source === undefined ? undefined : { source, strictSource };
+  get source(): Pick<FetchOptions, "source" | "strictSource" | "name"> | undefined {
+    const { source, strictSource, name } = this.#options;
+    return source === undefined ? undefined : { source, strictSource, name };
   }
 }
 
@@ -69,11 +72,11 @@ export interface Keyed {
 export class KeyPrefixes {
   readonly backend: Backend;
   readonly #fn: CachedFunction;
-  /** The function's name as it stands in keys. */
+  /** The function's name as in keys, escaped. */
   readonly #id: string;
   readonly #name: Registration;
   #own: KeyPrefix | undefined;
-  /** By what the receivers of a class have in common. */
+  /** By what the receivers of a class have in common (`commonOf`). */
   readonly #inherited = new WeakMap<object, KeyPrefix>();
   /** The one of the last call, which most calls need again: quicker than to look it up. */
   #lastCommon: object | undefined;
@@ -97,8 +100,8 @@ export class KeyPrefixes {
   }
 
   /**
-   * Looks at the receiver of a method's call. Throws a TypeError for a prototype, whose result would be every instance's.
-   * Warns, once, if another receiver has used the key: instances whose identity is not in it share results.
+   * Looks at the receiver of a method's call. Throws a TypeError for a prototype, whose result would be every
+   * instance's. Warns, once, if another receiver has used the key: instances whose identity is not in it share results.
    */
   noteReceiver(self: unknown, prefix: KeyPrefix, key: string): void {
     const { member, options, name } = this.#fn;
@@ -143,11 +146,11 @@ export class KeyPrefixes {
     // Whether instances of its class have an identity is said by the class, or by those that were seen.
     if (isNobody && (this.identifies || hasIdentity(declaringClass))) throw this.#fn.noReceiver();
     if (self === undefined || self === null) return this.own;
-    const common = commonOf(self, member.isStatic);
+    const common = commonOf(self, member);
     if (common === declaringClass) return this.own;
     if (common === this.#lastCommon) return this.#last!;
     let prefix = this.#inherited.get(common);
-    if (prefix === undefined) this.#inherited.set(common, prefix = this.#ofInherited(common, member.isStatic));
+    if (prefix === undefined) this.#inherited.set(common, prefix = this.#ofInherited(common, member));
     this.#lastCommon = common;
     return this.#last = prefix;
   }
@@ -158,9 +161,9 @@ export class KeyPrefixes {
     return this.#own ??= this.#make(`${this.#id}(`, declaringClass, this.#registerClass(declaringClass, "", name!));
   }
 
-  #ofInherited(common: object, isStatic: boolean): KeyPrefix {
+  #ofInherited(common: object, member: MemberRef): KeyPrefix {
     const { declaringClass, name, options } = this.#fn;
-    const { classObject, name: className = "" } = receiverClass(common, isStatic);
+    const { classObject, name: className = "" } = receiverClass(common, member);
     if (classObject === declaringClass && classObject !== undefined) return this.own;
     if (className === "" && !mayShare(options)) {
       throw new TypeError(
@@ -178,14 +181,14 @@ export class KeyPrefixes {
    */
   #ofIdentified(self: object, className: string): KeyPrefix {
     const { name, member } = this.#fn;
-    const isStatic = member?.isStatic === true, common = commonOf(self, isStatic);
+    const common = commonOf(self, member);
     const known = this.#identified?.get(common);
     if (known !== undefined) return known;
     const rest = name!.startsWith(`${className}.`) ? name!.slice(className.length + 1) : name!;
     const whole = `${className}.${rest}`;
     // As a method it shares with those of its source in silence: a warning under the function's own name was enough.
     const registration = register({ ...candidateOf(this.#fn, whole), kind: "method" }, this.backend);
-    const { classObject } = receiverClass(common, isStatic);
+    const { classObject } = receiverClass(common, member);
     const names = [registration, ...this.#registerClass(classObject, `${escapedName(className)}()`, whole)];
     const prefix = this.#make(`${escapedName(rest)}(`, classObject, names, className);
     (this.#identified ??= new WeakMap()).set(common, prefix);
@@ -196,14 +199,14 @@ export class KeyPrefixes {
   #registerClass(classObject: object | undefined, className: string, name: string): readonly Registration[] {
     const { member, options } = this.#fn;
     const target = classObject && classOf(classObject);
-    // Plain objects are told apart by nothing, and each realm has an Object of its own.
+    // Nothing tells plain objects apart, and each realm has an Object of its own.
     const isPlain = classObject !== undefined && !member?.isStatic && Object.getPrototypeOf(classObject) === null;
     if (target === undefined || isPlain || mayShare(options)) return [];
     const id = `${this.#id}<${className}>`;
     return [register({ id, name, kind: "class", target, order: numberOf(target), shares: false }, this.backend)];
   }
 
-  /** `className`: as it stands in the key behind or before the name. */
+  /** `className`: as in the key, behind or before the name. */
   #make(text: string, classObject: object | undefined, others: readonly Registration[], className = ""): KeyPrefix {
     const { name, options: { ttl, stale, group, timeout, mintDelay } } = this.#fn;
     const names = [this.#name, ...others];
@@ -223,7 +226,7 @@ export class KeyPrefixes {
 
   /**
    * What is kept with a result of where it comes from: nothing where the name is the user's word. A minifier may give a
-   * name of one or two letters to another function in the next build, or to another class: then both texts count, and
+   * name of one or two letters to another function in the next build, or to another class: then both sources count, and
    * what is not of this source is outdated. So it is where a newer definition takes a name over, and where the table of
    * names was full.
    */

@@ -1,6 +1,6 @@
 /**
  * Who owns a name on a backend. Two functions under one name would be given each other's results, and so would two
- * classes of one name whose instances call one method. So names are registered before they stand in keys: a second
+ * classes of one name whose instances call one method. So names are registered before they are used in keys: a second
  * function is refused, or replaces the first where the backend has the option `redefine`; what a second class computes
  * is not kept.
  */
@@ -8,12 +8,12 @@ import type { Backend } from "../backend/backend.ts";
 import { quoted } from "../util/checks.ts";
 import { warn, type WarningTopic } from "../util/warnings.ts";
 
-/** How many names of functions a backend remembers, and how many more of classes: about 3 MB each. */
-const MAX_NAMES = 5_000;
+/** So many names a backend remembers, with room for as many classes as functions: 5,000 are about 3 MB. */
+const MAX_NAMES = { function: 5_000, method: 5_000, class: 10_000 } as const;
 
 /** A function or class that asks for a name. */
 export interface Candidate {
-  /** The name as it stands in keys, escaped. */
+  /** The name as in keys, escaped. */
   readonly id: string;
   /** The name as people read it in errors and warnings. */
   readonly name: string;
@@ -35,16 +35,15 @@ export interface Registration {
   readonly keeps: boolean;
 }
 
-/** Has a newer definition taken the name, or another class? Then calls compute, and nothing is kept or read. */
+/**
+ * Has a newer definition taken the name, or another class had it first? Then calls compute, and keep and read nothing.
+ */
 export const isSuperseded = ({ owner, order, keeps }: Registration): boolean => !keeps || owner.newest > order;
 
 /** The function or class that owns a name on a backend. */
 export class NameOwner {
-  /**
-   * The table of names was full, so others may use the name unseen: only the source kept with an entry tells whose it
-   * is.
-   */
-  readonly isUnsure: boolean;
+  /** The table was full, so others may use the name unseen: only the source kept with an entry tells whose it is. */
+  isUnsure = false;
   /** Candidates of a lower order were replaced by a newer definition. */
   newest = 0;
   /** Another number for each definition that replaced one; 0: none did. */
@@ -55,18 +54,17 @@ export class NameOwner {
   #hasWarned = false;
 
   /** Gives the name to its first candidate. */
-  constructor({ target, order }: Candidate, isUnsure: boolean) {
-    this.isUnsure = isUnsure;
+  constructor({ target, order }: Candidate) {
     this.#identity = identityOf(target);
     this.#order = order;
     this.#source = sourceHash(target);
   }
 
   /**
-   * Decides on another candidate. A function of another source throws a TypeError, or replaces the owner if `redefine`.
-   * Returns false for another class, which may have the name and must not share results.
+   * Decides on another candidate. A function of another source throws a TypeError, or replaces the owner where the
+   * backend says `redefine`. Returns false for another class, which may have the name and must not share results.
    */
-  assertSame(candidate: Candidate, redefine: boolean): boolean {
+  assertSame(candidate: Candidate, backend: Backend | undefined): boolean {
     const { kind, order, shares } = candidate;
     const identity = identityOf(candidate.target), source = sourceHash(candidate.target);
     if (identity === this.#identity) {
@@ -74,7 +72,7 @@ export class NameOwner {
       return true;
     }
     const isOther = source !== this.#source;
-    if (redefine && (isOther || kind !== "method" && !shares)) {
+    if (backend?.redefine === true && (isOther || kind !== "method" && !shares)) {
       if (order < this.#order) {
         this.newest = Math.max(this.newest, order + 1);
       } else {
@@ -123,25 +121,23 @@ export class NameOwner {
  * source, and a class, of which the source tells too little, keeps nothing.
  */
 export function register(candidate: Candidate, backend: Backend | undefined): Registration {
-  const names = namesOn(backend), redefine = backend?.redefine === true;
-  const { id, kind, order } = candidate;
+  const names = namesOn(backend), { id, kind, order } = candidate;
   const known = names.get(id);
-  if (known !== undefined) return { owner: known, order, keeps: known.assertSame(candidate, redefine) };
-  const isFull = names.size >= (kind === "class" ? 2 * MAX_NAMES : MAX_NAMES);
-  const owner = new NameOwner(candidate, isFull);
-  if (!isFull) names.set(id, owner);
-  else if (redefine) owner.replacement = ++state.replacements;
-  const keeps = !isFull || kind !== "class";
-  if (!keeps) {
-    warn(
-      "classes of one name",
-      `results of ${quoted(candidate.name)} are not kept, since ${
-        2 * MAX_NAMES
-      } names are cached on one backend. Make ` +
-        "fewer classes; or pass the option `key`, or `shared: true`, if those of one name are to share.",
-    );
+  if (known !== undefined) return { owner: known, order, keeps: known.assertSame(candidate, backend) };
+  const owner = new NameOwner(candidate);
+  if (names.size < MAX_NAMES[kind]) {
+    names.set(id, owner);
+    return { owner, order, keeps: true };
   }
-  return { owner, order, keeps };
+  owner.isUnsure = true;
+  if (backend?.redefine === true) owner.replacement = ++state.replacements;
+  if (kind !== "class") return { owner, order, keeps: true };
+  warn(
+    "classes of one name",
+    `results of ${quoted(candidate.name)} are not kept, since ${MAX_NAMES.class} names are cached on one backend. ` +
+      "Make fewer classes; or pass the option `key`, or `shared: true`, if those of one name are to share.",
+  );
+  return { owner, order, keeps: false };
 }
 
 // ──────────────── what is shared between copies of the library ────────────────

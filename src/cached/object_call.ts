@@ -8,10 +8,10 @@ import type { CachedFunction } from "./cached_function.ts";
 export type Arguments = readonly unknown[];
 
 /**
- * What the key of a call was made from: data alone; something that cannot be copied as well; or what the option `key`
- * reads.
+ * What the key of a call was made from: data, which is copied; or something that cannot be copied as well (a receiver,
+ * what has a `[cacheKey]`, what the option `key` reads).
  */
-export type KeySource = "data" | "data and identities" | "the option key";
+export type KeySource = "data" | "what may change";
 
 /**
  * One call whose arguments are objects, or whose key depends on objects. They may change before the function runs:
@@ -21,9 +21,8 @@ export type KeySource = "data" | "data and identities" | "the option key";
  *   3. nothing is kept, so the function runs and reads `day`
  *
  * Data is copied before the first wait, and the key is made again from the copy, lest it be a proxy that says something
- * else each time. What cannot be copied (a receiver, what has a `[cacheKey]`, what the option `key` reads) is keyed
- * again just before the function runs and when it has ended: if the key is another one then, the result is for this
- * caller alone.
+ * else each time. Of what cannot be copied the key is made again just before the function runs and when it has ended:
+ * if it is another one then, the result is for this caller alone.
  */
 export class ObjectCall implements Inputs {
   readonly #cached: CachedFunction;

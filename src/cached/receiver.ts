@@ -16,7 +16,7 @@ export interface MemberRef {
 export interface ReceiverClass {
   /** Its class object; `undefined` for an object without a prototype. */
   readonly classObject: object | undefined;
-  /** As it stands in keys; `undefined` if it has no name. */
+  /** As in keys; `undefined` if it has no name. */
   readonly name: string | undefined;
 }
 
@@ -38,22 +38,22 @@ export const nameOfClass = (classObject: object): string | undefined => ownName(
 const NO_PROTOTYPE: object = Object.freeze(Object.create(null));
 
 /** What the receivers of one class have in common, to find by one lookup what is known of the class. */
-export function commonOf(self: unknown, isStatic: boolean): object {
-  if (isStatic && typeof self === "function" || isPrototype(self)) return self as object;
+export function commonOf(self: unknown, member: MemberRef | undefined): object {
+  if (member?.isStatic && typeof self === "function" || isPrototype(self)) return self as object;
   return Object.getPrototypeOf(self) ?? NO_PROTOTYPE;
 }
 
 /**
  * The class of all receivers with this in common. Objects made of an instance (`Object.create(repo)`) are of its class.
  */
-export function receiverClass(common: object, isStatic: boolean): ReceiverClass {
-  if (isStatic && typeof common === "function") return { classObject: common, name: ownName(common) };
+export function receiverClass(common: object, member: MemberRef | undefined): ReceiverClass {
+  if (member?.isStatic && typeof common === "function") return { classObject: common, name: ownName(common) };
   for (let at: object | null = common; at !== null; at = Object.getPrototypeOf(at)) {
     const itsClass = classWithPrototype(at);
     if (itsClass === undefined) continue;
     const name = ownName(itsClass);
     // A static's receiver may be a class, or an instance of that class: two names.
-    return { classObject: at, name: name !== undefined && isStatic ? `${name}()` : name };
+    return { classObject: at, name: name !== undefined && member?.isStatic ? `${name}()` : name };
   }
   // No class can be called so.
   return { classObject: undefined, name: "null" };
@@ -103,8 +103,7 @@ export function declaringClassOf(
 
 /** The class whose prototype this is. */
 function classWithPrototype(prototype: object): object | undefined {
-  // Most receivers are instances, which have no own `constructor`: to ask for that first is quicker than its
-  // descriptor.
+  // Most receivers are instances, which have no own `constructor`: this is quicker than to ask for its descriptor.
   if (!Object.hasOwn(prototype, "constructor")) return undefined;
   const itsClass: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   return typeof itsClass === "function" && itsClass.prototype === prototype ? itsClass : undefined;

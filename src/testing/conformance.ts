@@ -3,7 +3,7 @@ import { counterTests } from "./conformance_counters.ts";
 import { entryTests } from "./conformance_entries.ts";
 import { lifeTests } from "./conformance_life.ts";
 import { valueTests } from "./conformance_values.ts";
-import type { ConformanceOptions } from "./subject.ts";
+import { type ConformanceOptions, Subject } from "./subject.ts";
 
 /** One test: a sentence, and what proves it. */
 export interface ConformanceTest {
@@ -16,8 +16,8 @@ export interface ConformanceTest {
 }
 
 /**
- * The tests that a store must pass: the whole contract of `Store` that can be seen through the port. Each makes a store of its own and closes it. Keys are new in every run, so a server that many
- * runs share is fine.
+ * The tests that a store must pass: the whole contract of `Store` that can be seen through the port. Each makes a store of
+ * its own and closes it. Keys are new in every run, so a server that many runs share is fine.
  *
  * @example
  * ```ts
@@ -36,14 +36,18 @@ export function storeConformance(
   const run = crypto.randomUUID().slice(0, 8);
   let keys = 0;
   const key = (hint = "key") => `conformance:${run}:${++keys}:${hint}`;
-  const drafts = [...entryTests(options), ...valueTests(options), ...counterTests(options), ...lifeTests(options)];
-  return drafts.filter(({ omit }) => omit !== true).map(({ name, skip, run }) => ({
-    name,
-    skip,
+  const left = options.without ?? [];
+  const features = (["copies", "groups"] as const).map((name) => left.includes(name) ? `no ${name}` as const : name);
+  const drafts = [...entryTests, ...valueTests, ...counterTests, ...lifeTests];
+  return drafts.filter((draft) => draft.of === undefined || features.includes(draft.of)).map((draft) => ({
+    name: draft.name,
+    skip: draft.needs === undefined || options[draft.needs] !== undefined
+      ? undefined
+      : `no \`${draft.needs}\` was given`,
     run: async () => {
       const store = await makeStore();
       try {
-        await run({ store, key });
+        await draft.run(new Subject(store, options, key));
       } finally {
         await store.close();
       }

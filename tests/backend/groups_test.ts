@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { Target } from "../../src/backend/call.ts";
+import { targetOf } from "../../src/backend/call.ts";
 import { Counters } from "../../src/backend/counters.ts";
 import { distinctGroups } from "../../src/backend/entry_options.ts";
 import { Keys } from "../../src/key/key.ts";
@@ -8,7 +8,7 @@ import { Keys } from "../../src/key/key.ts";
 test("an empty array of groups that its caller fills later names no group, and no key of the store", () => {
   const mine: string[] = [];
   const keys = new Keys("shop");
-  const target = new Target("k", { group: mine }, keys, new Counters(keys, []));
+  const target = targetOf("k", { group: mine }, { keys, counters: new Counters(keys, []) });
   mine.push("session:42");
   assertEquals(target.counters, []);
 });

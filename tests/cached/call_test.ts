@@ -174,7 +174,7 @@ test("rule 15: what changes while the function runs keeps nothing either", async
   });
 });
 
-test("callers who joined a call whose receiver has changed are given values of their own", async () => {
+test("rule 15: callers who joined a call whose receiver has changed are given values of their own", async () => {
   for (const backend of [memory(), later()]) {
     const fn = cached((shop: Shop) => shop.name(), { name: "f", backend });
     await warnings(async () => {
