@@ -17,7 +17,7 @@ import { type Column, failures, markdown, table, withText } from "./table.ts";
 /** What takes longer has failed. */
 const CONTENDER_MS = 60_000;
 /** So many play at once: mostly they wait. */
-const AT_ONCE = 4;
+const AT_ONCE = 6;
 const README = "README.md";
 
 const at = Deno.args.indexOf("--only");

@@ -31,7 +31,7 @@ export async function play(
   source: Source,
   server: Server,
 ): Promise<Findings> {
-  const [first, second, third] = fleet as [Member, Member, Member];
+  const [first, second, third, ...others] = fleet as [Member, Member, Member, ...Member[]];
   const scene = new Scene(source);
   // Each has keys of its own.
   const [alone, aloneByGroup, shared, sharedByGroup, cold, stale, ...values] = await Promise.all([
@@ -43,6 +43,7 @@ export async function play(
     renews !== undefined ? attempt(() => scene.stale(fleet)) : "none" as const,
     ...exotic.map((kind) => attempt(() => scene.value(kind, first, second))),
   ]);
+  await Promise.all(others.map((member) => member[Symbol.asyncDispose]()));
   // What its client throws behind a call ends a process: one that is needed for nothing else.
   const bounded = await attempt(() => third.run("call", "bounded", "warm-bounded"));
   await server.stop();
