@@ -1,4 +1,4 @@
-/** What a client tells those who listen. */
+/** The events of a client. */
 
 import { Listeners } from "../util/listeners.ts";
 import type { OperationOutcome } from "./connection/operation.ts";

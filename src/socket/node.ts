@@ -4,10 +4,10 @@ import { builtin } from "../util/builtin.ts";
 import type { Address, Socket, SocketListener, TlsOptions } from "./socket.ts";
 
 interface Handle {
-  on(event: "connect" | "secureConnect" | "end", told: () => void): Handle;
-  on(event: "data", told: (bytes: Uint8Array) => void): Handle;
-  on(event: "error", told: (error: Error) => void): Handle;
-  on(event: "close", told: () => void): Handle;
+  on(event: "connect" | "secureConnect" | "end", listener: () => void): Handle;
+  on(event: "data", listener: (bytes: Uint8Array) => void): Handle;
+  on(event: "error", listener: (error: Error) => void): Handle;
+  on(event: "close", listener: () => void): Handle;
   write(bytes: Uint8Array, taken?: (error?: Error | null) => void): unknown;
   readonly writableLength: number;
   destroy(): void;
@@ -63,12 +63,12 @@ export class NodeSocket implements Socket {
     // Encrypted, nobody sees at once what has left.
     if (this.#encrypts) return void this.#handle.write(bytes, this.#taken);
     this.#handle.write(bytes);
-    // As nearly always, the kernel has taken it within the call: to be told so would cost another turn.
+    // As nearly always, the kernel has taken it within the call: a callback for that would cost another turn.
     if (this.#handle.writableLength === 0) this.#listener.sent();
     else this.#handle.write(NOTHING, this.#taken);
   }
 
-  // A field, so that a write costs no closure. An error is told by the event.
+  // A field, so that a write costs no closure. An error comes by its event.
   readonly #taken = (error?: Error | null): void => {
     if (!this.#closed && !error) this.#listener.sent();
   };

@@ -32,34 +32,34 @@ export function parseServers(servers: string | readonly string[] | undefined): r
     }
     return text.split(",");
   });
-  const places = texts.map(parseServer);
-  if (places.length === 0) throw new TypeError("Cannot use an empty list as `servers`: name at least one");
+  const addresses = texts.map(parseServer);
+  if (addresses.length === 0) throw new TypeError("Cannot use an empty list as `servers`: name at least one");
   const names = new Set<string>();
-  for (const { name } of places) {
+  for (const { name } of addresses) {
     if (names.has(name)) {
       throw new TypeError(`Cannot use ${quote(name)} twice in \`servers\`: give it a weight instead`);
     }
     names.add(name);
   }
-  return places;
+  return addresses;
 }
 
 function parseServer(text: string): ServerAddress {
-  const [place = "", weightText, ...rest] = text.trim().split(/\s+/);
+  const [given = "", weightText, ...rest] = text.trim().split(/\s+/);
   const weight = weightText === undefined ? 1 : Number(weightText);
   if (rest.length > 0 || !Number.isSafeInteger(weight) || weight < 1 || (weightText && !/^\d+$/.test(weightText))) {
     throw unreadable(text, "a weight is an integer >= 1 after a space");
   }
   // What is left of a URL, or of a login, is no path; a unit's name may have an @.
-  if (place.startsWith("//") || place.startsWith("/") && /:[^/]*@/.test(place)) {
+  if (given.startsWith("//") || given.startsWith("/") && /:[^/]*@/.test(given)) {
     throw unreadable(text, "a socket's path begins with one /");
   }
-  if (printable(place) !== place) throw unreadable(text, "it has control characters");
-  if (place.startsWith("/")) {
-    return { name: place, address: { path: place }, ring: { name: `${place}:0`, weight } };
+  if (printable(given) !== given) throw unreadable(text, "it has control characters");
+  if (given.startsWith("/")) {
+    return { name: given, address: { path: given }, ring: { name: `${given}:0`, weight } };
   }
-  const parts = PATTERN.exec(place);
-  if (parts === null && place.includes("://")) {
+  const parts = PATTERN.exec(given);
+  if (parts === null && given.includes("://")) {
     throw unreadable(text, "a URL goes to `configure`; here stand hosts and ports");
   }
   if (parts === null) throw unreadable(text, 'give "host", "host:port", "[::1]:11211" or "/run/memcached.sock"');

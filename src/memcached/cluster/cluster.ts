@@ -28,11 +28,10 @@ export class Cluster {
   readonly #open: (address: ServerAddress) => Server;
   readonly #eject: boolean;
   #keepsIdle = true;
-  #ring: Ring | undefined;
   readonly #hashes = new Hashes();
-  /** With `eject`: the servers that are alive, and their ring, until one dies or comes back. */
-  #alive: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
-  /** Servers that have gone and still have something to answer. */
+  /** The servers that own keys, and their ring; `undefined` once that has changed. */
+  #owners: { readonly servers: readonly Server[]; readonly ring: Ring } | undefined;
+  /** Servers that are no longer of the list, and still have calls to answer. */
   readonly #leaving = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
@@ -42,7 +41,7 @@ export class Cluster {
     this.#eject = eject;
   }
 
-  /** Hashes what a ring of these needs, in steps, so that it is built without holding up the event loop. */
+  /** Hashes what a ring of these needs, in steps, so that building it does not hold up the event loop. */
   async prepare(addresses: readonly ServerAddress[], clock: Clock): Promise<void> {
     for (const _ of this.#hashes.inSteps(addresses.map(({ ring }) => ring), HASHES_A_STEP)) {
       await new Promise<void>((resolve) => clock.setTimeout(resolve, 0));
@@ -60,22 +59,21 @@ export class Cluster {
     });
     this.servers = this.#members.map(({ server }) => server);
     this.names = Object.freeze(addresses.map(({ name }) => name));
-    this.#ring = this.#alive = undefined;
+    this.#owners = undefined;
     this.#hashes.keepOnly(addresses.map(({ ring }) => ring));
     await Promise.all([...before.values()].map((server) => this.#leave(server)));
   }
 
   /** The server that owns a key. There must be at least one server. */
   serverOf(key: string): Server {
-    const { servers } = this;
-    if (servers.length === 1) return servers[0]!;
-    // duty e: a dead server keeps its keys
-    if (this.#eject && servers.some((server) => server.dead)) {
-      const alive = this.#alive ??= this.#findAlive();
-      return alive.servers[alive.ring.serverOf(key)]!;
-    }
-    this.#ring ??= this.#ringOf(this.#members);
-    return servers[this.#ring.serverOf(key)]!;
+    if (this.servers.length === 1) return this.servers[0]!;
+    const { servers, ring } = this.#owners ??= this.#findOwners();
+    return servers[ring.serverOf(key)]!;
+  }
+
+  /** One has died, or come back: with `eject` its keys move. */
+  topologyChanged(): void {
+    if (this.#eject) this.#owners = undefined;
   }
 
   /** Of the fullest of their connections. */
@@ -94,11 +92,6 @@ export class Cluster {
     for (const server of this.servers) server.keepsIdle = keeps;
   }
 
-  /** One has died, or come back. */
-  topologyChanged(): void {
-    this.#alive = undefined;
-  }
-
   /** Resolves when every operation has settled, also of servers that had gone before. */
   close(): Promise<void> {
     return this.#closing ??= Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving])
@@ -112,14 +105,11 @@ export class Cluster {
     this.#leaving.delete(left);
   }
 
-  /** All of them, where none is alive. */
-  #findAlive(): { readonly servers: readonly Server[]; readonly ring: Ring } {
-    const left = this.#members.filter(({ server }) => !server.dead);
-    const chosen = left.length > 0 ? left : this.#members;
-    return { servers: chosen.map(({ server }) => server), ring: this.#ringOf(chosen) };
-  }
-
-  #ringOf(members: readonly Member[]): Ring {
-    return new Ring(members.map(({ address }) => address.ring), this.#hashes);
+  /** With `eject`, those that are alive. All of them, where none is. */
+  #findOwners(): { readonly servers: readonly Server[]; readonly ring: Ring } {
+    const alive = this.#eject ? this.#members.filter(({ server }) => !server.dead) : [];
+    const owners = alive.length > 0 ? alive : this.#members;
+    const ring = new Ring(owners.map(({ address }) => address.ring), this.#hashes);
+    return { servers: owners.map(({ server }) => server), ring };
   }
 }

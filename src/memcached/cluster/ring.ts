@@ -2,8 +2,8 @@
  * Which server a key lives on: libmemcached's weighted ketama, so that PHP, Python, C and Node clients of the same
  * servers agree.
  *
- * Each server puts points on a circle of 2^32 places, about 160 at equal weights; a key belongs to the first point at or
- * after its own place. When a server comes or goes, the keys of its own points move, and a few more where the number of
+ * Each server puts points on a circle of 2^32, about 160 at equal weights; a key belongs to the first point at or after its
+ * own hash. When a server comes or goes, the keys of its own points move, and a few more where the number of
  * points a server changes.
  *
  * libmemcached counts the points in single precision, so equal weights give 156 of them, not 160, for 25, 47, 50, 55 ...
@@ -65,7 +65,7 @@ export class Hashes {
     return words;
   }
 
-  /** Hashes what a ring of these needs, about so many hashes at each step. */
+  /** Hashes what a ring of these needs; yields after about so many hashes. */
   *inSteps(servers: readonly RingServer[], step: number): Generator<void> {
     const counts = countsOf(servers);
     let done = 0;
@@ -87,10 +87,10 @@ export class Hashes {
 
 /** The circle of some servers. Crypto is loaded when there is more than one of them. */
 export class Ring {
-  /** By value, then by server; both in one number, since a pair of them for each took as long to sort as all the md5. */
+  /** Sorted by value, then by server. Both are in one number: pairs took as long to sort as all the md5. */
   readonly #points: Float64Array;
 
-  /** `hashes`: those that are known already, and are from now on. */
+  /** `hashes`: those that are known already; the others are added. */
   constructor(servers: readonly RingServer[], hashes: Hashes = new Hashes()) {
     const counts = countsOf(servers);
     const count = servers.length > 1 ? counts.reduce((sum, own) => sum + own, 0) * POINTS_PER_HASH : 0;
@@ -112,12 +112,12 @@ export class Ring {
   serverOf(key: string): number {
     const points = this.#points;
     if (points.length === 0) return 0;
-    const place = word(md5(key), 0) * MOST_SERVERS;
+    const hash = word(md5(key), 0) * MOST_SERVERS;
     let low = 0;
     let high = points.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (points[middle]! < place) low = middle + 1;
+      if (points[middle]! < hash) low = middle + 1;
       else high = middle;
     }
     return points[low === points.length ? 0 : low]! % MOST_SERVERS;

@@ -19,7 +19,7 @@ export interface ServerOptions extends ConnectionOptions {
   readonly random: Random;
 }
 
-/** What a server tells its client. */
+/** What a server reports to its client. */
 export interface ServerListener {
   connected(server: Server, ms: number): void;
   died(server: Server, cause: MemcachedError, retryMs: number): void;
@@ -148,7 +148,7 @@ export class Server implements ConnectionListener {
     });
   }
 
-  // ── what its connections tell ──
+  // ── what its connections report ──
 
   ready(connection: Connection, ms: number): void {
     const isRevived = this.#down !== undefined && this.#down.probe === connection;

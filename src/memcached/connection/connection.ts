@@ -51,13 +51,13 @@ export interface End {
    * nobody waited any more. "reopen": it found out what the server speaks, and that this takes a new connection.
    */
   readonly how: "broken" | "hung" | "silent" | "stuck" | "drained" | "reopen";
-  /** Since when the server has owed a byte, as `responsiveTime` reads time; only of "hung" and "silent". */
+  /** Since when the server has had something to answer, and has sent nothing, as `responsiveTime` reads time. */
   readonly quietSince: number;
   /** What may go out on another connection: never sent, or a read that was sent once. */
   readonly retryable: readonly Operation[];
 }
 
-/** What a connection tells its server. */
+/** What a connection reports to its server. */
 export interface ConnectionListener {
   /** The handshake is completed, so long after the connection was begun. */
   ready(connection: Connection, ms: number): void;

@@ -1,4 +1,4 @@
-/** What callers are told when something breaks: the action, then the state, then the fate of the connection. */
+/** The errors of calls that fail: each says the action, then the state, then the fate of the connection. */
 
 import {
   AuthError,

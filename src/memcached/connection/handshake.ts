@@ -5,7 +5,7 @@
  *     binary   [login] NOOP                one write: alone, a login would get no answer from a text-only server
  *     auto     NOOP, then [login] NOOP     no password is sent before the server has shown that it speaks binary
  *     meta     mg %probe                   not mn: memcached 1.6.45 with an authfile closes on that without a word
- *     meta     login, then mn              alone: with something behind it, a refused login is not told there [measured]
+ *     meta     login, then mn              alone: with something behind it, a refusal is not answered there [measured]
  *
  * A NOOP's opcode is a line feed: a text-only server answers that with an error at once, where a GET gets nothing at all
  * [measured]. TLS comes before this, below in the socket.

@@ -25,7 +25,7 @@ export class InFlight {
   #ring: (Operation | undefined)[] = new Array(16).fill(undefined);
   #first = 0;
   #length = 0;
-  /** Since when the server has owed a byte and given none. */
+  /** Since when the server has had something to answer, and has sent nothing. */
   quietSince = 0;
   /** When the last byte came. */
   heardAt: number = -Infinity;

@@ -1,4 +1,4 @@
-/** What the driver gives out for what is on a server. Both remember the connection that gave them: see `CasOptions`. */
+/** Items and confirmed writes. Both remember the connection that gave their cas: see `CasOptions`. */
 
 import { countIn } from "../protocol/decimal.ts";
 import { quote } from "../protocol/keys.ts";
@@ -6,7 +6,7 @@ import { checkCas } from "../protocol/limits.ts";
 import { describeType } from "../../util/checks.ts";
 import { type Reply, uint64 } from "../protocol/wire.ts";
 
-/** Something found. */
+/** What is kept under a key. */
 export interface Item {
   /** The key it was asked for under. */
   readonly key: string;

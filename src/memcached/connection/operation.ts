@@ -17,7 +17,7 @@ export interface ReplyCallback<T> {
   reject(error: unknown): void;
 }
 
-/** Told how an operation ended; only there while somebody listens. */
+/** Called when an operation has settled; only set while somebody listens to that event. */
 export type Observer = (outcome: OperationOutcome, error: unknown) => void;
 
 type Resolve = (value: unknown) => void;
@@ -37,17 +37,17 @@ const NO_PROMISE: Promise<never> = new Promise(() => {});
 /** Verbs that change nothing on the server: they may be sent twice. getAndTouch is none of them, nor is stats: "reset" is a topic. */
 const READS: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.version]);
 
-/** One call. It settles once; a later answer finds a tombstone. */
+/** One call. It settles once. */
 export class Operation extends Request implements AbortListener {
   readonly promise: Promise<unknown>;
   readonly #resolve: Resolve | undefined = undefined;
   readonly #reject: Reject | undefined = undefined;
   readonly #callback: ReplyCallback<unknown> | undefined;
-  /** Its caller has been answered. In the queue it is a tombstone from then on. */
+  /** Its caller has an answer, or has left. In a queue it is a tombstone from then on: the next answer is dropped. */
   settled = false;
   /** As `responsiveTime` reads time; 0: none yet. It stays the same when the operation moves to another connection. */
   deadline = 0;
-  /** Where its frame stands in the outgoing buffer, how long it is, and how long a value of bytes is in it. */
+  /** Where its frame begins in the write buffer, how long it is, and how long a value of bytes is in it. */
   start = 0;
   bytes = 0;
   valueBytes = 0;
@@ -57,7 +57,7 @@ export class Operation extends Request implements AbortListener {
   repeated = false;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
   bound = false;
-  /** Where items go; or statistics that have come so far. */
+  /** The items of a multi-get, or the statistics, that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
   connection: Connection | undefined = undefined;
   observer: Observer | undefined = undefined;

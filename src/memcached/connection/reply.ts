@@ -17,12 +17,12 @@ export type WriteResult = Stored | {
   readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
 };
 
-/** So often a counter is asked for, as long as others create and lose it at the same moments. */
+/** So often at most a counter is asked for that others create and lose at the same moments. */
 const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Gives an operation a reply, its last or one of several. */
+/** Settles an operation by its reply; gathers what comes in several. */
 export function applyReply(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
   if (flaw !== undefined && operation.verb !== VERB.getMulti) {
@@ -57,7 +57,7 @@ export function applyReply(operation: Operation, reply: Reply, connection: Conne
     case VERB.decr:
       if (status === STATUS.ok) return operation.succeed(reply.counter(), "ok");
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
-      // Another client has created it between the server's look and its own write: next time it is there.
+      // Another client has created it after the server found it missing: next time it is there.
       if (status === STATUS.notStored && mayAskAgain(operation.details!)) return connection.send(operation);
       break;
     case VERB.touch:
@@ -96,8 +96,8 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
 }
 
 /**
- * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are, and
- * is told with the last; without a login nothing else can follow.
+ * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are: the
+ * run resolves with it. Only a missing login rejects at once, since nothing else can follow.
  */
 function gather(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
@@ -123,6 +123,6 @@ function gatherStatistic(operation: Operation, reply: Reply): void {
   for (const [, prefix, counts] of text.matchAll(/^PREFIX (\S+) ?(.*?)\r?$/gm)) found.set(prefix!, counts!);
 }
 
-/** A reply's value as text: an error's, mostly. */
+/** A reply's value as text: that of an error, mostly. */
 export const textOf = ({ chunk, valueStart, valueEnd }: Reply): string =>
   decoder.decode(chunk.subarray(valueStart, valueEnd));

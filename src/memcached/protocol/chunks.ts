@@ -12,7 +12,7 @@ export abstract class Chunks {
   protected at = 0;
   /** How many bytes of `chunk` have come: all, unless it is the buffer of a frame that was cut. */
   protected filled = 0;
-  /** The length of the frame at `at`, told by the reader once it knows and lacks some of it; else 0. */
+  /** The length of the frame at `at`; 0 unless the reader knows it and some of it has not come. */
   protected wanted = 0;
   /** What came in one chunk behind the end of a joined frame. */
   #after: Uint8Array | undefined;

@@ -21,9 +21,9 @@ export function digitsOf(value: number): number {
 /** Writes a safe integer, not negative, at `at`; returns where it ends. */
 export function writeNumber(value: number, into: Uint8Array, at: number): number {
   const end = at + digitsOf(value);
-  for (let place = end; place > at;) {
+  for (let digitAt = end; digitAt > at;) {
     const tenth = Math.floor(value / 10);
-    into[--place] = ZERO + (value - tenth * 10); // ZERO + value may be more than a safe integer
+    into[--digitAt] = ZERO + (value - tenth * 10); // ZERO + value may be more than a safe integer
     value = tenth;
   }
   return end;

@@ -8,7 +8,7 @@ const MAX_KEY_BYTES = 250;
 /** Spaces and control characters: with them a key could hold a command. */
 const isForbidden = (code: number): boolean => code <= 0x20 || code === 0x7f;
 
-/** Up to here a loop is quicker than `set`. */
+/** Up to so many bytes a loop is quicker than `set` and `encodeInto`. */
 const SHORT = 64;
 
 const encoder = new TextEncoder();
@@ -37,12 +37,20 @@ export function checkKey(key: string): number {
   return bytes;
 }
 
+/** Writes a checked key of so many bytes at `at`; returns where it ends. Short ASCII is quicker by hand than by `encodeInto`. */
+export function writeKey(key: string, keyBytes: number, into: Uint8Array, at: number): number {
+  if (keyBytes === key.length && keyBytes <= SHORT) {
+    for (let n = 0; n < keyBytes; n++) into[at + n] = key.charCodeAt(n);
+  } else encoder.encodeInto(key, into.subarray(at, at + keyBytes));
+  return at + keyBytes;
+}
+
 /** A text in an error, a server's maybe: quoted, not longer than a line, without controls. */
 export function quote(text: string): string {
   return printable(JSON.stringify(text.length > 80 ? text.slice(0, 79) + "…" : text));
 }
 
-/** The keys of one multi-get, and their bytes, which are quicker to write and to compare than texts. */
+/** The keys of one multi-get, as bytes as well: those are quicker to write and to compare than texts. */
 export class KeyList {
   readonly keys: readonly string[];
   /** Their UTF-8, one behind the other. */
@@ -72,7 +80,7 @@ export class KeyList {
     return this.#ends[n]! - this.#startOf(n);
   }
 
-  /** Is the nth key what stands there? */
+  /** Is the nth key what the chunk has at `start`? */
   isAt(n: number, chunk: Uint8Array, start: number, length: number): boolean {
     const { bytes } = this;
     const from = this.#startOf(n);
@@ -86,7 +94,7 @@ export class KeyList {
   }
 }
 
-/** Of ASCII alone; `undefined`: one of them is no key. */
+/** Where each key of ASCII ends. `undefined`: one of them is no key. */
 function endsOfPlain(keys: readonly string[], bytes: Uint8Array): number[] | undefined {
   for (let at = 0; at < bytes.length; at++) if (isForbidden(bytes[at]!)) return undefined;
   const ends: number[] = [];
@@ -98,7 +106,7 @@ function endsOfPlain(keys: readonly string[], bytes: Uint8Array): number[] | und
   return ends;
 }
 
-/** Of any keys, one by one. */
+/** Where each key ends, whatever its characters. Throws for what is no key. */
 function endsOf(keys: readonly string[]): number[] {
   let end = 0;
   return keys.map((key) => end += checkKey(key));

@@ -1,6 +1,6 @@
 /**
- * What a request may say: lifetimes, sizes, numbers. Every function returns memcached's own terms or throws a TypeError
- * or RangeError that names the argument.
+ * What a request may say: lifetimes, sizes, numbers. Every function returns what memcached takes, or throws a TypeError or
+ * RangeError that names the argument.
  */
 
 import { type Duration, toMsFromZero } from "../../util/duration.ts";
@@ -120,6 +120,9 @@ export function checkValue(value: Value, longest: number): Value {
   if (value instanceof Uint8Array) return value;
   throw new TypeError(`Cannot use ${describeType(value)} as \`value\`: it must be a string or a Uint8Array`);
 }
+
+/** The most bytes that it takes: a character of a string takes at most three (a pair of surrogates: four). */
+export const mostBytesOf = (value: Value): number => value.length * (typeof value === "string" ? 3 : 1);
 
 /** The longest value that is sent. */
 export function longestValue(maxValueBytes: number | undefined, keyBytes: number, flags: number): number {

@@ -32,15 +32,15 @@ export type Verb = (typeof VERB)[keyof typeof VERB];
 /** A verb's name, as the client's method is called. */
 export const VERB_NAMES: readonly string[] = Object.keys(VERB);
 
-/** What is longer than may be kept is passed over: the caller of these is told so, and nobody else. */
+/** Verbs whose answer may be too long to be kept. It is passed over then, and its caller alone gets an error. */
 export const GIVES_VALUES: ReadonlySet<Verb> = new Set([VERB.get, VERB.getMulti, VERB.getAndTouch, VERB.stats]);
 
-/** What a request carries besides its key; which of it counts depends on the verb. */
+/** What a request has besides its key. Each verb uses its own part of it. */
 export interface Details {
-  /** Gone once the request is written: the caller may change its bytes afterwards. */
+  /** Its bytes are the caller's own again once the request is written. */
   value?: Uint8Array | string | undefined;
   readonly flags?: number | undefined;
-  /** In memcached's own terms: 0 for ever, to 30 days relative, more an epoch second. incr and decr: 0xffffffff: do not create. */
+  /** As memcached reads it: 0 is for ever, up to 30 days is relative, more is an epoch second. See DO_NOT_CREATE. */
   readonly exptime?: number | undefined;
   /** 0n: none. */
   readonly cas?: bigint | undefined;

@@ -23,7 +23,7 @@ export const tooManyConnections = (text: string): boolean => TOO_MANY_CONNECTION
 /** What memcached says of a command that it does not know, or does not allow. */
 export const ERROR_LINE: RegExp = /^(?:CLIENT_|SERVER_)?ERROR(?: |$)/;
 
-/** The line is not finished: `undefined`, not yet. Else throws what stands there. `cure`: what helps against it. */
+/** Throws an Unreadable that says what the bytes are. `undefined` while that is a line without an end. `cure`: what helps. */
 export function readText(bytes: Uint8Array, expected: Request | undefined, cure = ""): undefined {
   const end = bytes.indexOf(LINE_FEED);
   const line = end === -1 ? bytes : bytes.subarray(0, end);

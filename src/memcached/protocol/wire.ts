@@ -107,7 +107,7 @@ export abstract class Wire extends Chunks implements Reply {
   /** No more bytes will come: what is wrong with those left over, if anything is. */
   abstract end(): Unreadable | undefined;
 
-  /** The reply being read has a value, or statistics, longer than may be kept: its caller is told so instead. */
+  /** The reply being read has a value, or statistics, longer than may be kept: its caller gets an error instead. */
   protected refuseAsTooLong(bytes: number): void {
     this.flaw = `${bytes} bytes are more than \`maxValueBytes\` lets in`;
     this.status = STATUS.tooLarge;

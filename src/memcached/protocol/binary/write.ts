@@ -7,15 +7,13 @@
  * All numbers are big endian. Datatype and vbucket are 0.
  */
 
-import type { KeyList } from "../keys.ts";
+import { type KeyList, writeKey } from "../keys.ts";
+import { mostBytesOf } from "../limits.ts";
 import { type Details, type Request, VERB } from "../request.ts";
 import { halves } from "../wire.ts";
 import { GET_KEY_QUIETLY, HEADER, LOGIN, MAGIC, NOOP, OPCODE_OF_VERB } from "./opcodes.ts";
 
 const encoder = new TextEncoder();
-
-/** A character of a string takes at most three bytes of UTF-8 (a pair of surrogates: four). */
-const BYTES_PER_UNIT = 3;
 
 /** The largest extras: delta u64, initial u64, exptime u32. */
 const MOST_EXTRAS = 20;
@@ -25,11 +23,12 @@ export function room(request: Request): number {
   const { details } = request;
   const own = HEADER + MOST_EXTRAS + request.keyBytes;
   if (details === undefined) return own;
-  const { value, list } = details;
+  const { value, list, login } = details;
   if (list !== undefined) return list.bytes.length + HEADER * (list.keys.length + 1);
-  if (details.login !== undefined) return own + loginBytes(details.login);
-  if (value === undefined) return own;
-  return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
+  if (login !== undefined) {
+    return own + MECHANISM.length + 2 + mostBytesOf(login.username) + mostBytesOf(login.password);
+  }
+  return value === undefined ? own : own + mostBytesOf(value);
 }
 
 /** Writes a request at `at`, under its opaque; returns where it ends. */
@@ -87,9 +86,6 @@ type Login = NonNullable<Details["login"]>;
 /** The one SASL mechanism that memcached builds have in common. */
 const MECHANISM = "PLAIN";
 
-const loginBytes = ({ username, password }: Login): number =>
-  MECHANISM.length + 2 + (username.length + password.length) * BYTES_PER_UNIT;
-
 /** key: the mechanism; value: authorization identity (none), 0, user, 0, password (RFC 4616). */
 function writeLogin({ username, password }: Login, opaque: number, into: Uint8Array, at: number): number {
   const value = encoder.encode(`\0${username}\0${password}`);
@@ -133,16 +129,6 @@ function header(
   // The buffer has been used before, so "no cas" has to be written as well.
   uint32(into, at + 16, 0);
   uint32(into, at + 20, 0);
-}
-
-/** Short ASCII is quicker by hand than by `encodeInto`. */
-function writeKey(key: string, keyBytes: number, into: Uint8Array, at: number): number {
-  if (keyBytes === key.length && keyBytes <= 64) {
-    for (let n = 0; n < keyBytes; n++) into[at + n] = key.charCodeAt(n);
-  } else {
-    encoder.encodeInto(key, into.subarray(at, at + keyBytes));
-  }
-  return at + keyBytes;
 }
 
 function uint32(into: Uint8Array, at: number, value: number): void {

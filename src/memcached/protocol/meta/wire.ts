@@ -30,7 +30,7 @@ export class MetaWire extends Wire {
   readonly room: Wire["room"] = room;
   protected readonly encode: Encode = write;
   readonly bytesBehindValue = 2;
-  /** What comes next: a reply, or the line break behind a value that was too long and has been told and passed over. */
+  /** What comes next: a reply, or the line break behind a value that was too long and has been passed over. */
   #due: "reply" | "value's end" = "reply";
   /** What the line that was read last says, besides what a Reply has. */
   readonly #line = { opaque: NONE, counterHigh: 0, counterLow: 0 };

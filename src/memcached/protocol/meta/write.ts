@@ -11,16 +11,13 @@
  * None that memcached 1.6.18 lacks: `C` of mg, `E` of ms, `x` of md.
  */
 
-import type { KeyList } from "../keys.ts";
+import { type KeyList, writeKey } from "../keys.ts";
 import { type Details, type Request, VERB, type Verb } from "../request.ts";
-import { DO_NOT_CREATE } from "../limits.ts";
+import { DO_NOT_CREATE, mostBytesOf } from "../limits.ts";
 import { SPACE } from "./codes.ts";
 import { digitsOf, writeNumber, writeUint64 } from "../decimal.ts";
 
 const encoder = new TextEncoder();
-
-/** A character of a string takes at most three bytes of UTF-8 (a pair of surrogates: four). */
-const BYTES_PER_UNIT = 3;
 
 /** Digits of an opaque, hex. */
 export const OPAQUE_DIGITS = 8;
@@ -28,7 +25,7 @@ export const OPAQUE_DIGITS = 8;
 const COMMAND_BYTES = 3;
 /** ` O` and the digits. */
 const OPAQUE_BYTES = 2 + OPAQUE_DIGITS;
-/** The most that stands in a line besides its key: that of an incr, ` v c MI D<20> N<10> J<20>`, and then some. */
+/** The most that a line has besides its key: that of an incr, ` v c MI D<20> N<10> J<20>`, and then some. */
 const MOST_FLAGS = 96;
 const QUIET_FLAGS = " k q f c v\r\n";
 const NOOP = "mn\r\n";
@@ -41,9 +38,8 @@ export function room({ keyBytes, details }: Request): number {
   if (list !== undefined) {
     return list.bytes.length + list.keys.length * (COMMAND_BYTES + OPAQUE_BYTES + QUIET_FLAGS.length) + NOOP.length;
   }
-  if (login !== undefined) return own + (login.username.length + login.password.length) * BYTES_PER_UNIT;
-  if (value === undefined) return own;
-  return own + value.length * (typeof value === "string" ? BYTES_PER_UNIT : 1);
+  if (login !== undefined) return own + mostBytesOf(login.username) + mostBytesOf(login.password);
+  return value === undefined ? own : own + mostBytesOf(value);
 }
 
 /** Writes a request at `at`, under its opaque; returns where it ends. */
@@ -104,7 +100,7 @@ function writeValue(request: Request, into: Uint8Array, at: number): number {
     into.set(value, start);
     return ascii("\r\n", into, start + length);
   }
-  // Its length in UTF-8 stands before it: taken for ASCII at first, as most text is.
+  // Its length in UTF-8 comes before it: the text is taken for ASCII at first, as most are.
   const { written } = encoder.encodeInto(value, into.subarray(start));
   if (written !== length) {
     const shift = digitsOf(written) - digitsOf(length);
@@ -165,13 +161,6 @@ function ascii(text: string, into: Uint8Array, at: number): number {
   return at + text.length;
 }
 
-/** Short ASCII is quicker by hand than by `encodeInto`. */
-function writeKey(key: string, keyBytes: number, into: Uint8Array, at: number): number {
-  if (keyBytes === key.length && keyBytes <= 64) return ascii(key, into, at);
-  encoder.encodeInto(key, into.subarray(at, at + keyBytes));
-  return at + keyBytes;
-}
-
 function writeFlagO(opaque: number, into: Uint8Array, at: number): number {
   into[at] = SPACE;
   into[at + 1] = 0x4f;
@@ -181,9 +170,9 @@ function writeFlagO(opaque: number, into: Uint8Array, at: number): number {
 /** Eight digits of lower-case hex. */
 function writeOpaque(opaque: number, into: Uint8Array, at: number): number {
   const end = at + OPAQUE_DIGITS;
-  for (let place = end; place > at;) {
+  for (let digitAt = end; digitAt > at;) {
     const digit = opaque & 0xf;
-    into[--place] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    into[--digitAt] = digit < 10 ? 0x30 + digit : 0x57 + digit;
     opaque >>>= 4;
   }
   return end;
