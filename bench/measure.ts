@@ -9,12 +9,12 @@ import process from "node:process";
 export const OURS = "@x/cache-utils";
 
 /**
- * What a row stands for. `floor`: what the runtime allows; `ours`: the row that the others are compared with; `variant`:
+ * What a row shows. `floor`: what the runtime allows; `ours`: the row that the others are compared with; `variant`:
  * ours in another way; `peer`: another library; `bare`: one that does less than ours, and shows a limit.
  */
 export type Kind = "floor" | "ours" | "variant" | "peer" | "bare";
 
-/** One who does the same work as the others. */
+/** A client or library that does the same work as the others of its table. */
 export interface Contender {
   readonly name: string;
   readonly kind: Kind;
@@ -51,7 +51,7 @@ export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  /** What has to be known to read it, and who could not be measured. */
+  /** What a reader has to know, and which libraries could not be measured and why. */
   readonly notes?: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
  * Other libraries, which the bench fetches into a folder of its own: nothing here depends on them. Each is set up as its
- * own README has it. `gives` tells what a caller has beside the value.
+ * own README has it. `gives` says what a caller gets beside the value.
  */
 
 import { pathToFileURL } from "node:url";
@@ -32,8 +32,8 @@ export async function load(folder: string, name: string): Promise<Package> {
   return await load(name);
 }
 
-/** Those that can be had here and pass the proof, and in `missing` why the others do not. */
-export async function whoever<T>(
+/** Makes each of them, and proves it. Returns those that passed, and in `missing` why the others could not be measured. */
+export async function available<T>(
   makers: Readonly<Record<string, () => Promise<T>>>,
   prove: (made: T) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<{ readonly here: T[]; readonly missing: string[] }> {

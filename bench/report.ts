@@ -14,10 +14,10 @@ const BEGIN = "<!-- tables: begin -->", END = "<!-- tables: end -->";
 /** What draws the plots; nothing here depends on it. */
 const drawers = { vega: "6", "vega-lite": "6" };
 
-/** The text with what stands between the marks replaced; the prose around them stays. */
+/** The page with the text between its marks replaced. */
 export function spliced(text: string, tables: string): string {
   const begin = text.indexOf(BEGIN), end = text.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`Cannot write the tables: "${BEGIN}" and "${END}" do not stand there`);
+  if (begin < 0 || end < begin) throw new Error(`Cannot write the tables: "${BEGIN}" and "${END}" are not in the page`);
   return `${text.slice(0, begin + BEGIN.length)}\n\n${tables}\n${text.slice(end)}`;
 }
 
@@ -42,7 +42,7 @@ export function markdown({ date, commit, machine, versions, measured, pace, seco
     [row(head), row(head.map(() => "---")), ...lines.map(row)].join("\n") + "\n";
 }
 
-/** A row of the tables whose title this is; calls in flight, if the title tells them. */
+/** The rows of all tables with such a title. `amount`: the number in the title, if the pattern has a group for it. */
 function points({ measured }: Result, title: RegExp) {
   return measured.flatMap(({ runtime, tables }) =>
     tables.filter((table) => title.test(table.title)).flatMap((table) =>

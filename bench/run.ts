@@ -58,13 +58,26 @@ const PAIR_PACES = {
   quick: { warmMs: 200, dropped: 10, rounds: 20, roundMs: 20 },
 };
 
+const { values: { quick, only, runtime: oneRuntime, against } } = parseArgs({
+  args: Deno.args,
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    runtime: { type: "string" },
+    against: { type: "string" },
+  },
+});
+const oneCase = against === undefined && only !== undefined && [...CASES, ...APART].includes(only);
+const pace = (against === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
 const root = new URL("../", import.meta.url).pathname;
 const worker = `${root}bench/worker.ts`;
+/** What was measured in which version. */
+const versions: Record<string, string> = {};
+/** Removed after the run. */
+const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
 
-/** How a runtime is started; `packed`: where the library lies as npm installs it. */
-type Runtime = Pick<Setting, "start" | "worker" | "faces">;
-
-async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise<Runtime> {
+/** How a runtime is started. */
+async function runtimeOf(name: typeof RUNTIMES[number]): Promise<Pick<Setting, "start" | "worker" | "faces">> {
   if (name === "deno") {
     const start = [Deno.execPath(), "run", "-A"];
     // The other libraries lie in a folder of their own, one of them (memcached) assigns to `__proto__`, and where memory
@@ -75,14 +88,17 @@ async function runtimeOf(name: typeof RUNTIMES[number], packed: string): Promise
   const path = await (name === "bun" ? bun() : node());
   if (name === "bun") return { start: [path, "run"], worker: [path, "run", worker], faces: facesOf(root) };
   // Node 20 reads no TypeScript.
-  await installPacked(packed);
-  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${packed}/worker.mjs`, worker]);
-  return { start: [path], worker: [path, "--expose-gc", `${packed}/worker.mjs`], faces: packedFaces(packed) };
+  const faces = await packed(folder);
+  await esbuild(["--bundle", "--external:@x/cache-utils", `--outfile=${folder}/worker.mjs`, worker]);
+  return { start: [path], worker: [path, "--expose-gc", `${folder}/worker.mjs`], faces };
 }
 
 const facesOf = (tree: string): Faces => [`${tree}/mod.ts`, `${tree}/src/memcached/mod.ts`];
 
-function packedFaces(folder: string): Faces {
+/** A tree as npm installs it. */
+async function packed(folder: string, tree?: string): Promise<Faces> {
+  await Deno.mkdir(folder, { recursive: true });
+  await installPacked(folder, tree);
   const home = `${folder}/node_modules/@x/cache-utils`;
   return [`${home}/mod.js`, `${home}/src/memcached/mod.js`];
 }
@@ -93,7 +109,7 @@ async function measure(name: string, setting: Setting, keep: (table: Table) => v
   const args = [...before, name, JSON.stringify(setting)];
   const child = new Deno.Command(command!, { args, cwd: root, stdout: "piped", stderr: "inherit" }).spawn();
   // One that hangs must not take the others with it.
-  const overdue = setTimeout(() => child.kill("SIGKILL"), setting.quick ? 60_000 : 240_000);
+  const overdue = setTimeout(() => child.kill("SIGKILL"), quick ? 60_000 : 240_000);
   let rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
@@ -115,8 +131,8 @@ interface Took {
 /** The rounds of several processes as one table. */
 async function compare(setting: Setting): Promise<Table> {
   const all = new Map<string, Took>();
-  // What is compiled, and how well, differs from process to process and with who was loaded first: so there are several.
-  for (let n = 0; n < (setting.quick ? 2 : 4); n++) {
+  // What is compiled, and how well, differs from process to process, and depends on which tree was loaded first: so there are several.
+  for (let n = 0; n < (quick ? 2 : 4); n++) {
     await measure("pair", { ...setting, swapped: n % 2 === 1 }, ({ title, rows }) => {
       if (!all.has(title)) all.set(title, { old: [], new: [], empty: [] });
       for (const { name, cells } of rows) all.get(title)![name as keyof Took].push(...cells as number[]);
@@ -140,13 +156,17 @@ function overEmpty({ old, new: now, empty }: Took): number[] {
   return [before, after, after / before];
 }
 
-async function firstLine(command: string, args: readonly string[], cwd: string = root): Promise<string> {
-  const { code, output } = await run(command, args, { cwd });
-  return code === 0 ? output.trim().split("\n")[0]! : "unknown";
+async function versionOf(program: string): Promise<string> {
+  return /\d+\.\d+\.\d+/.exec((await run(program, ["--version"])).output)?.[0] ?? "unknown";
 }
 
-/** The folder with the other libraries, and their versions. */
-async function fetchPeers(versions: Record<string, string>): Promise<string> {
+async function commitOf(tree: string): Promise<string> {
+  const { code, output } = await run("git", ["describe", "--always", "--dirty"], { cwd: tree });
+  return code === 0 ? output.trim() : "unknown";
+}
+
+/** The folder with the other libraries. */
+async function fetchPeers(): Promise<string> {
   const path = await packages("bench", libraries);
   for (const name of Object.keys(libraries)) {
     const text = await Deno.readTextFile(`${path}/node_modules/${name}/package.json`);
@@ -155,101 +175,75 @@ async function fetchPeers(versions: Record<string, string>): Promise<string> {
   return path;
 }
 
-async function main(): Promise<void> {
-  const { values: { quick, only, runtime: wanted, against } } = parseArgs({
-    args: Deno.args,
-    options: {
-      quick: { type: "boolean", default: false },
-      only: { type: "string" },
-      runtime: { type: "string" },
-      against: { type: "string" },
-    },
-  });
-  const runtimes = RUNTIMES.filter((name) => wanted === undefined || wanted === name);
-  if (runtimes.length === 0) throw new Error(`Cannot measure on "${wanted}": name ${RUNTIMES.join(", ")}`);
-  const other = against === undefined ? undefined : await Deno.realPath(against);
-  const oneCase = other === undefined && only !== undefined && [...CASES, ...APART].includes(only);
-  const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
-  const program = await memcached();
-  const versions: Record<string, string> = {
-    "memcached, the server": (await firstLine(program, ["-V"])).replace("memcached ", ""),
+/** All that is asked for, on one runtime. What fails is named in the result, and the rest goes on. */
+async function measureOn(name: typeof RUNTIMES[number], memcached: string, peers: string): Promise<Measured> {
+  console.log(`== ${name}\n`);
+  const tables: Table[] = [];
+  const failed: string[] = [];
+  const keep = (table: Table) => {
+    console.log(print(table));
+    tables.push(table);
   };
-  const peers = other === undefined ? await fetchPeers(versions) : "";
-  const began = performance.now();
-  const folder = await Deno.makeTempDir({ prefix: "x-cache-utils-bench-" });
-  try {
-    const pace = (other === undefined ? PACES : PAIR_PACES)[quick ? "quick" : "full"];
-    const measured: Measured[] = [];
-    for (const name of runtimes) {
-      console.log(`== ${name}\n`);
-      const tables: Table[] = [];
-      const failed: string[] = [];
-      const keep = (table: Table) => {
-        console.log(print(table));
-        tables.push(table);
-      };
-      const attempt = async (what: string, act: () => Promise<void>) => {
-        await act().catch((error: Error) => {
-          console.error(`${what} failed on ${name}: ${error.message}\n`);
-          failed.push(`${what}: ${error.message}`);
-        });
-      };
-      await attempt("the start", async () => {
-        const runtime = await runtimeOf(name, folder);
-        versions[name] = (await firstLine(runtime.start[0]!, ["--version"])).replace(/^(deno |v)/, "").replace(
-          / .*/,
-          "",
-        );
-        // One for each runtime: nobody finds it filled by another.
-        await using server = await freshServer(["-m", "1024"]);
-        const at = { hostname: "127.0.0.1", port: server.port, memcached: program };
-        const setting: Setting = {
-          ...at,
-          ...runtime,
-          peers,
-          pace,
-          quick,
-          ...(only === undefined || oneCase ? {} : { only }),
-        };
-        if (other === undefined) {
-          for (const name of asked) await attempt(`the case ${name}`, () => measure(name, setting, keep));
-          return;
-        }
-        if (name === "node") await installPacked(`${folder}/other`, other);
-        const faces = name === "node" ? packedFaces(`${folder}/other`) : facesOf(other);
-        keep(await compare({ ...setting, other: faces }));
-      });
-      measured.push({ runtime: name, tables, failed });
+  const attempt = async (what: string, act: () => Promise<void>) => {
+    await act().catch((error: Error) => {
+      console.error(`${what} failed on ${name}: ${error.message}\n`);
+      failed.push(`${what}: ${error.message}`);
+    });
+  };
+  await attempt("the start", async () => {
+    const runtime = await runtimeOf(name);
+    versions[name] = await versionOf(runtime.start[0]!);
+    // A server for each runtime, so that it is empty.
+    await using server = await freshServer(["-m", "1024"]);
+    const at = { hostname: "127.0.0.1", port: server.port, memcached };
+    const title = only === undefined || oneCase ? {} : { only };
+    const setting: Setting = { ...at, ...runtime, peers, pace, quick, ...title };
+    if (against !== undefined) {
+      const tree = await Deno.realPath(against);
+      const other = name === "node" ? await packed(`${folder}/other`, tree) : facesOf(tree);
+      return keep(await compare({ ...setting, other }));
     }
-    const result: Result = {
-      date: new Date().toISOString(),
-      commit: await firstLine("git", ["describe", "--always", "--dirty"]),
-      ...(other === undefined ? {} : { against: await firstLine("git", ["describe", "--always", "--dirty"], other) }),
-      seconds: Math.round((performance.now() - began) / 1000),
-      machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
-      versions,
-      pace,
-      measured,
-    };
-    const what = [
-      result.date.slice(0, 16).replaceAll(":", "-"),
-      ...(wanted === undefined ? [] : [wanted]),
-      ...(only === undefined ? [] : [only.replaceAll(/[^\w]+/g, "-")]),
-      ...(other === undefined ? [] : ["against"]),
-      ...(quick ? ["quick"] : []),
-    ];
-    const file = `bench/results/${what.join("-")}.json`;
-    await Deno.mkdir(`${root}bench/results`, { recursive: true });
-    await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 1)}\n`);
-    console.log(`kept in ${file}; ${result.seconds} s`);
-    if (!quick && only === undefined && wanted === undefined && other === undefined) await report(result);
-    const [all, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
-    if (all.length + failed.length === 0) throw new Error(`No table has "${only}" in its title`);
-    console.log(`targets missed: ${all.flatMap(judge).filter(({ missed }) => missed).length}`);
-    if (failed.length > 0) Deno.exitCode = 1;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+    const asked = oneCase ? [only] : CASES.filter((name) => !quick || only !== undefined || !LONG.includes(name));
+    for (const name of asked) await attempt(`the case ${name}`, () => measure(name, setting, keep));
+  });
+  return { runtime: name, tables, failed };
 }
 
-await main();
+async function main(): Promise<void> {
+  const runtimes = RUNTIMES.filter((name) => oneRuntime === undefined || oneRuntime === name);
+  if (runtimes.length === 0) throw new Error(`Cannot measure on "${oneRuntime}": name ${RUNTIMES.join(", ")}`);
+  const program = await memcached();
+  versions["memcached, the server"] = await versionOf(program);
+  const peers = against === undefined ? await fetchPeers() : "";
+  const began = performance.now();
+  const measured: Measured[] = [];
+  for (const name of runtimes) measured.push(await measureOn(name, program, peers));
+  const result: Result = {
+    date: new Date().toISOString(),
+    commit: await commitOf(root),
+    ...(against === undefined ? {} : { against: await commitOf(against) }),
+    seconds: Math.round((performance.now() - began) / 1000),
+    machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, os: `${process.platform} ${process.arch}` },
+    versions,
+    pace,
+    measured,
+  };
+  const what = [oneRuntime, only?.replaceAll(/[^\w]+/g, "-"), against && "against", quick ? "quick" : undefined]
+    .filter((part) => part !== undefined);
+  const file = `bench/results/${[result.date.slice(0, 16).replaceAll(":", "-"), ...what].join("-")}.json`;
+  await Deno.mkdir(`${root}bench/results`, { recursive: true });
+  await Deno.writeTextFile(`${root}${file}`, `${JSON.stringify(result, undefined, 2)}\n`);
+  console.log(`kept in ${file}; ${result.seconds} s`);
+  const [tables, failed] = [measured.flatMap(({ tables }) => tables), measured.flatMap(({ failed }) => failed)];
+  if (tables.length + failed.length === 0) throw new Error(`No table has "${only}" in its title`);
+  console.log(`targets missed: ${tables.flatMap(judge).filter(({ missed }) => missed).length}`);
+  // All of it was measured.
+  if (what.length === 0) await report(result);
+  if (failed.length > 0) Deno.exitCode = 1;
+}
+
+try {
+  await main();
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}

@@ -22,7 +22,7 @@ export interface Setting {
   readonly other?: Faces;
   /** Load the other checkout first. */
   readonly swapped?: boolean;
-  /** Of a process of the herd: who caches. */
+  /** Of a process of the herd: the library that caches there. */
   readonly contender?: string;
   readonly pace: Pace;
   /** Leave out what takes long. */

@@ -14,7 +14,7 @@ export interface Server extends AsyncDisposable {
   /** `host:port`, or a path, as a client is given it. */
   readonly address: string;
   readonly port: number;
-  /** SIGSTOP: it hangs; the kernel still accepts for it. Resolves once it really stands still. */
+  /** SIGSTOP: it hangs; the kernel still accepts for it. Resolves once it has really stopped. */
   stop(): Promise<void>;
   /** SIGCONT. */
   resume(): void;
@@ -27,7 +27,7 @@ export interface Server extends AsyncDisposable {
 /** How long a server may take to listen. */
 const START_MS = 10_000;
 
-/** Where a server listens, and what it is told besides its arguments. */
+/** Where a server listens, and what it needs besides its arguments. */
 export interface Circumstances {
   /** Default "127.0.0.1". "unix": a socket's path, and no port. */
   readonly listen?: "127.0.0.1" | "::1" | "unix";
@@ -41,9 +41,9 @@ export interface Circumstances {
 }
 
 /**
- * A shell that outlives whoever started it. However that ends (a Ctrl-C, a SIGKILL, a test runner that calls no hooks),
+ * A shell that outlives the process that started it. However that ends (a Ctrl-C, a SIGKILL, a test runner that calls no hooks),
  * the shell's standard input ends with it: then it kills the server whose pid it read last, and removes the folder. It
- * runs in a session of its own, where no signal to the group of whoever started it comes.
+ * runs in a session of its own, so a signal to the group of that process does not reach it.
  */
 const WATCH =
   'trap "" INT TERM HUP; while read -r pid; do last=$pid; done; [ "$last" ] && kill -9 "$last"; exec rm -rf "$1"';
@@ -57,8 +57,8 @@ class Watch {
     (this.#shell.stdin as Socket).unref?.();
   }
 
-  /** `undefined`: there is no server any more. */
-  tell(pid: number | undefined): void {
+  /** The server to kill at the end. `undefined`: none any more. */
+  watch(pid: number | undefined): void {
     this.#shell.stdin!.write(`${pid ?? ""}\n`);
   }
 
@@ -98,16 +98,16 @@ export async function freshServer(
       env: { ...process.env, ...prepared?.env, MEMCACHED_PORT_FILENAME: file },
     });
     child = started;
-    watch.tell(started.pid);
+    watch.watch(started.pid);
     started.unref();
     let failure: unknown;
     started.once("error", (error) => failure = error);
     exited = new Promise((resolve) => {
       started.once("exit", (code) => {
-        // Its pid may be somebody else's from now on.
+        // From now on its pid may be that of another process.
         if (child === started) {
           child = undefined;
-          watch.tell(undefined);
+          watch.watch(undefined);
         }
         failure ??= new Error(`memcached ended with code ${code} before it listened`);
         resolve();
@@ -155,7 +155,7 @@ export async function freshServer(
   };
 }
 
-/** Does this process stand still? "T": stopped. */
+/** Whether this process is stopped: its state is "T". */
 async function stopped(pid: number): Promise<boolean> {
   const { stdout } = await promisify(execFile)("ps", ["-o", "state=", "-p", String(pid)]);
   return stdout.trim().startsWith("T");

@@ -39,7 +39,9 @@ export function faults(files: ReadonlyMap<string, string>): string[] {
     for (const { specifier, isType } of importsIn(text)) {
       if (!specifier.startsWith("./") && !specifier.startsWith("../")) {
         if (!byName.includes(specifier)) {
-          found.push(`${path} imports "${specifier}": import by relative path, or load it through src/builtin.ts`);
+          found.push(
+            `${path} imports "${specifier}": import by relative path, or load it by builtin() of src/util/builtin.ts`,
+          );
         }
         continue;
       }

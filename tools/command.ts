@@ -53,7 +53,7 @@ export async function run(command: string, args: readonly string[], options: Run
     overdue = true;
     kill();
   }, minutes * 60_000);
-  // A group of its own hears no Ctrl-C.
+  // A Ctrl-C goes to the terminal's group, and the command has one of its own.
   const interrupted = () => {
     kill();
     Deno.exit(130);

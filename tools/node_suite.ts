@@ -46,7 +46,7 @@ export function redirected(text: string, path: string): string {
   }).replace(/"@std\/assert"/g, `"${up}tests/_assert.mjs"`);
 }
 
-/** What `node --test` is given, and one line that tells what is not among it. */
+/** What `node --test` is given, and one line that says which tests were left out, and why. */
 export interface Built {
   readonly files: readonly string[];
   readonly remark: string;
@@ -104,7 +104,7 @@ export async function installPacked(folder: string, tree = "."): Promise<void> {
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
   const npm = await run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "packed.tgz"], { cwd: folder });
   if (npm.code !== 127) return await must("npm install of the packed build", Promise.resolve(npm));
-  // Whoever has only Deno has no npm. The package needs no other, so unpacking it is installing it.
+  // Where there is only Deno, there is no npm. The package depends on no other, so unpacking it installs it.
   await Deno.mkdir(`${folder}/${HOME}`, { recursive: true });
   const taken = ["-xzf", `${folder}/packed.tgz`, "-C", `${folder}/${HOME}`, "--strip-components=1"];
   await must("unpacking", run("tar", taken));

@@ -6,35 +6,39 @@
  *     deno task simulate --mutants [--only NAME]        each rule taken out in a copy of the tree: a seed must fail
  */
 
+import { parseArgs } from "node:util";
 import { simulate } from "../tests/simulation/_simulation.ts";
 import { seedsFrom } from "../tests/simulation/_seeds.ts";
 import { Copy, type Mutant, MUTANTS } from "./mutants.ts";
 
 const self = new URL(import.meta.url).pathname;
 const root = new URL("..", import.meta.url).pathname;
-const option = (name: string): string | undefined => {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at === -1 ? undefined : Deno.args[at + 1] ?? "";
-};
-const number = (name: string, otherwise: number): number => {
-  const given = option(name);
-  if (given === undefined) return otherwise;
-  if (/^\d+$/.test(given)) return Number(given);
-  console.error(`Cannot use "${given}" as --${name}: it must be a whole number`);
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    from: { type: "string", default: "1" },
+    seeds: { type: "string", default: "20000" },
+    seed: { type: "string" },
+    trace: { type: "boolean" },
+    mutants: { type: "boolean" },
+    only: { type: "string" },
+    /** In this process alone: how the processes of a run are started. */
+    part: { type: "boolean" },
+  },
+});
+const number = (name: "from" | "seeds" | "seed"): number => {
+  if (/^\d+$/.test(values[name]!)) return Number(values[name]);
+  console.error(`Cannot use "${values[name]}" as --${name}: it must be a whole number`);
   Deno.exit(2);
 };
 
-const [from, seeds, seed] = [
-  number("from", 1),
-  number("seeds", option("mutants") === undefined ? 20_000 : 40_000),
-  number("seed", -1),
-];
+const [from, seeds] = [number("from"), number("seeds")];
 /** One seed. With --trace its schedule is printed. */
 async function one(seed: number): Promise<void> {
   console.warn = () => {};
   const lines: string[] = [];
   const { broken, plan } = await simulate(seed, lines);
-  if (option("trace") !== undefined) console.log(`${JSON.stringify(plan)}\n\n${lines.join("\n")}\n`);
+  if (values.trace) console.log(`${JSON.stringify(plan)}\n\n${lines.join("\n")}\n`);
   console.log(broken === undefined ? `seed ${seed} holds` : `seed ${seed}: ${broken}`);
   if (broken !== undefined) Deno.exitCode = 1;
 }
@@ -64,10 +68,10 @@ async function all(): Promise<void> {
 
 const seedIn = (failure: string): string => /^seed (\d+)/.exec(failure)?.[1] ?? "?";
 
-/** What the first failing seed tells; `undefined`: all hold. */
+/** What the first failing seed broke, or `undefined` if all seeds hold. */
 async function run(tree: string, from: number, seeds: number): Promise<string | undefined> {
   const script = `${tree}/${self.slice(root.length)}`;
-  const args = ["run", "-A", "--no-check", script, "--part", "1", "--from", `${from}`, "--seeds", `${seeds}`];
+  const args = ["run", "-A", "--no-check", script, "--part", "--from", `${from}`, "--seeds", `${seeds}`];
   // A mutant may loop for ever.
   const signal = AbortSignal.timeout(60_000 + seeds * 20);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: tree, signal }).output();
@@ -79,7 +83,7 @@ async function run(tree: string, from: number, seeds: number): Promise<string | 
 /** Takes each rule out, in two copies of the tree at once. */
 async function mutants(): Promise<void> {
   const began = performance.now();
-  const only = option("only");
+  const { only } = values;
   const left = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
   const count = left.length;
   let wrong = 0;
@@ -109,7 +113,7 @@ function report({ name, patches, survives }: Mutant, applied: boolean, failure: 
   return applied && (failure === undefined) === (survives !== undefined);
 }
 
-if (option("mutants") !== undefined) await mutants();
-else if (seed >= 0) await one(seed);
-else if (option("part") !== undefined) await part();
+if (values.mutants) await mutants();
+else if (values.seed !== undefined) await one(number("seed"));
+else if (values.part) await part();
 else await all();

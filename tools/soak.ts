@@ -12,12 +12,11 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { aborts, hostileServers, mutatedClient, mutatedFrames, proxyFaults } from "./soak/bytes.ts";
-import { history } from "./soak/history.ts";
-import { kills, stops } from "./soak/outages.ts";
+import { history, kills, stops } from "./soak/outages.ts";
 import { burst, largeMulti, long } from "./soak/pressure.ts";
-import { heading, lineOf, type Terms, type Verdict } from "./soak/verdict.ts";
+import { type FaultResult, heading, lineOf, type SoakOptions } from "./soak/result.ts";
 
-const cases: Readonly<Record<string, (terms: Terms) => Promise<Verdict>>> = {
+const cases: Readonly<Record<string, (options: SoakOptions) => Promise<FaultResult>>> = {
   proxy: proxyFaults,
   hostile: hostileServers,
   wire: mutatedFrames,
@@ -47,21 +46,21 @@ if (protocol !== "binary" && protocol !== "meta") {
 if (only !== undefined && !(only in cases)) {
   throw new TypeError(`Cannot soak "${only}": name one of ${Object.keys(cases).join(", ")}`);
 }
-const terms: Terms = {
+const options: SoakOptions = {
   seed: Number(values.seed),
   protocol,
   share: values.quick ? 0.05 : 1,
   count: values.count === undefined ? undefined : Number(values.count),
 };
 
-console.log(`seed ${terms.seed}, protocol ${protocol}${values.quick ? ", quick" : ""}\n${heading}`);
+console.log(`seed ${options.seed}, protocol ${protocol}${values.quick ? ", quick" : ""}\n${heading}`);
 let failed = 0;
 for (const [name, run] of Object.entries(cases)) {
   if (only !== undefined && name !== only) continue;
   try {
-    const verdict = await run(terms);
-    console.log(lineOf(verdict));
-    if (verdict.failures.length > 0) failed++;
+    const result = await run(options);
+    console.log(lineOf(result));
+    if (result.failures.length > 0) failed++;
   } catch (error) {
     console.log(`${name.padEnd(34)} FAILED: ${error instanceof Error ? error.stack : error}`);
     failed++;

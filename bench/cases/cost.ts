@@ -36,7 +36,7 @@ async function calls(bench: Bench): Promise<void> {
     await ask();
     await sleep(BEHIND_MS);
     const cells = [requests];
-    // Without what it costs to ask for the traffic, which the first two answers tell.
+    // Asking for the traffic is traffic as well: as much as between the first two answers, and that is taken off.
     for (const [at, bytes] of (await traffic(client)).entries()) cells.push(bytes - 2 * after[at]! + before[at]!);
     rows.push({ name, cells });
   };

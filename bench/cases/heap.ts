@@ -3,7 +3,7 @@
 import { MemoryStore } from "@x/cache-utils";
 import { Memcached } from "@x/cache-utils/memcached";
 import { heapUsed, median, OURS, rounds, type Row, spreadOf } from "../measure.ts";
-import { type Client, clientsIn, whoever } from "../peers.ts";
+import { available, type Client, clientsIn } from "../peers.ts";
 import type { Bench } from "../worker.ts";
 
 export async function heap(bench: Bench): Promise<void> {
@@ -16,7 +16,7 @@ async function inFlight(bench: Bench): Promise<void> {
   if (!bench.wants(title)) return;
   const server = `${bench.hostname}:${bench.port}`;
   await using memcached = new Memcached(server, { timeout: "30s" });
-  const { here, missing } = await whoever(clientsIn(bench.peers, server), (client) => client.get("heap:0"));
+  const { here, missing } = await available(clientsIn(bench.peers, server), (client) => client.get("heap:0"));
   const clients: Pick<Client, "name" | "get">[] = [{ name: OURS, get: (key) => memcached.get(key) }, ...here];
   const keys = Array.from({ length: 10_000 }, (_, at) => `heap:${at}`);
   // The first round does not count: buffers grow in it that are kept.

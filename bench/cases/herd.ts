@@ -19,7 +19,7 @@ const CALLERS = 200;
 const AT_ONCE = 4, SERVICE_MS = 25;
 /** How long a value is fresh, and how long it may be served after that: the same for all that can. */
 const TTL_S = 1, STALE_S = 30;
-/** 1,600 queries take 10 s, each time: who costs that much is not measured again once this has passed. */
+/** 1,600 queries take 10 s in each round: after this time no further round begins. */
 const ENOUGH_MS = 5_000;
 /** From the order to the common moment. */
 const LEAD_MS = 80;
@@ -35,7 +35,7 @@ const SCENES = { cold: "a cold key", expired: "a key that has just expired", "te
 type Scene = keyof typeof SCENES;
 const ALL = Object.keys(SCENES) as Scene[];
 
-/** Where a library keeps values, and the scenes in which it stands. */
+/** Where a library keeps values, and the scenes in which it is measured. */
 const contenders: Readonly<Record<string, { readonly keptIn: "memcached" | "memory"; readonly scenes: Scene[] }>> = {
   ours: { keptIn: "memcached", scenes: ALL },
   "ours, stale: 0": { keptIn: "memcached", scenes: ["expired"] },

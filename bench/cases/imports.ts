@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Kind, median, OURS, rounds, type Row, spreadOf } from "../measure.ts";
-import { libraries, whoever } from "../peers.ts";
+import { available, libraries } from "../peers.ts";
 import type { Bench } from "../worker.ts";
 
 export async function imports(bench: Bench): Promise<void> {
@@ -22,8 +22,8 @@ export async function imports(bench: Bench): Promise<void> {
   // Packages are found from the folder that they lie in.
   const folder = await mkdtemp(join(bench.peers, "imports-"));
   try {
-    // The first start fills the runtime's caches, and shows who does not start at all.
-    const { here, missing } = await whoever(
+    // The first start fills the runtime's caches, and shows which package does not start at all.
+    const { here, missing } = await available(
       Object.fromEntries(wanted.map(([name, kind, code]) => [name, async () => {
         const start = await program(bench, folder, code);
         await start();

@@ -2,7 +2,7 @@
 
 import { cached, GroupBackend, MemoryStore } from "@x/cache-utils";
 import { type Contender, type Kind, OURS } from "../measure.ts";
-import { cacheOf, type Read, whoever } from "../peers.ts";
+import { available, cacheOf, type Read } from "../peers.ts";
 import type { Bench } from "../worker.ts";
 
 /** So many different calls, taken in turn. */
@@ -39,7 +39,7 @@ export async function memory(bench: Bench): Promise<void> {
       const terms = { folder: bench.peers, read, server: "", ttlS: 3600, staleS: 5 };
       return contender(bare ? "bare" : "peer", name, gives, await open(terms));
     }]));
-    const { here, missing } = await whoever(makers, (peer) => assertHit(peer, copies));
+    const { here, missing } = await available(makers, (peer) => assertHit(peer, copies));
     await bench.race(title, "ns", [floor, ours, ...here], missing);
   };
   const copying: string[] = ["bentocache getOrSet", "cacheable wrap"];
@@ -82,7 +82,7 @@ function contender(kind: Kind, name: string, gives: string, call: Read<unknown>)
   };
 }
 
-/** Nobody wins by giving something else than the table says. */
+/** Each library has to give the right value, and to copy it or not as the table says. */
 async function assertHit({ name, call }: Caller, copies: boolean): Promise<void> {
   await call(7);
   const [first, second] = [await call(7), await call(7)];

@@ -27,9 +27,9 @@ export interface EntryOptions<T = unknown> {
  * kept only under the key that it was computed from.
  */
 export interface Inputs {
-  /** Told within `fetch`, if the answer is at hand there: `compute` will not be called, so nothing has to be copied. */
+  /** Called within `fetch` if the value is at hand there: `compute` will not run, so nothing has to be copied. */
   unread(): void;
-  /** Asked when `compute` has ended. false: its result is given to this caller alone, and not kept. */
+  /** Called when `compute` has ended. false: its result is given to this caller alone, and not kept. */
   areCurrent(): boolean;
 }
 
@@ -37,7 +37,7 @@ export interface Inputs {
 export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   /** Keep this result? Default: everything but `undefined` and `null`. */
   when?: ((value: T) => boolean) | undefined;
-  /** Bounds the wait of this call, whoever computes: then CacheTimeoutError. The computation goes on and is kept. Default: wait. */
+  /** How long this call waits, whoever computes: then CacheTimeoutError, while the computation goes on and is kept. Default: no bound. */
   timeout?: Duration | undefined;
   /** Upper bound on how long this value takes to compute. Default: the backend's. */
   mintDelay?: Duration | undefined;
@@ -49,10 +49,10 @@ export interface FetchOptions<T = unknown> extends EntryOptions<T> {
   inputs?: Inputs | undefined;
 }
 
-/** Which entry is read, besides by its key, and in whose name. */
+/** What an entry must have besides its key to be found, and the function's name for events and warnings. */
 export type ReadOptions = Pick<FetchOptions, "group" | "source" | "strictSource" | "name">;
 
-/** In whose name something is forgotten. */
+/** The function's name, for the event of an invalidation. */
 export type DeleteOptions = Pick<EntryOptions, "name">;
 
 /** How long one waits for a backend to be ready: until the signal fires. */

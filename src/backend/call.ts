@@ -1,41 +1,38 @@
 import type { Moment } from "../util/clock.ts";
-import type { Keys } from "../key/key.ts";
 import { assertOptions } from "../util/checks.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import type { FetchOptions, ReadOptions } from "./backend.ts";
 import { CallerTimeout } from "./caller_timeout.ts";
-import type { Result, Waiter } from "./computations.ts";
-import type { Counter, Counters } from "./counters.ts";
+import type { Result, SharedSlot, Waiter } from "./computations.ts";
+import type { Counter } from "./counters.ts";
 import { checkedOptions } from "./entry_options.ts";
 import type { Outcome, Why } from "./events.ts";
+import type { Parts } from "./group.ts";
 import type { Label } from "./guarded_store.ts";
-import type { Settings } from "./options.ts";
 
-/** Whose entry a call takes for its own, and by which counters it is judged. */
+/** Which entry a call reads, and what that entry must say to be the call's own. */
 export interface Target {
-  readonly about: Label;
+  readonly label: Label;
   /** Only where the store's key is a truncation of it. */
   readonly fullKey: string | undefined;
   /** A short hash of the text of the function that computes. */
   readonly source: string | undefined;
-  /** Is what another source has kept outdated? */
+  /** true: an entry that a function of another source has kept is outdated. */
   readonly strictSource: boolean;
   /** Its groups' counters, in the order of its distinct, sorted groups. */
   readonly counters: readonly Counter[];
 }
 
-/** The parts of a backend that say where entries are. */
-export interface Places {
-  readonly keys: Keys;
-  readonly counters: Counters;
-}
-
 /** Throws a TypeError for a wrong key, group, or options that are none. */
-export function targetOf(key: string, options: ReadOptions, { keys, counters }: Places): Target {
+export function targetOf(
+  key: string,
+  options: ReadOptions,
+  { keys, counters }: Pick<Parts, "keys" | "counters">,
+): Target {
   assertOptions(options);
   const entry = keys.entry(key);
   return {
-    about: { name: options.name, key: entry.key },
+    label: { name: options.name, key: entry.key },
     fullKey: entry.fullKey,
     source: options.source,
     strictSource: options.strictSource ?? false,
@@ -43,7 +40,7 @@ export function targetOf(key: string, options: ReadOptions, { keys, counters }: 
   };
 }
 
-/** What an entry of this target says besides what it is. `generations`: read before its value is computed. */
+/** What every entry of this target says, whatever its kind. `generations`: read before its value is computed. */
 export const ownedBy = ({ fullKey, source }: Target, generations: readonly bigint[]): Owned => ({
   fullKey,
   source,
@@ -66,8 +63,8 @@ export interface Call extends Target {
   waits: number;
   /** When it began to wait for others. */
   waitsSince: Moment | undefined;
-  /** The slot of its last snapshot: those who share it may share a computation. */
-  slot: object | undefined;
+  /** The slot of its last snapshot in the read batch; calls that share a slot may share a computation. */
+  slot: SharedSlot | undefined;
   /** The lease that it has waited for, if nobody has renewed that. */
   unrenewed: LeaseEntry | undefined;
   outcome: Outcome;
@@ -81,16 +78,16 @@ export function callOf(
   compute: (signal: AbortSignal) => unknown,
   // deno-lint-ignore no-explicit-any
   options: FetchOptions<any>,
-  parts: Places & { readonly settings: Settings },
+  parts: Pick<Parts, "keys" | "counters" | "settings">,
   bypass: Why | undefined,
 ): Call {
   if (typeof compute !== "function") throw new TypeError("Cannot fetch: `compute` must be a function");
-  const { about, fullKey, source, strictSource, counters } = targetOf(key, options, parts);
+  const { label, fullKey, source, strictSource, counters } = targetOf(key, options, parts);
   const { clock, defaults } = parts.settings;
   const { timeoutMs, mintDelayMs, isCacheable } = checkedOptions(options, defaults);
   // Written out: as a class that extends another one, or with a spread, a hit in memory takes a twentieth longer.
   return {
-    about,
+    label,
     fullKey,
     source,
     strictSource,
@@ -102,7 +99,7 @@ export function callOf(
     bypass,
     timeout: timeoutMs === Infinity && options.signal === undefined
       ? undefined
-      : new CallerTimeout(clock, about.key, timeoutMs, options.signal),
+      : new CallerTimeout(clock, label.key, timeoutMs, options.signal),
     waits: 0,
     waitsSince: undefined,
     slot: undefined,
@@ -117,7 +114,10 @@ export function wait<T>({ timeout }: Call, promise: Promise<T>): Promise<T> {
   return timeout === undefined ? promise : timeout.wait(promise);
 }
 
-/** Waits for a computation, and leaves it when the caller does. `result`: what there is to wait for, if more than that. */
+/**
+ * Waits for a computation, and leaves it when the caller leaves. `result`: what to await instead of the waiter's own
+ * promise, as that promise with a timeout.
+ */
 export async function resultFor<R = never>(
   { timeout }: Call,
   waiter: Waiter,

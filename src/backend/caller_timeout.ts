@@ -29,6 +29,10 @@ export class CallerTimeout implements AbortListener {
     this.#leave(reason, "aborted");
   }
 
+  get hasLeft(): boolean {
+    return this.#left !== undefined;
+  }
+
   /** Why the caller left: a timeout is no abort, so a computation goes on for it. */
   get why(): "aborted" | "timed out" {
     return this.#left?.why ?? "timed out";

@@ -2,8 +2,8 @@ import { type Call, resultFor, type Target } from "./call.ts";
 import { contextOpening, currentComputation, noteWait, runAs } from "./context.ts";
 
 /**
- * How a computation ended for one who waited. retry: nothing came of it for this one; `why`: its lease was refused, its
- * lease had no answer, or it is over, and what it gave is not for this one.
+ * What a waiter is given. retry: nothing, so its call reads again, since the lease was refused; since nobody knows whether
+ * the lease was stored (unknown); or since the computation is over and its result is not for this waiter.
  */
 export type Result =
   | { readonly kind: "value"; readonly value: unknown }
@@ -13,8 +13,8 @@ export type Result =
 const OVER: Result = { kind: "retry", why: "over" };
 
 /**
- * What a function did. `isShared`: may it be given to others, and kept? abandoned: every caller aborted first, so what
- * it returns interests nobody.
+ * What a run of the function came to. `isShared`: others may be given it, and it may be kept. abandoned: every caller had
+ * aborted before it ended, so its result is dropped.
  */
 export type Computed =
   | Value
@@ -42,7 +42,7 @@ export class Computation {
   readonly waitsFor: Map<Computation, number> = new Map();
   readonly #copy: (value: unknown) => unknown;
   readonly #waiters = new Set<Answer>();
-  /** Whose function runs: who joined first. A refresh in the background has none, and goes on all the same. */
+  /** The waiter whose function runs: the one that joined first. A background refresh has none, and is never abandoned. */
   #leader: Answer | undefined;
   /** Callers that did not abort. One that timed out still counts: its computation goes on. */
   #interested = 0;
@@ -56,7 +56,7 @@ export class Computation {
     this.#copy = copy;
   }
 
-  /** Were its waiters answered? Who joins now waits for its last write, then retries. */
+  /** Were its waiters answered? A call that joins now waits for the last write, then reads again. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
@@ -115,30 +115,26 @@ export class Computation {
     this.#controller.abort(new DOMException("the refresh took longer than mintDelay", "TimeoutError"));
   }
 
-  /** Answers everybody with what the function did, or with a retry where that is not for them. */
+  /**
+   * Answers all waiters. The first is given the value itself, each other one a copy, and all copies are made before any
+   * waiter runs. A waiter that cannot be given the result reads again: what cannot be copied (a stream, an instance of a
+   * class) goes to one waiter only, and what is not shared to the one whose function ran.
+   */
   settle(computed: Computed): void {
     if (computed.kind === "abandoned") return this.retry("over");
-    if (computed.kind === "value") this.#resolve(computed.value, computed.isShared ? undefined : this.#leader);
-    else this.#reject(computed.error, computed.isShared ? undefined : this.#leader);
+    let isTaken = false;
+    this.#answer((waiter) => {
+      if (!computed.isShared && waiter !== this.#leader) return OVER;
+      if (computed.kind === "error") return computed;
+      if (isTaken) return this.#copied(computed.value);
+      isTaken = true;
+      return computed;
+    });
   }
 
-  /** Everybody looks again. */
+  /** Makes every waiter's call read again. */
   retry(why: "refused" | "unknown" | "over"): void {
     this.#answer(() => ({ kind: "retry", why }));
-  }
-
-  /**
-   * The first gets the very value, the others a copy each, all made before anybody runs. Of what cannot be copied (a
-   * stream, an instance of a class) there is one: the others retry. `only`: so do all but this one.
-   */
-  #resolve(value: unknown, only: Answer | undefined): void {
-    let isFirst = true;
-    this.#answer((waiter) => {
-      if (only !== undefined && waiter !== only) return OVER;
-      if (!isFirst) return this.#copied(value);
-      isFirst = false;
-      return { kind: "value", value };
-    });
   }
 
   #copied(value: unknown): Result {
@@ -147,10 +143,6 @@ export class Computation {
     } catch {
       return OVER;
     }
-  }
-
-  #reject(error: unknown, only: Answer | undefined): void {
-    this.#answer((waiter) => only === undefined || waiter === only ? { kind: "error", error } : OVER);
   }
 
   #answer(resultFor: (waiter: Answer) => Result): void {
@@ -178,6 +170,7 @@ export class Computations {
 
   /** Runs the function for this caller alone. `write`: what becomes of its value before the caller is answered. */
   unshared(call: Call, write?: (value: Value) => Promise<void>): Promise<Result> {
+    call.outcome = "miss";
     const computation = this.create();
     const waiter = computation.join();
     const run = async () => {
@@ -202,40 +195,49 @@ export class Computations {
     return computation;
   }
 
-  /** The one of this lease under this key: a lease that was copied to another key is nobody's there. */
+  /** The open computation of this lease. A lease that somebody copied to another key of the store has none there. */
   find(key: string, nonce: string): Computation | undefined {
     const open = this.#byNonce.get(nonce);
     return open?.key === key ? open.computation : undefined;
   }
 
-  /** Whoever still waits retries. */
+  /** Ends an open computation; whoever still waits for it reads again. */
   close(nonce: string): void {
     this.#byNonce.get(nonce)?.computation.retry("over");
     this.#byNonce.delete(nonce);
   }
 }
 
-/**
- * Computations by the slot of the snapshot that they begin with. All who share a slot called before it was sent, and so
- * before the computation begins: they may join it even if it has begun when they come.
- */
-export class BySlot {
-  readonly #shared = new WeakMap<object, { readonly target: Target; readonly computation: Computation }>();
-
-  share(call: Call, computation: Computation): void {
-    if (call.slot !== undefined) this.#shared.set(call.slot, { target: call, computation });
-  }
-
-  /** The one of the call's slot, unless it was answered or is another target's. */
-  find(call: Call): Computation | undefined {
-    const shared = call.slot === undefined ? undefined : this.#shared.get(call.slot);
-    // rule 5: joined for the same groups, key and source
-    if (shared === undefined || shared.computation.isSettled || !isSame(shared.target, call)) return undefined;
-    return shared.computation;
-  }
+/** A computation that a call has begun, and what it answers. */
+interface SharedComputation {
+  readonly target: Target;
+  readonly computation: Computation;
 }
 
-/** Two calls of one key may name different groups, or stand for different full keys or sources. */
+/**
+ * The computations that calls have begun who share a read of an entry. All of them called before it was sent, and so
+ * before a computation begins: they may join it even if it has begun when they come. Not in a WeakMap: there a value that
+ * leads to its own key, as a call does to its slot, stays until a full garbage collection, of which misses then made many.
+ */
+export interface SharedSlot {
+  leased: SharedComputation | undefined;
+  uncoordinated: SharedComputation | undefined;
+}
+
+/** Lets the calls of this call's slot join the computation. */
+export function share(call: Call, kind: keyof SharedSlot, computation: Computation): void {
+  if (call.slot !== undefined) call.slot[kind] = { target: call, computation };
+}
+
+/** The computation that a call of the same slot has begun, unless it is settled or belongs to another target. */
+export function sharedWith(call: Call, kind: keyof SharedSlot): Computation | undefined {
+  const shared = call.slot?.[kind];
+  // rule 5: joined for the same groups, key and source
+  if (shared === undefined || shared.computation.isSettled || !isSame(shared.target, call)) return undefined;
+  return shared.computation;
+}
+
+/** Two calls of one key in the store may name different groups, or have different sources or (truncated) full keys. */
 const isSame = (one: Target, other: Target): boolean =>
   one.fullKey === other.fullKey && one.source === other.source && one.counters.length === other.counters.length &&
   one.counters.every((counter, i) => counter.key === other.counters[i]!.key);

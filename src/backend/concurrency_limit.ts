@@ -1,7 +1,7 @@
 import type { Clock } from "../util/clock.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 
-/** So many at once; the others wait in the order in which they came. */
+/** Lets so many computations run at once; the others wait in the order in which they came. */
 export class ConcurrencyLimit {
   readonly #clock: Clock;
   #free: number;
@@ -12,7 +12,10 @@ export class ConcurrencyLimit {
     this.#free = most;
   }
 
-  /** Waits for its turn, at most so long: behind functions that hang it goes on without one. Returns how to end the turn, once. */
+  /**
+   * Waits for a turn, and after `longestMs` goes on without one, since the functions before it may hang. Returns a function
+   * that ends the turn; call it once.
+   */
   async acquire(longestMs: number): Promise<() => void> {
     if (this.#free > 0) this.#free--;
     else {

@@ -1,9 +1,9 @@
 /**
- * Whose computation a call comes from, told by the runtime's AsyncLocalStorage, and who waits for whom in this process.
+ * Which computation a call comes from, known by the runtime's AsyncLocalStorage, and which computation waits for which.
  *
  *   1. a computes, and calls b       2. b computes, and calls a       3. a's lease is held by 1, which waits for 2
  *
- * Without this the call at 3 would wait until `mintDelay`. It is entered only where a computation runs.
+ * Without this the call at 3 would wait until `mintDelay`, for itself.
  */
 import { builtin } from "../util/builtin.ts";
 import type { Computation } from "./computations.ts";
@@ -23,7 +23,10 @@ interface Runtime {
 let storage: Storage | undefined;
 let loading: Promise<void> | undefined;
 
-/** On Node below 24 it makes every await of the program dearer (a hit in memory 1.3 times), so there it is asked for. */
+/**
+ * false on Node below 24, where AsyncLocalStorage makes every await of the program slower (a hit in memory 1.3 times): there
+ * it is used only where an option asks for it.
+ */
 export function isContextFree(): boolean {
   const { Deno, process } = globalThis as unknown as Runtime;
   return Deno !== undefined || process?.versions?.bun !== undefined ||
@@ -31,8 +34,8 @@ export function isContextFree(): boolean {
 }
 
 /**
- * Makes it ready. In Deno to load a module at once costs 14 to 19 ms, so there it is loaded meanwhile, and the first
- * computations wait for it. A runtime without it goes without.
+ * Loads AsyncLocalStorage, once a process. To load it synchronously costs Deno 14 to 19 ms, so there it loads in the
+ * background, and the first computations wait for it. On a runtime that lacks it calls are not known by their computation.
  */
 export function openContext(): void {
   if (storage !== undefined || loading !== undefined) return;
@@ -45,7 +48,7 @@ export function openContext(): void {
   loading = import("node:async_hooks").then(open as (hooks: object) => void, () => {}).then(() => loading = undefined);
 }
 
-/** What a computation has to wait for before it runs; `undefined`: nothing. */
+/** Settles once AsyncLocalStorage is loaded, which a computation waits for before it runs; `undefined`: it need not wait. */
 export const contextOpening = (): Promise<void> | undefined => loading;
 
 /** The computation that this call comes from; `undefined`: none. */
@@ -68,13 +71,13 @@ export function noteWait(from: Computation | undefined, to: Computation): () => 
 }
 
 /** Would a call that is made now wait for itself, if it waited for one of these? It would, until `mintDelay`. */
-export function closesCircle(...awaited: readonly Computation[]): boolean {
+export function closesCircle(...awaited: readonly (Computation | undefined)[]): boolean {
   const from = currentComputation();
   if (from === undefined) return false;
   const seen = new Set(awaited);
   for (const one of seen) {
     if (one === from) return true;
-    for (const next of one.waitsFor.keys()) seen.add(next);
+    for (const next of one?.waitsFor.keys() ?? []) seen.add(next);
   }
   return false;
 }

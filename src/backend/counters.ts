@@ -12,7 +12,7 @@ export interface Counter {
   readonly group: string;
 }
 
-/** They take a few megabytes at most. */
+/** So many counters are remembered: they take a few megabytes. */
 const MAX_CACHED = 10_000;
 
 const NO_COUNTERS: readonly Counter[] = [];
@@ -41,7 +41,7 @@ export class Counters {
     if (cached !== undefined) return cached;
     const key = this.#keys.counter(group);
     if (this.#cached.size >= MAX_CACHED || !key.endsWith(group)) return { key, group };
-    // A piece of our own text: the caller's may be cut out of a large one, and would keep it alive.
+    // A slice of the key, since the caller's text may itself be a slice, which would keep a large text alive.
     const own = key.slice(key.length - group.length), counter = { key, group: own };
     this.#cached.set(own, counter);
     return counter;

@@ -21,7 +21,7 @@ export interface NewEntry {
   readonly ttlMs: number;
 }
 
-/** What a call's fixed durations come to. Throws a TypeError or RangeError for one that can never be right. */
+/** Checks the options that can be checked before there is a value. Throws a TypeError or RangeError for a wrong one. */
 export function checkedOptions<T>(
   { ttl, stale, mintDelay, timeout, when }: FetchOptions<T>,
   defaults: Defaults,
@@ -82,12 +82,12 @@ function jittered(ttlMs: number, jitter: number, random: Random): number {
     : Math.max(Math.min(1, ttlMs), ttlMs * (1 - jitter * random.fraction()));
 }
 
-/** Kept by default: everything but what a function returns that returns nothing. */
+/** The default of `when`: everything is kept but `undefined` and `null`. */
 export const isKeptByDefault = (value: unknown): boolean => value !== undefined && value !== null;
 
 const NONE: readonly string[] = [];
 
-/** Groups made distinct and sorted, in no array of the caller's. Throws a TypeError for what is no group's name. */
+/** The distinct groups, sorted, never in the caller's own array. Throws a TypeError for what is no group's name. */
 export function distinctGroups(group: Groups | undefined, besides: readonly string[] = NONE): readonly string[] {
   if (group === undefined) return besides;
   if (typeof group !== "string" && !Array.isArray(group)) {

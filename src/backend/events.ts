@@ -47,7 +47,7 @@ export interface Why {
   readonly group?: string;
 }
 
-/** What a GroupBackend tells. `key` is the key as kept in the store, as `key()` gives it; `name` the function's, if there is one. */
+/** The events of a GroupBackend. `key` is the key as kept in the store, as `key()` gives it; `name` the function's, if there is one. */
 export interface BackendEvents {
   /**
    * A call of `fetch`, and so of a cached function, was answered. `reason`: why it was not given a fresh value. A hit
@@ -72,7 +72,7 @@ export interface BackendEvents {
   invalidate: { name?: string; key?: string; groups?: readonly string[]; error?: unknown };
   /**
    * The store failed, timed out, or a value could not be kept; the caller still got an answer. Of a server that does not
-   * answer, the first failure is told, and the others are counted until `storeBack`.
+   * answer only the first failure is an event; the others are counted until `storeBack`.
    */
   storeError: StoreFailure;
   /** A server, or the store, answers again. `failures`: so many operations failed since the first, in so many ms. */
@@ -95,20 +95,20 @@ export class Events extends Listeners<BackendEvents> {
     this.#clock = clock;
   }
 
-  /** A reading to hand to `called` or `refreshed`; 0 when nobody would hear it. */
+  /** A reading of the clock to hand to `called` or `refreshed`; 0 when nobody listens. */
   begin(event: "call" | "refresh"): number {
     return this.hasListeners(event) ? monotonicMs(this.#clock) : 0;
   }
 
-  called({ about, counters, outcome, why }: Call, begun: number): void {
+  called({ label, counters, outcome, why }: Call, begun: number): void {
     this.stats[outcome]++;
     if (!this.hasListeners("call")) return;
     const groups = counters.length === 0 ? {} : { groups: counters.map(({ group }) => group) };
-    this.emit("call", { ...labelled(about), ...groups, outcome, ...why, ms: this.#since(begun) });
+    this.emit("call", { ...labelled(label), ...groups, outcome, ...why, ms: this.#since(begun) });
   }
 
-  refreshed(about: Label, begun: number, failed?: { readonly error: unknown }): void {
-    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(about), ms: this.#since(begun), ...failed });
+  refreshed(label: Label, begun: number, failed?: { readonly error: unknown }): void {
+    if (this.hasListeners("refresh")) this.emit("refresh", { ...labelled(label), ms: this.#since(begun), ...failed });
   }
 
   /** `failed`: what it rejects with. */
@@ -117,7 +117,7 @@ export class Events extends Listeners<BackendEvents> {
     this.emit("invalidate", { ...("groups" in what ? what : labelled(what)), ...failed });
   }
 
-  /** Somebody may have begun to listen in between: then there is no beginning to count from. */
+  /** 0 where a listener was added after the beginning, which was not read then. */
   #since(begun: number): number {
     return begun === 0 ? 0 : monotonicMs(this.#clock) - begun;
   }

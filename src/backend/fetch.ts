@@ -1,15 +1,18 @@
 /**
- * The call of a function, by what its snapshot shows: the entry of its key and its groups' counters, from one round trip.
+ * What a call does, by what its snapshot shows: the entry of its key and its groups' counters, from one round trip.
  *
  *   a snapshot shows                                  the call
  *   ────────────────────────────────────────────────  ──────────────────────────────────────────────────────────────
  *   a fresh value                                     returns it
  *   a stale value                                     returns it; one refreshes it in the background
  *   a lease of this process, its computation open     joins that computation
- *   a lease of another process                        waits until it is gone, then reader again
+ *   a lease of another process                        waits until it is gone, then reads again
  *   nothing, an outdated entry, an orphaned lease     takes the lease, computes, keeps over the lease's token
  *   the hit-for-miss marker                           computes uncoordinated, keeps over the marker's token if it can
  *   no whole answer; too many refusals or waits       computes uncoordinated, keeps nothing
+ *
+ * A call whose ttl is 0 computes unshared; a call on a backend that is switched off or closed computes uncoordinated. Both
+ * read and keep nothing. A call with the option `force` computes whatever its snapshot shows: see `#refresh`.
  *
  * uncoordinated: without a lease, since there is none to be had; shared in this process by those who call before it
  * begins. unshared: for one caller alone, with whom nothing can be shared: it would wait for itself, its result cannot be
@@ -21,16 +24,15 @@ import { CacheError } from "../errors.ts";
 import type { FetchOptions } from "./backend.ts";
 import { type Call, callOf, ownedBy, resultFor, wait } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
-import type { Computation, Result } from "./computations.ts";
+import { type Computation, type Result, sharedWith } from "./computations.ts";
 import { closesCircle } from "./context.ts";
-import type { Counters } from "./counters.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
-import type { GuardedStore } from "./guarded_store.ts";
-import { Leased } from "./leased.ts";
+import type { Parts } from "./group.ts";
+import { LeasedComputations } from "./leased_computations.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
-import { BackgroundRefreshes, type RefreshParts } from "./refresh.ts";
+import { BackgroundRefreshes } from "./refresh.ts";
 import { Uncoordinated } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
@@ -42,30 +44,23 @@ const UNCACHEABLE = because("uncacheable"), BUSY = because("busy"), STORE = beca
 /** Why the store is not asked. */
 export const DISABLED: Why = because("disabled"), CLOSED: Why = because("closed");
 
-/** A lease whose holder is gone. It stands where nothing was. */
+/** A lease whose holder is gone: to be replaced, as if nothing had been there. */
 const ORPHANED: Freshness = { is: "outdated", why: because("absent") };
-
-/** The parts of a backend that calls work with. */
-export interface FetchParts extends RefreshParts {
-  readonly counters: Counters;
-  readonly store: GuardedStore;
-}
 
 /** The calls of one backend. */
 export class Fetcher {
-  readonly #parts: FetchParts;
-  readonly #leased: Leased;
+  readonly #parts: Parts;
+  readonly #leased: LeasedComputations;
   readonly #uncoordinated: Uncoordinated;
   readonly #refreshes: BackgroundRefreshes;
   readonly #pollers: Pollers;
 
-  constructor(parts: FetchParts) {
-    const { computations, leases, store, writes, settings } = this.#parts = parts;
-    const { clock, random, outageConcurrency, inBackground } = settings;
-    this.#leased = new Leased(computations, leases, store, writes, inBackground);
-    this.#uncoordinated = new Uncoordinated(computations, clock, outageConcurrency, inBackground);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#leased = new LeasedComputations(parts);
+    this.#uncoordinated = new Uncoordinated(parts);
     this.#refreshes = new BackgroundRefreshes(parts);
-    this.#pollers = new Pollers(store, clock, random);
+    this.#pollers = new Pollers(parts.store, parts.settings.clock, parts.settings.random);
   }
 
   async fetch<T>(
@@ -74,7 +69,7 @@ export class Fetcher {
     options: FetchOptions<T>,
     bypass: Why | undefined,
   ): Promise<T> {
-    const { events, reader } = this.#parts;
+    const { classifier, events, reader } = this.#parts;
     const begun = events.begin("call");
     const call = callOf(key, compute, options, this.#parts, bypass);
     try {
@@ -82,15 +77,15 @@ export class Fetcher {
       if (!call.isCacheable || options.force === true || bypass !== undefined) {
         return await this.#answerUnread(call) as T;
       }
-      // Most calls are hits, and a hit waits for one promise and no more. In memory it waits for none: such a snapshot is
-      // shared with nobody, so no miss begins with it.
+      // Most calls are hits, so a hit awaits one promise only, and none where the store answers at once. A snapshot that
+      // was read at once is shared with no other call, so it only serves a value: a miss reads again, to be shared.
       // rule 5: every call reads before it joins
       let snapshot = reader.readAtOnce(call);
-      let seen = snapshot === undefined ? undefined : this.#see(call, snapshot);
+      let seen = snapshot === undefined ? undefined : classifier.classifyAndCopy(call, snapshot);
       if (seen?.is === "fresh") options.inputs?.unread();
       if (seen === undefined || !isServable(seen)) {
         snapshot = await wait(call, reader.read(call));
-        seen = this.#see(call, snapshot);
+        seen = this.#classify(call, snapshot);
       }
       return (isServable(seen) ? this.#serve(call, seen) : await this.#answer(call, snapshot!, seen)) as T;
     } catch (error) {
@@ -102,10 +97,10 @@ export class Fetcher {
     }
   }
 
-  /** The table. */
+  /** Does what the table at the top says; after a refused lease or a wait it reads again, until there is an answer. */
   async #answer(call: Call, snapshot: Snapshot, seen: Freshness): Promise<unknown> {
     const { reader, writes } = this.#parts;
-    for (let refusals = 0; refusals <= MAX_REFUSALS && call.waits <= MAX_WAITS;) {
+    for (let refusals = 0;;) {
       call.slot = snapshot.slot;
       call.why = seen.why;
       let result: Result | typeof TIMED_OUT;
@@ -114,8 +109,7 @@ export class Fetcher {
         case "stale":
           return this.#serve(call, seen);
         case "lease":
-          if (++call.waits > MAX_WAITS) continue;
-          result = await this.#waitFor(call, snapshot.found!.entry as LeaseEntry);
+          result = ++call.waits > MAX_WAITS ? TIMED_OUT : await this.#waitFor(call, leaseIn(snapshot));
           break;
         case "nothing":
         case "outdated":
@@ -123,22 +117,22 @@ export class Fetcher {
           refusals++;
           break;
         case "uncacheable": {
-          const marker = snapshot;
-          return await this.#computeUncoordinated(call, UNCACHEABLE, (value) => writes.overMarker(call, value, marker));
+          const write = writes.overMarker(call, snapshot);
+          return await this.#computeUncoordinated(call, UNCACHEABLE, write);
         }
         case "unanswered":
           return await this.#computeUncoordinated(call, STORE);
       }
-      if (result === TIMED_OUT) break;
+      if (result === TIMED_OUT) return await this.#computeUncoordinated(call, BUSY);
       if (result.kind !== "retry") return valueOf(call, result);
       if (result.why === "unknown") return await this.#computeUncoordinated(call, STORE);
-      if (refusals > MAX_REFUSALS) break;
+      if (refusals > MAX_REFUSALS) return await this.#computeUncoordinated(call, BUSY);
       snapshot = await wait(call, reader.read(call));
-      seen = this.#see(call, snapshot);
+      seen = this.#classify(call, snapshot);
     }
-    return await this.#computeUncoordinated(call, BUSY);
   }
 
+  /** Returns the value of a fresh or a stale snapshot; a stale one starts a background refresh. */
   #serve(call: Call, seen: Freshness): unknown {
     call.why = seen.why;
     if (seen.is === "stale") {
@@ -148,47 +142,46 @@ export class Fetcher {
     return seen.value;
   }
 
-  /** A call that looks at nothing: its ttl is 0, it is forced, or the store is not asked. */
+  /** A call that no value in the store can answer: its ttl is 0, it is forced, or the store is not asked. */
   async #answerUnread(call: Call): Promise<unknown> {
     if (!call.isCacheable) return await this.#computeUnshared(call, UNCACHEABLE);
     if (call.options.force === true && call.bypass !== CLOSED) return await this.#refresh(call);
     return await this.#computeUncoordinated(call, call.bypass!);
   }
 
-  /** Wakes those who wait for leases: the backend closes. */
+  /** Wakes the calls that wait for leases of other processes, since the backend closes. */
   close(): void {
     this.#pollers.close();
   }
 
-  #see(call: Call, snapshot: Snapshot): Freshness {
-    const seen = this.#parts.classifier.see(call, snapshot);
-    return seen.is === "lease" && this.#isOrphaned(call, snapshot.found!.entry as LeaseEntry) ? ORPHANED : seen;
+  /** What the snapshot shows, and of a lease whether anybody still computes under it. */
+  #classify(call: Call, snapshot: Snapshot): Freshness {
+    const seen = this.#parts.classifier.classifyAndCopy(call, snapshot);
+    return seen.is === "lease" && this.#isOrphaned(call, leaseIn(snapshot)) ? ORPHANED : seen;
   }
 
-  /** Is the lease's holder gone? It is this process without an open computation, or nobody renews the lease. */
-  #isOrphaned({ about, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
-    if (this.#parts.computations.find(about.key, nonce) !== undefined) return false;
+  /** Is the lease's holder gone? It is if the lease is ours and its computation is over, or if nobody renews it. */
+  #isOrphaned({ label, unrenewed }: Call, { nonce, beat }: LeaseEntry): boolean {
+    if (this.#parts.computations.find(label.key, nonce) !== undefined) return false;
     // rule 9, rule 14: orphaned, or renewed by nobody
     return this.#parts.leases.isOwn(nonce) || unrenewed?.nonce === nonce && unrenewed.beat === beat;
   }
 
   /** Takes the lease and computes, or joins another call of the same slot that does. */
-  async #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
-    const shared = this.#leased.shared(call);
-    if (shared !== undefined) return await this.#join(call, shared);
-    call.outcome = "miss";
-    return await this.#leased.compute(call, snapshot);
+  #computeLeased(call: Call, snapshot: Snapshot): Promise<Result | typeof TIMED_OUT> {
+    const shared = sharedWith(call, "leased");
+    return shared === undefined ? this.#leased.compute(call, snapshot) : this.#join(call, shared);
   }
 
   /** Waits for the computation of a lease of this process, or until another process's lease is gone. */
   async #waitFor(call: Call, lease: LeaseEntry): Promise<Result | typeof TIMED_OUT> {
-    const computation = this.#parts.computations.find(call.about.key, lease.nonce);
+    const computation = this.#parts.computations.find(call.label.key, lease.nonce);
     if (computation !== undefined) return await this.#join(call, computation);
-    const poll = this.#pollers.wait(call.about, lease);
+    const poll = this.#pollers.wait(call.label, lease);
     try {
       const woken = await wait(call, withTimeout(this.#parts.settings.clock, this.#leftMs(call), poll.woken));
       if (woken === TIMED_OUT) return TIMED_OUT;
-      call.unrenewed = woken.unrenewed;
+      call.unrenewed = woken;
       return { kind: "retry", why: "over" };
     } finally {
       poll.leave();
@@ -197,9 +190,13 @@ export class Fetcher {
 
   /** Waits for a computation of this process; TIMED_OUT when the call has waited long enough. */
   async #join(call: Call, computation: Computation): Promise<Result | typeof TIMED_OUT> {
-    const { clock, storeTimeoutMs } = this.#parts.settings;
-    if (closesCircle(computation)) return { kind: "value", value: await this.#computeCircle(call) };
-    // One that is settled only waits for its last write, and no call waits longer for the store than it must.
+    const { computations, settings: { clock, storeTimeoutMs }, warnings } = this.#parts;
+    if (closesCircle(computation)) {
+      warnings.circle(call.label);
+      return await computations.unshared(call);
+    }
+    // A settled computation has answered its waiters and only waits for its last write: no call waits longer than
+    // `storeTimeout` for that.
     const leftMs = this.#leftMs(call);
     const ms = computation.isSettled ? Math.min(storeTimeoutMs, leftMs) : leftMs;
     call.outcome = "wait";
@@ -217,30 +214,16 @@ export class Fetcher {
     return call.mintDelayMs - elapsedMs(clock, call.waitsSince);
   }
 
-  /** `write`: keeps the value, before anybody is answered. */
+  /** Computes without a lease. `write`: keeps the value, before anybody is answered. */
   async #computeUncoordinated(call: Call, why: Why, write?: (value: unknown) => void): Promise<unknown> {
     call.why = why;
-    const joined = this.#uncoordinated.join(call, write);
-    if (joined === undefined) return await this.#computeCircle(call);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter));
-  }
-
-  async #uncoordinatedResult(call: Call, isLeader: boolean, result: Result): Promise<unknown> {
-    // What came of it is another caller's alone.
-    if (result.kind === "retry") return await this.#computeUnshared(call, call.why);
-    call.outcome = isLeader ? "miss" : "wait";
-    return valueOf(call, result);
-  }
-
-  async #computeCircle(call: Call): Promise<unknown> {
-    this.#parts.warnings.circle(call.about);
-    return await this.#computeUnshared(call, call.why);
+    const result = await this.#uncoordinated.compute(call, write);
+    return result.kind === "retry" ? await this.#computeUnshared(call, why) : valueOf(call, result);
   }
 
   /** Computes for this caller alone, who waits for nobody. */
-  async #computeUnshared(call: Call, why: Why | undefined): Promise<unknown> {
+  async #computeUnshared(call: Call, why: Why): Promise<unknown> {
     call.why = why;
-    call.outcome = "miss";
     return valueOf(call, await this.#parts.computations.unshared(call));
   }
 
@@ -251,8 +234,7 @@ export class Fetcher {
    */
   async #refresh(call: Call): Promise<unknown> {
     const { reader, classifier, computations, writes, settings } = this.#parts;
-    call.why = call.bypass ?? FORCED;
-    call.outcome = "miss";
+    const why = call.why = call.bypass ?? FORCED;
     for (let refusals = 0; call.bypass === undefined && refusals <= MAX_REFUSALS; refusals++) {
       const snapshot = await wait(call, reader.read(call));
       call.slot = snapshot.slot;
@@ -264,26 +246,22 @@ export class Fetcher {
       if (result.kind !== "retry") return valueOf(call, result);
       if (result.why === "unknown") break;
     }
-    const joined = this.#uncoordinated.join(call);
-    if (joined === undefined) {
-      const value = await this.#computeCircle(call);
-      await writes.delete(call.about);
-      return value;
-    }
-    const deleted = joined.waiter.result.then(async (result) => {
-      // Also when this caller has left: nothing that is computed without a lease is kept, so the older value must go.
-      // rule 13: nothing was kept, so the older value goes
-      if (result.kind !== "error") await writes.delete(call.about);
-      return result;
-    });
+    const answer = this.#computeUncoordinated(call, why);
+    const forget = () => writes.delete(call.label);
+    // rule 13: nothing was kept, so the older value goes, also when this caller has left
+    const deleted = answer.then(forget, () => call.timeout?.hasLeft ? forget() : undefined);
     settings.inBackground(deleted);
-    return await this.#uncoordinatedResult(call, joined.isLeader, await resultFor(call, joined.waiter, deleted));
+    const value = await answer;
+    await wait(call, deleted);
+    return value;
   }
 }
 
+const leaseIn = ({ found }: Snapshot): LeaseEntry => found!.entry as LeaseEntry;
+
 /** What the caller is given of a computation. */
-function valueOf({ about }: Call, result: Result): unknown {
+function valueOf({ label }: Call, result: Result): unknown {
   if (result.kind === "value") return result.value;
   if (result.kind === "error") throw result.error;
-  throw new CacheError(`Cannot answer ${about.key}: its computation was given up`);
+  throw new CacheError(`Cannot answer ${label.key}: its computation was given up`);
 }

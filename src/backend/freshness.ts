@@ -7,8 +7,8 @@ import type { Snapshot } from "./read_batch.ts";
 import type { ResultWarnings } from "./warnings.ts";
 
 /**
- * What a snapshot shows to one call at one moment, and why that is no fresh value. Of a lease there is no reason: whoever
- * computes under it tells one.
+ * What a snapshot shows to one call at one moment, and why that is no fresh value. A lease has no reason: the call that
+ * computes under it reports one.
  *
  *   unanswered   not every answer came: generations that cannot be compared prove nothing
  *   nothing      no entry is there
@@ -19,7 +19,7 @@ import type { ResultWarnings } from "./warnings.ts";
 export interface Freshness {
   readonly is: "fresh" | "stale" | "lease" | "uncacheable" | "nothing" | "outdated" | "unanswered";
   readonly why: Why | undefined;
-  /** Of one that was seen and is servable: its value, for this caller. */
+  /** The value for this caller alone, where `classifyAndCopy` found it servable. */
   readonly value?: unknown;
 }
 
@@ -55,21 +55,21 @@ export class Classifier {
     const freshness = classify(snapshot, target, this.#clock.now());
     if (isServable(freshness) && target.source !== undefined) {
       const { source } = snapshot.found!.entry as ValueEntry;
-      if (source !== undefined && source !== target.source) this.#warnings.otherSource(target.about);
+      if (source !== undefined && source !== target.source) this.#warnings.otherSource(target.label);
     }
     return freshness;
   }
 
-  /** The same, with the value where it is servable: a copy for each of those who share the snapshot. */
-  see(target: Target, snapshot: Snapshot): Freshness {
+  /** The same, with the value where it is servable: each call may take its copy once, and the last takes the value itself. */
+  classifyAndCopy(target: Target, snapshot: Snapshot): Freshness {
     const freshness = this.classify(target, snapshot);
     if (!isServable(freshness)) return freshness;
     const { is, why } = freshness;
     try {
       return { is, why, value: snapshot.takeCopy((snapshot.found!.entry as ValueEntry).value) };
     } catch (error) {
-      // Its store cannot copy what it has given.
-      this.#store.failed("get", target.about, error);
+      // The store cannot copy a value that it gave.
+      this.#store.failed("get", target.label, error);
       return outdated("unreadable");
     }
   }
@@ -98,7 +98,7 @@ function classify(
   if (entry.kind !== "value") return entry.kind === "lease" ? LEASE : UNCACHEABLE;
   const isFresh = now < entry.freshUntil;
   if (!isFresh && !(now < entry.staleUntil)) return outdated("expired");
-  // Last, since a store may decode the value only now: nobody waits for the decoding of what is outdated anyway.
+  // Checked last, since to read the value may mean to decode it, which an outdated entry is not worth.
   if (!isReadable(entry)) return outdated("unreadable");
   return isFresh ? FRESH : STALE;
 }

@@ -17,23 +17,38 @@ import type { Owned, Store } from "../store/store.ts";
 import type { Backend, DeleteOptions, EntryOptions, FetchOptions, ReadOptions, ReadyOptions } from "./backend.ts";
 import { type Target, targetOf } from "./call.ts";
 import { Computations } from "./computations.ts";
-import { openContext } from "./context.ts";
+import { isContextFree, openContext } from "./context.ts";
 import { Counters } from "./counters.ts";
-import { checkedOptions, distinctGroups, type NewEntry, newEntry, ttlMsOf } from "./entry_options.ts";
+import { checkedOptions, distinctGroups, newEntry, ttlMsOf } from "./entry_options.ts";
 import { type BackendEvents, Events, type Outcome, type Why } from "./events.ts";
-import { CLOSED, DISABLED, Fetcher, type FetchParts } from "./fetch.ts";
+import { CLOSED, DISABLED, Fetcher } from "./fetch.ts";
 import { Classifier } from "./freshness.ts";
 import { GuardedStore } from "./guarded_store.ts";
 import { Leases } from "./lease.ts";
-import { assertBoolean, type GroupBackendOptions, settingsOf } from "./options.ts";
+import { assertBoolean, type GroupBackendOptions, type Settings, settingsOf } from "./options.ts";
 import { Outages } from "./outages.ts";
 import { SnapshotReader } from "./read_batch.ts";
 import { UserWrites } from "./user_writes.ts";
 import { ResultWarnings } from "./warnings.ts";
-import { Writes } from "./writes.ts";
+import { ResultWrites } from "./result_writes.ts";
 
 /** `getMany` asks so many keys a round, so that one call does not reach a driver's bound on requests in flight. */
 const KEYS_A_ROUND = 5000;
+
+/** What the parts of one backend share. */
+export interface Parts {
+  readonly settings: Settings;
+  readonly keys: Keys;
+  readonly counters: Counters;
+  readonly events: Events;
+  readonly warnings: ResultWarnings;
+  readonly store: GuardedStore;
+  readonly reader: SnapshotReader;
+  readonly classifier: Classifier;
+  readonly computations: Computations;
+  readonly leases: Leases;
+  readonly writes: ResultWrites;
+}
 
 /**
  * The group backend: generations, mint locks, leases, projects and versions over any Store.
@@ -53,7 +68,7 @@ export class GroupBackend implements Backend {
   readonly redefine: boolean;
   /** Where entries are kept: what was given, or made. */
   readonly store: Store;
-  readonly #parts: FetchParts;
+  readonly #parts: Parts;
   readonly #fetcher: Fetcher;
   readonly #writes: UserWrites;
   #enabled: boolean;
@@ -63,22 +78,23 @@ export class GroupBackend implements Backend {
   constructor(options: GroupBackendOptions = {}) {
     const warnings = new ResultWarnings();
     const settings = settingsOf(options, warnings);
-    this.redefine = settings.redefine;
-    this.#enabled = settings.enabled;
-    const { clock, storeTimeoutMs } = settings;
-    // Calls inside a computation are known by it, for circles, and for the bound of an outage, which they pass.
-    if (settings.detectCycles || settings.outageConcurrency !== Infinity) openContext();
-    const keys = new Keys(settings.project, settings.version);
+    const { clock } = settings;
+    const { redefine = false, enabled = true, detectCycles = isContextFree() } = options;
+    this.redefine = redefine;
+    this.#enabled = enabled;
+    // To know calls that are made inside a computation: they may wait for themselves, and `outageConcurrency` lets them pass.
+    if (detectCycles || settings.outageConcurrency !== Infinity) openContext();
+    const keys = new Keys(options.project, options.version);
     const events = new Events(clock);
-    const given = this.store = settings.store ?? new MemoryStore({ clock });
+    const given = this.store = options.store ?? new MemoryStore({ clock });
     const outages = new Outages(given, clock, events);
-    const store = new GuardedStore(given, clock, storeTimeoutMs, (failure) => {
+    const store = new GuardedStore(given, clock, settings.storeTimeoutMs, (failure) => {
       if (this.#closed === undefined) outages.failed(failure);
     }, outages);
     const parts = this.#parts = {
       settings,
       keys,
-      counters: new Counters(keys, settings.groups),
+      counters: new Counters(keys, distinctGroups(options.group)),
       events,
       warnings,
       store,
@@ -86,7 +102,7 @@ export class GroupBackend implements Backend {
       classifier: new Classifier(store, clock, warnings),
       computations: new Computations((value) => store.copy(value), settings.inBackground),
       leases: new Leases(store, settings),
-      writes: new Writes(store, settings, warnings),
+      writes: new ResultWrites(store, settings, warnings),
     };
     this.#fetcher = new Fetcher(parts);
     this.#writes = new UserWrites(parts);
@@ -170,7 +186,7 @@ export class GroupBackend implements Backend {
   async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
     const { target, ttlMs, entry } = this.#given(key, value, options);
     if (ttlMs > 0 && this.#enabled) await this.#writes.set(target, entry);
-    else await this.#writes.invalidate(target.about);
+    else await this.#writes.invalidate(target.label);
   }
 
   /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
@@ -178,14 +194,14 @@ export class GroupBackend implements Backend {
     const { target, ttlMs, entry } = this.#given(key, value, options);
     if (!(ttlMs > 0)) throw new RangeError("Cannot add with a ttl of 0 or less: it would not be kept");
     if (this.#enabled) return await this.#writes.add(target, entry);
-    await this.#writes.invalidate(target.about);
+    await this.#writes.invalidate(target.label);
     return false;
   }
 
   /** Forgets what is kept under `key`, in every process. Rejects with CacheError if the store did not confirm. */
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
     this.#assertOpen();
-    await this.#writes.invalidate(this.#target(key, { name: options.name }).about);
+    await this.#writes.invalidate(this.#target(key, { name: options.name }).label);
   }
 
   /**
@@ -226,8 +242,11 @@ export class GroupBackend implements Backend {
     return targetOf(key, options, this.#parts);
   }
 
-  /** A value of the user's own, copied before anything is sent: what the codec refuses rejects now. */
-  #given<T>(key: string, value: T, options: EntryOptions<T>): Given {
+  /**
+   * The value of a `set` or `add`, copied before anything is sent, so that one the codec refuses rejects now. `entry` is
+   * called once the lease is taken, and the ttl counts from then.
+   */
+  #given<T>(key: string, value: T, options: EntryOptions<T>) {
     this.#assertOpen();
     const target = this.#target(key, options);
     const { store, settings: { defaults, clock, random } } = this.#parts;
@@ -240,10 +259,10 @@ export class GroupBackend implements Backend {
 
   async #read(target: Target): Promise<unknown> {
     const { reader, classifier } = this.#parts;
-    return classifier.see(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
+    return classifier.classifyAndCopy(target, reader.readAtOnce(target) ?? await reader.read(target)).value;
   }
 
-  /** Why the store is not to be asked by a call that begins now, if it is not. */
+  /** Why a call that begins now must not use the store; `undefined`: it may. */
   get #bypass(): Why | undefined {
     return this.#closed !== undefined ? CLOSED : this.#enabled ? undefined : DISABLED;
   }
@@ -251,11 +270,4 @@ export class GroupBackend implements Backend {
   #assertOpen(): void {
     if (this.#closed !== undefined) throw new CacheError("backend is closed");
   }
-}
-
-/** A value to keep. `entry`: made when its lease was taken. */
-interface Given {
-  readonly target: Target;
-  readonly ttlMs: number;
-  readonly entry: (owned: Owned) => NewEntry;
 }

@@ -2,7 +2,7 @@ import { CacheError, CacheValueError } from "../errors.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
 import type { Clock } from "../util/clock.ts";
 import { CodecError } from "../codec/codec.ts";
-import { Room } from "./room.ts";
+import { Backpressure } from "./backpressure.ts";
 import type { Outages } from "./outages.ts";
 import { type CallbackReads, callbackReadsOf } from "../store/memcached.ts";
 import type { Entry, Found, LeaseEntry, Over, Store, Token } from "../store/store.ts";
@@ -50,7 +50,7 @@ const REFUSED: Written = { kind: "refused" };
 export interface ReadSlot {
   readonly operation: "get" | "counter";
   readonly key: string;
-  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits for room. */
+  /** When it was sent, as `responsiveTime` reads time; Infinity while it waits in a queue. */
   sentAt: number;
   /** Takes the store's answer, which may mean nothing. */
   resolve(answer: unknown): void;
@@ -65,7 +65,9 @@ export class GuardedStore {
   readonly timeoutMs: number;
   readonly #report: (failure: StoreFailure) => void;
   readonly #outages: Pick<Outages, "any" | "worked"> | undefined;
-  readonly #room: Room;
+  /** Looked up for each batch: whoever traces calls may replace the store's `get` at any time. */
+  #callbackReads: CallbackReads | undefined;
+  readonly #backpressure: Backpressure;
 
   constructor(
     store: Store,
@@ -79,7 +81,7 @@ export class GuardedStore {
     this.timeoutMs = timeoutMs;
     this.#report = report;
     this.#outages = outages;
-    this.#room = new Room(store, clock, timeoutMs);
+    this.#backpressure = new Backpressure(store, clock, timeoutMs);
   }
 
   /** true: the store answers within the tick, so that no timer needs to bound it. */
@@ -87,36 +89,36 @@ export class GuardedStore {
     return this.store.immediate === true;
   }
 
-  // ──────────────── what calls wait for: reads and leases, which may wait for room ────────────────
+  // ──────────────── what calls wait for: reads and leases, which may be queued ────────────────
 
   /** Reads the slots of a batch, each once there is room for it. The batch bounds the wait, and reports failures. */
   read(entries: Iterable<ReadSlot>, counters: Iterable<ReadSlot>): void {
-    this.#room.begin();
+    this.#backpressure.beginTick();
     if (this.store.read !== undefined) {
-      const fits = (slot: ReadSlot) => this.#hasRoom(slot, undefined);
+      const fits = (slot: ReadSlot) => this.#canSend(slot);
       return void this.#readTogether([...entries].filter(fits), [...counters].filter(fits));
     }
-    const reads = callbackReadsOf(this.store);
-    for (const slot of entries) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
-    for (const slot of counters) if (this.#hasRoom(slot, reads)) this.#readOne(slot, reads);
+    this.#callbackReads = callbackReadsOf(this.store);
+    for (const slot of entries) if (this.#canSend(slot)) this.#readOne(slot);
+    for (const slot of counters) if (this.#canSend(slot)) this.#readOne(slot);
   }
 
-  /** false: it waits for room, and is read once there is some. */
-  #hasRoom(slot: ReadSlot, reads: CallbackReads | undefined): boolean {
-    if (this.#room.has(slot.key)) return true;
+  /** false: its server is nearly full, so it waits in a queue and is read later. */
+  #canSend(slot: ReadSlot): boolean {
+    if (this.#backpressure.canSend(slot.key)) return true;
     slot.sentAt = Infinity;
     const send = () => {
       slot.sentAt = responsiveTime(this.clock);
-      this.#readOne(slot, reads);
+      this.#readOne(slot);
     };
-    this.#room.wait(slot.key, send, () => slot.reject(this.#noRoom(`look at ${slot.key}`)));
+    this.#backpressure.wait(slot.key, send, () => slot.reject(this.#overloaded(`read ${slot.key}`)));
     return false;
   }
 
-  #readOne(slot: ReadSlot, reads: CallbackReads | undefined): void {
+  #readOne(slot: ReadSlot): void {
     const { operation, key } = slot;
     try {
-      if (reads !== undefined) return reads[operation](key, slot);
+      if (this.#callbackReads !== undefined) return this.#callbackReads[operation](key, slot);
       const answer = this.store[operation](key);
       if (!isThenable(answer)) return slot.resolve(answer ?? undefined);
       Promise.resolve(answer).then((awaited) => slot.resolve(awaited ?? undefined), (error) => slot.reject(error));
@@ -125,12 +127,13 @@ export class GuardedStore {
     }
   }
 
+  /** Reads all of them by one command of the store; if that fails, all of them fail. */
   async #readTogether(entries: readonly ReadSlot[], counters: readonly ReadSlot[]): Promise<void> {
     if (entries.length + counters.length === 0) return;
     const keyOf = ({ key }: ReadSlot) => key;
     try {
       const answer = await this.store.read!(entries.map(keyOf), counters.map(keyOf));
-      if (answer.entries.length !== entries.length || answer.counters.length !== counters.length) {
+      if (answer?.entries?.length !== entries.length || answer.counters?.length !== counters.length) {
         throw new CacheError(
           "Cannot read: the store's answer has not one entry for each key and one value for each counter",
         );
@@ -147,12 +150,12 @@ export class GuardedStore {
    * "stored" is given back at once, since nobody computes under it.
    */
   lease(label: Label, lease: LeaseEntry, ttlMs: number, over: Token | undefined): Promise<Written> {
-    const room = this.#room;
-    room.begin();
-    if (room.has(label.key)) return this.#lease(label, lease, ttlMs, over);
+    const backpressure = this.#backpressure;
+    backpressure.beginTick();
+    if (backpressure.canSend(label.key)) return this.#lease(label, lease, ttlMs, over);
     return new Promise((resolve) => {
-      room.wait(label.key, () => resolve(this.#lease(label, lease, ttlMs, over)), () => {
-        const error = this.#noRoom(`take the lease of ${label.key}`);
+      backpressure.wait(label.key, () => resolve(this.#lease(label, lease, ttlMs, over)), () => {
+        const error = this.#overloaded(`take the lease of ${label.key}`);
         this.failed(over === undefined ? "add" : "set", label, error);
         resolve({ kind: "unknown", error });
       });
@@ -187,12 +190,8 @@ export class GuardedStore {
 
   // ──────────────── the store's verbs ────────────────
 
-  async get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
-    try {
-      return await this.getOrThrow(label);
-    } catch {
-      return UNANSWERED;
-    }
+  get(label: Label): Promise<Found | undefined | typeof UNANSWERED> {
+    return this.getOrThrow(label).catch((): typeof UNANSWERED => UNANSWERED);
   }
 
   /** The same; it rejects with what was reported. */
@@ -223,26 +222,20 @@ export class GuardedStore {
   }
 
   /** Over "anything", absence is done as well. */
-  async delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
-    try {
-      const done = await this.#call("delete", label, () => this.store.delete(label.key, over));
-      return done || over === "anything" ? "done" : "refused";
-    } catch (error) {
-      return { error };
-    }
+  delete(label: Label, over: Over): Promise<"done" | "refused" | { readonly error: unknown }> {
+    const done = this.#call("delete", label, () => this.store.delete(label.key, over));
+    return done.then((done) => done || over === "anything" ? "done" : "refused", (error) => ({ error }));
   }
 
   /** `label.key`: the counter's. */
-  async increment(label: Label): Promise<"done" | { readonly error: unknown }> {
-    try {
-      await this.#call("increment", label, () => this.store.increment(label.key));
-      return "done";
-    } catch (error) {
-      return { error };
-    }
+  increment(label: Label): Promise<"done" | { readonly error: unknown }> {
+    return this.#call("increment", label, () => this.store.increment(label.key)).then(
+      () => "done",
+      (error) => ({ error }),
+    );
   }
 
-  /** A store that does not come to an end is left alone. */
+  /** Closes the store, and does not wait any longer for one that takes too long. */
   async close(): Promise<void> {
     try {
       await this.#inTime("close", "the store", this.store.close());
@@ -264,8 +257,8 @@ export class GuardedStore {
   }
 
   /**
-   * Calls `write` at once, so the store has taken the entry's bytes when this returns. `isReported`: that no answer came in
-   * time was reported, so what becomes of it is not.
+   * Calls `write` at once, so the store has taken the entry's bytes when this returns. `isReported`: a timeout of this write
+   * was reported already, so its later failure is not.
    */
   async #written(
     operation: "add" | "set",
@@ -276,7 +269,7 @@ export class GuardedStore {
     try {
       const token = await write();
       this.worked(label.key);
-      // A store of others may say no in its own way.
+      // Another store may say no by null, or false.
       return token ? { kind: "stored", token } : REFUSED;
     } catch (error) {
       if (!isReported()) this.failed(operation, label, error);
@@ -284,7 +277,7 @@ export class GuardedStore {
     }
   }
 
-  /** The store's answer, or, where nobody bounds it and it does not come in time, a rejection: the outcome is unknown. */
+  /** Bounds the wait for a store that neither answers within the tick nor bounds its verbs itself. Late: outcome unknown. */
   #inTime<T>(action: string, key: string, answer: T | Promise<T>): T | Promise<T> {
     const { immediate, bounded } = this.store;
     if (immediate === true || bounded === true) return answer;
@@ -304,7 +297,7 @@ export class GuardedStore {
     return this.store.copy === undefined ? value : this.store.copy(value);
   }
 
-  /** Reports a failure. What a codec of the user's own has thrown is none of the store's, and is warned of elsewhere. */
+  /** Reports a failure. An error of the user's own codec is no failure of the store, and codec.ts warns of it. */
   failed(operation: StoreFailure["operation"], label: Label, error: unknown): typeof UNANSWERED {
     if (error instanceof CodecError) return UNANSWERED;
     const { name, key } = label;
@@ -327,7 +320,7 @@ export class GuardedStore {
     if (this.#outages?.any) this.#outages.worked(key);
   }
 
-  #noRoom(action: string): CacheError {
+  #overloaded(action: string): CacheError {
     return new CacheError(
       `Cannot ${action}: so much was asked that there was no room for it within storeTimeout (${this.timeoutMs} ms)`,
     );

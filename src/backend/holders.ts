@@ -7,7 +7,7 @@ const MAX_HOLDERS = 1000;
 /** How many other processes compute, as far as this one has seen leases of theirs. */
 export class Holders {
   readonly #clock: Clock;
-  /** When `#recent` was begun. A while later it becomes `#earlier`, and what that held is forgotten. */
+  /** When `#recent` was begun. After REMEMBERED_MS it becomes `#earlier`, and the processes in that are forgotten. */
   #since: Moment;
   #recent = new Set<string>();
   #earlier = new Set<string>();

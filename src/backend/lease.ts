@@ -5,7 +5,7 @@ import { withTimeout } from "./caller_timeout.ts";
 import { type GuardedStore, type Label, UNANSWERED, type Written } from "./guarded_store.ts";
 import type { Settings } from "./options.ts";
 
-/** How long a lease or a mint lock holds without renewal: what a dead holder costs (a server rounds up to 6 s). */
+/** How long a lease or mint lock lives unless it is renewed: so long others wait for a holder that died (on memcached 6 s). */
 export const LEASE_MS = 5000;
 const RENEWAL_MS = LEASE_MS / 3;
 
@@ -29,15 +29,15 @@ export class Leases {
     this.#prefix = random.uint64().toString(16).padStart(16, "0") + ".";
   }
 
-  /** A lease to ask for, with a nonce of its own. */
-  entry(owned: Owned): LeaseEntry {
+  /** A new lease, not in the store yet, with a nonce of its own. */
+  newEntry(owned: Owned): LeaseEntry {
     const { fullKey, source, generations } = owned;
     // rule 9: a nonce of its own for each attempt
     const nonce = this.#prefix + (this.#count++).toString(36);
     return { kind: "lease", nonce, fullKey, source, generations };
   }
 
-  /** Was this lease asked for by this process? */
+  /** Is it the nonce of a lease that this backend has asked for? */
   isOwn(nonce: string): boolean {
     return nonce.startsWith(this.#prefix);
   }
@@ -47,25 +47,25 @@ export class Leases {
    * unknown: no answer came in time, or the backend closes.
    */
   async take(
-    about: Label,
+    label: Label,
     entry: LeaseEntry,
     over: Token | undefined,
     mintDelayMs: number,
   ): Promise<Lease | "refused" | "unknown"> {
     if (this.#isClosed) return "unknown";
-    const written = await this.finish(this.store.lease(about, entry, LEASE_MS, over));
+    const written = await this.finish(this.store.lease(label, entry, LEASE_MS, over));
     if (written.kind !== "stored") return written.kind === "refused" ? "refused" : "unknown";
-    const lease = new Lease(this, about, entry, written.token, mintDelayMs);
+    const lease = new Lease(this, label, entry, written.token, mintDelayMs);
     this.#held.add(lease);
     return lease;
   }
 
-  /** It has ended. */
+  /** `close` need not release this lease any more: it has ended. */
   forget(lease: Lease): void {
     this.#held.delete(lease);
   }
 
-  /** `close` waits for this work. Returns the same promise, so that nobody learns of its end a microtask later. */
+  /** Makes `close` wait for this work. Returns the promise itself: a derived one would settle microtasks later. */
   finish<T>(work: Promise<T>): Promise<T> {
     const done = () => void this.#unfinished.delete(work);
     this.#unfinished.add(work);
@@ -95,12 +95,12 @@ export class Leases {
 /** A lease that this process holds: renewed while its value is computed, then replaced or released by its token. */
 export class Lease {
   readonly #leases: Leases;
-  readonly #about: Label;
+  readonly #label: Label;
   #entry: LeaseEntry;
   readonly #mintDelayMs: number;
   readonly #takenAt: Moment;
-  /** It stands for certain for `LEASE_MS` from then on. */
-  #stoodAt: Moment;
+  /** When it was written last: it is in the store for `LEASE_MS` from then on, unless somebody deletes it. */
+  #writtenAt: Moment;
   #token: Token;
   #timer: unknown;
   /** Seen to be gone: deleted, evicted, or taken over. */
@@ -108,20 +108,20 @@ export class Lease {
   /** The renewal that is under way, if one is. */
   #renewal: Promise<void> | undefined;
 
-  /** `about.key`: the key the lease stands under. `token`: of the add or set that stored it just now. */
-  constructor(leases: Leases, about: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
+  /** `label.key`: the lease's own key in the store. `token`: of the add or set that stored it just now. */
+  constructor(leases: Leases, label: Label, entry: LeaseEntry, token: Token, mintDelayMs: number) {
     this.#leases = leases;
-    this.#about = about;
+    this.#label = label;
     this.#entry = entry;
     this.#token = token;
     this.#mintDelayMs = mintDelayMs;
-    this.#takenAt = this.#stoodAt = momentOf(leases.clock);
+    this.#takenAt = this.#writtenAt = momentOf(leases.clock);
     this.#schedule();
   }
 
   /** Was it not renewed for so long that another computation may have begun? */
   get hasLapsed(): boolean {
-    return elapsedMs(this.#leases.clock, this.#stoodAt) >= LEASE_MS;
+    return elapsedMs(this.#leases.clock, this.#writtenAt) >= LEASE_MS;
   }
 
   /**
@@ -132,55 +132,48 @@ export class Lease {
    *   3. the write is repeated over the token just seen: without the copy what the caller made of its value is kept
    */
   replace(entry: Entry, ttlMs: number): Promise<Written> {
-    this.end();
-    return this.#leases.finish(this.#replace(entry, ttlMs));
-  }
-
-  #replace(entry: Entry, ttlMs: number): Promise<Written> {
     const { store } = this.#leases;
-    // rule 1: a value over its own lease
-    const write = (taken: Entry) => this.#overLease((token) => store.set(this.#about, taken, ttlMs, token));
-    // Where a store answers at once nothing is written twice.
-    if (this.#renewal === undefined && store.immediate) return write(entry);
-    let taken: Entry;
-    try {
-      taken = entry.kind === "value" ? { ...entry, value: store.copy(entry.value) } : entry;
-    } catch (error) {
-      store.failed("set", this.#about, error);
-      const never = error instanceof CacheValueError
-        ? error
-        : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
-      return Promise.resolve({ kind: "never", error: never });
+    let taken = entry;
+    // A store in memory answers at once: the write is never repeated later, so no copy is needed.
+    if (entry.kind === "value" && !(this.#renewal === undefined && store.immediate)) {
+      try {
+        taken = { ...entry, value: store.copy(entry.value) };
+      } catch (error) {
+        this.end();
+        store.failed("set", this.#label, error);
+        const never = error instanceof CacheValueError
+          ? error
+          : new CacheValueError("Cannot keep a value: its store cannot copy it", { cause: error });
+        return Promise.resolve({ kind: "never", error: never });
+      }
     }
-    return this.#renewal === undefined ? write(taken) : this.#renewal.then(() => write(taken));
+    // rule 1: a value over its own lease
+    return this.#last((token) => store.set(this.#label, taken, ttlMs, token));
   }
 
-  /** Deletes the lease and ends it: on the way when this returns, unless a renewal is. */
-  release(): Promise<void> {
-    this.end();
-    return this.#leases.finish(this.#release());
-  }
-
-  async #release(): Promise<void> {
-    if (this.#renewal !== undefined) await this.#renewal;
-    await this.#overLease(async (token) => {
+  /** Deletes the lease and ends it. */
+  release(): Promise<Written> {
+    return this.#last(async (token) => {
       // rule 1: released by its token
-      const deleted = await this.#leases.store.delete(this.#about, token);
+      const deleted = await this.#leases.store.delete(this.#label, token);
       if (deleted === "done") return { kind: "stored", token };
       return deleted === "refused" ? { kind: "refused" } : { kind: "unknown", error: deleted.error };
     });
   }
 
-  /** Ends it, to run out by itself in so many ms. */
-  lapse(ms: number): Promise<void> {
-    this.end();
-    return this.#leases.finish(this.#lapse(ms));
+  /** Ends it, but leaves it in the store for so many ms: until then nobody in the fleet takes it. */
+  lapse(ms: number): Promise<Written> {
+    // rule 1: left to run out by its token
+    return this.#last((token) => this.#leases.store.set(this.#label, this.#entry, ms, token));
   }
 
-  async #lapse(ms: number): Promise<void> {
-    if (this.#renewal !== undefined) await this.#renewal;
-    // rule 1: left to run out by its token
-    await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, ms, token));
+  /** Ends it by a write, which is on its way when this returns, unless a renewal is: then it follows that. */
+  #last(write: (token: Token) => Promise<Written>): Promise<Written> {
+    this.end();
+    const written = this.#renewal === undefined
+      ? this.#overLease(write)
+      : this.#renewal.then(() => this.#overLease(write));
+    return this.#leases.finish(written);
   }
 
   /** Ends it and leaves the entry as it is. */
@@ -199,14 +192,15 @@ export class Lease {
   async #renew(): Promise<void> {
     const timer = this.#timer;
     const askedAt = momentOf(this.#leases.clock);
-    // Its beat tells others that its holder lives, whatever its ttl says: a lease may be planted, or outlive its end.
+    // Others see by the beat that its holder lives. Its ttl does not say that: somebody may have planted the lease, or a
+    // store may keep it past its ttl.
     // rule 14: each renewal raises the beat
     this.#entry = { ...this.#entry, beat: ((this.#entry.beat ?? 0) + 1) >>> 0 };
     // rule 1: a renewal over its own lease
-    const written = await this.#overLease((token) => this.#leases.store.set(this.#about, this.#entry, LEASE_MS, token));
+    const written = await this.#overLease((token) => this.#leases.store.set(this.#label, this.#entry, LEASE_MS, token));
     if (written.kind === "stored") {
       this.#token = written.token;
-      this.#stoodAt = askedAt;
+      this.#writtenAt = askedAt;
     }
     this.#renewal = undefined;
     if (this.#timer === timer && !this.#isLost) this.#schedule();
@@ -217,7 +211,7 @@ export class Lease {
    * still there, whatever its generations, the write is repeated once over the token just seen; else nothing is kept.
    *
    *   1. we hold the lease          2. our socket dies, and its token with it
-   *   3. without the look every waiter, here and elsewhere, would sit out a lease whose holder is well
+   *   3. without the get every waiter, here and elsewhere, would wait until the lease of a healthy holder runs out
    *
    * It is safe since the lease was confirmed before the computation began and a nonce is written only by its holder.
    */
@@ -225,7 +219,7 @@ export class Lease {
     const written = await write(this.#token);
     // rule 7: whatever is not stored is looked for, once
     if (written.kind === "stored" || written.kind === "never") return written;
-    const found = await this.#leases.store.get(this.#about);
+    const found = await this.#leases.store.get(this.#label);
     if (found === UNANSWERED) return written;
     // rule 7: only our own lease is written over
     if (found?.entry.kind !== "lease" || found.entry.nonce !== this.#entry.nonce) {

@@ -5,8 +5,7 @@ import { assertKnown } from "../util/checks.ts";
 import { type Random, randomOf } from "../util/random.ts";
 import type { Store } from "../store/store.ts";
 import type { Groups } from "./backend.ts";
-import { isContextFree } from "./context.ts";
-import { type Defaults, distinctGroups } from "./entry_options.ts";
+import type { Defaults } from "./entry_options.ts";
 import type { ResultWarnings } from "./warnings.ts";
 
 /** How a GroupBackend works, and what it does where a call says nothing. */
@@ -27,31 +26,31 @@ export interface GroupBackendOptions {
   /** Groups that every entry of this backend belongs to, besides its own: one `invalidateGroup` clears them all. Default: none. */
   group?: Groups | undefined;
   /**
-   * Upper bound on how long a value takes to compute: so long its lease or mint lock is renewed before another caller
-   * may take over. (A dead holder costs at most 6 s.) Default 30 s.
+   * Upper bound on how long a value takes to compute: so long its lease or mint lock is renewed, and other callers wait
+   * before one of them takes over. (For a process that died they wait at most 6 s.) Default 30 s.
    */
   mintDelay?: Duration | undefined;
   /** Shorten each ttl by up to this fraction, at random, so entries written together do not expire together. 0 to 1. Default 0. */
   jitter?: number | undefined;
   /**
-   * false: calls compute and keep nothing, and nobody is asked. Invalidations are still sent; `refresh`, `set` and `add`
-   * send one of their key, since other processes may serve the old value. Also `backend.enabled`, at run time. Default true.
+   * false: calls compute and keep nothing, and the store is not read. Invalidations are still sent; `refresh`, `set` and
+   * `add` send one of their key, since other processes may serve the old value. Also `backend.enabled`, at run time. Default true.
    */
   enabled?: boolean | undefined;
   /**
-   * How long a call waits for the store before it computes: for a look, and again for its lease. It counts from when the
-   * question could be sent, and our own busy event loop does not count. Default 1 s.
+   * How long a call waits for the store before it computes: for what it reads, and again for its lease. It counts from when the
+   * request could be sent, without the time in which this process's event loop was blocked. Default 1 s.
    */
   storeTimeout?: Duration | undefined;
   /**
    * How many keys this backend computes at once without a lease, as while its store does not answer; the others wait in
    * order, each `mintDelay` at most. Set it where the database behind the functions could not bear all that the cache
-   * answers. Calls made inside a computation pass. Default: no bound, so that no call waits for another's key.
+   * answers. Calls made inside a computation are not held back. Default: no bound, so that no call waits for another's key.
    */
   outageConcurrency?: number | undefined;
   /**
-   * Told of work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
-   * hosts; called in the caller's async context. The promise never rejects. Default: nobody is told.
+   * Called with work that goes on after the answer (a background refresh, a value on its way to the store), for serverless
+   * hosts, in the caller's async context. The promise never rejects. Default: nothing is called.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /**
@@ -62,7 +61,7 @@ export interface GroupBackendOptions {
   redefine?: boolean | undefined;
   /**
    * Find calls that would wait for themselves (a function that calls itself through the cache with the same arguments),
-   * which are computed without the cache then, with a warning; else they wait `mintDelay`. It takes an
+   * and compute those without the cache, with a warning; otherwise they wait `mintDelay`. It takes an
    * AsyncLocalStorage, for the whole process. Default: true, but false on Node below 24, where that makes each await
    * dearer (a hit in memory 1.3 times).
    */
@@ -75,20 +74,13 @@ export interface GroupBackendOptions {
 
 const AFTERLIFE_MS = 3_600_000;
 
-/** The options, checked, with every default in its place. */
+/** What the parts of a backend read of its options: checked, with every default in its place. */
 export interface Settings {
-  readonly store: Store | undefined;
-  readonly project: string | undefined;
-  readonly version: string | number | undefined;
-  readonly groups: readonly string[];
   readonly defaults: Defaults;
   readonly storeTimeoutMs: number;
   readonly outageConcurrency: number;
-  /** Tells the host of work that goes on after the answer, and never rejects. Never throws. */
+  /** Hands work that goes on after the answer to `waitUntil`. Never throws; the work must never reject. */
   readonly inBackground: (work: Promise<unknown>) => void;
-  readonly redefine: boolean;
-  readonly detectCycles: boolean;
-  readonly enabled: boolean;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -112,7 +104,7 @@ const KNOWN: Readonly<Record<keyof GroupBackendOptions, true>> = {
   random: true,
 };
 
-/** What is given elsewhere. */
+/** Options of other parts, or of other libraries, and what to use instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   servers: "`store: new MemcachedStore(servers)`",
   url: '`configure("memcached://host:port")`',
@@ -129,16 +121,15 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Checks the options of a GroupBackend. Throws a TypeError or RangeError that names the option. */
 export function settingsOf(options: GroupBackendOptions, warnings: ResultWarnings): Settings {
   assertKnown(options, KNOWN, ELSEWHERE);
-  const { jitter = 0, waitUntil = () => {}, store, redefine = false, enabled = true } = options;
-  const { detectCycles = isContextFree() } = options;
+  const { jitter = 0, waitUntil = () => {}, store, redefine, enabled, detectCycles } = options;
   if (typeof jitter !== "number") {
     throw new TypeError(`Cannot use ${typeof jitter} as jitter: it must be a number from 0 to 1`);
   }
   if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`Cannot use ${jitter} as jitter: it must be from 0 to 1`);
   if (typeof waitUntil !== "function") throw new TypeError("Cannot use waitUntil: it must be a function");
-  assertBoolean(redefine, "redefine");
-  assertBoolean(detectCycles, "detectCycles");
-  assertBoolean(enabled, "enabled");
+  for (const [option, value] of Object.entries({ redefine, enabled, detectCycles })) {
+    if (value !== undefined) assertBoolean(value, option);
+  }
   if (store !== undefined && typeof store?.increment !== "function") {
     const form = typeof store === "string"
       ? "a text is a URL for `configure`, or servers for `new MemcachedStore`"
@@ -146,20 +137,17 @@ export function settingsOf(options: GroupBackendOptions, warnings: ResultWarning
     throw new TypeError(`Cannot use store: ${form}`);
   }
   return {
-    store,
-    project: options.project,
-    version: options.version,
-    groups: distinctGroups(options.group),
     defaults: {
       ttlMs: toMsFromZero(options.ttl ?? 300, "ttl"),
       staleMs: toMsFromZero(options.stale ?? 30, "stale"),
       mintDelayMs: toMsFromZero(options.mintDelay ?? 30, "mintDelay"),
       jitter,
-      // What is kept in this process lies there until it is read or evicted: longer, it can tell that it has expired.
+      // A store in memory keeps what has expired until it is read or evicted anyway; kept longer, the reason of a miss is
+      // "expired" instead of "absent".
       afterlifeMs: store === undefined || store.immediate === true ? AFTERLIFE_MS : 0,
     },
     storeTimeoutMs: toMsFromZero(options.storeTimeout ?? 1, "storeTimeout"),
-    outageConcurrency: atOnce(options.outageConcurrency),
+    outageConcurrency: checkedConcurrency(options.outageConcurrency),
     inBackground: (work) => {
       const failed = (error: unknown) => warnings.waitUntilFailed(error);
       try {
@@ -168,9 +156,6 @@ export function settingsOf(options: GroupBackendOptions, warnings: ResultWarning
         failed(error);
       }
     },
-    redefine,
-    detectCycles,
-    enabled,
     clock: clockOf(options.clock),
     random: randomOf(options.random),
   };
@@ -182,7 +167,7 @@ export function assertBoolean(value: unknown, option: string): asserts value is 
   throw new TypeError(`Cannot use ${typeof value} as ${option}: it must be true or false`);
 }
 
-function atOnce(given: number | undefined): number {
+function checkedConcurrency(given: number | undefined): number {
   if (given === undefined) return Infinity;
   if (typeof given !== "number") {
     throw new TypeError(`Cannot use ${typeof given} as outageConcurrency: it must be a whole number > 0, or Infinity`);

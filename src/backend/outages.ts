@@ -1,12 +1,12 @@
 import { type Clock, elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { AuthError, CacheError, ConnectionError, ProtocolError, TimeoutError } from "../errors.ts";
 import { type StoreFailure, StoreTimeoutError } from "./guarded_store.ts";
-import { laneOf } from "./room.ts";
+import { serverOf } from "./backpressure.ts";
 import type { Store } from "../store/store.ts";
 import { errorLine, warn } from "../util/warnings.ts";
 import type { Events } from "./events.ts";
 
-/** No warning of an outage that begins so soon after another one has ended: the store fails now and then. */
+/** An outage that begins so soon after another one has ended is not warned of again: the store fails now and then. */
 const QUIET_MS = 10_000;
 
 /** A time in which one server, or a whole store, does not answer. */
@@ -44,7 +44,7 @@ export class Outages {
     // Nobody knows what an error of another store means, so each is an event.
     if (!isUnanswered) this.#events.emit("storeError", failure);
     if (!isUnanswered && error instanceof CacheError) return;
-    const server = laneOf(this.#store, key);
+    const server = serverOf(this.#store, key);
     const outage = this.#open.get(server);
     if (outage !== undefined) return void outage.failures++;
     this.#begin(server, error, isUnanswered ? "does not answer" : "fails");
@@ -53,7 +53,7 @@ export class Outages {
 
   /** An operation on this key was answered, so its server is back. */
   worked(key: string): void {
-    const server = laneOf(this.#store, key);
+    const server = serverOf(this.#store, key);
     const outage = this.#open.get(server);
     if (outage === undefined) return;
     this.#open.delete(server);
@@ -77,7 +77,7 @@ export class Outages {
     warn(
       "stores that fail",
       `${nameOf(server)} ${how} (${errorLine(error)}). Calls compute and keep nothing, invalidations ` +
-        'reject, until it is back. Listen to "storeError" to be told instead.',
+        'reject, until it is back. Listen to "storeError" to get events instead.',
     );
   }
 }

@@ -5,16 +5,7 @@ import type { Codec } from "../codec/codec.ts";
 import { type KeyValueCache, KeyValueStore } from "../store/key_value/store.ts";
 
 export type { KeyValueCache };
-import type {
-  Backend,
-  DeleteOptions,
-  EntryOptions,
-  FetchOptions,
-  Groups,
-  ReadOptions,
-  ReadyOptions,
-} from "./backend.ts";
-import type { BackendEvents, Outcome } from "./events.ts";
+import type { EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
 import { GroupBackend } from "./group.ts";
 
 /** How a PlainBackend works. */
@@ -58,89 +49,49 @@ const KNOWN: Readonly<Record<keyof PlainBackendOptions, true>> = {
  * console.log(await square(12));
  * ```
  */
-export class PlainBackend implements Backend {
+export class PlainBackend extends GroupBackend {
   /** Groups are refused. */
   readonly groups = false;
-  /** The option `redefine`. */
-  readonly redefine: boolean;
-  readonly #backend: GroupBackend;
 
   /** Throws a TypeError for a cache that lacks get, set or delete. */
   constructor(cache: KeyValueCache, options: PlainBackendOptions = {}) {
     assertKnown(options, KNOWN);
     const { codec, clock, ...rest } = options;
-    this.#backend = new GroupBackend({ ...rest, clock, stale: 0, store: new KeyValueStore(cache, { codec, clock }) });
-    this.redefine = this.#backend.redefine;
+    super({ ...rest, clock, stale: 0, store: new KeyValueStore(cache, { codec, clock }) });
   }
 
-  /** How many calls of `fetch` had which outcome. */
-  get stats(): Readonly<Record<Outcome, number>> {
-    return this.#backend.stats;
-  }
-
-  /** As of a GroupBackend. */
-  get enabled(): boolean {
-    return this.#backend.enabled;
-  }
-
-  set enabled(enabled: boolean) {
-    this.#backend.enabled = enabled;
-  }
-
-  /** Resolves: nobody knows how to ask the cache. */
-  ready(options: ReadyOptions = {}): Promise<void> {
-    return this.#backend.ready(options);
-  }
-
-  /** Adds a listener. Returns the way to stop listening. */
-  on<K extends keyof BackendEvents>(event: K, listener: (event: BackendEvents[K]) => void): () => void {
-    return this.#backend.on(event, listener);
-  }
-
-  async fetch<T>(
+  /** As of a GroupBackend, and nothing is served stale. Rejects with a TypeError for a `group`. */
+  override async fetch<T>(
     key: string,
     compute: (signal: AbortSignal) => T | Promise<T>,
     options: FetchOptions<T> = {},
   ): Promise<T> {
-    return await this.#backend.fetch(key, compute, neverStale(options));
+    return await super.fetch(key, compute, neverStale(options));
   }
 
-  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
-    return await this.#backend.get(key, neverStale(options));
+  /** The value kept under `key`, while it is fresh; else `undefined`. Rejects with a TypeError for a `group`. */
+  override async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
+    return await super.get(key, neverStale(options));
   }
 
-  async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
-    return await this.#backend.getMany(keys, neverStale(options));
+  /** Many at once; those that are not fresh are not in the map. Rejects with a TypeError for a `group`. */
+  override async getMany<T>(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, T>> {
+    return await super.getMany(keys, neverStale(options));
   }
 
-  async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
-    await this.#backend.set(key, value, neverStale(options));
+  /** Keeps a value, `null` included. Rejects as of a GroupBackend, and with a TypeError for a `group`. */
+  override async set<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<void> {
+    await super.set(key, value, neverStale(options));
   }
 
-  async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
-    return await this.#backend.add(key, value, neverStale(options));
-  }
-
-  delete(key: string, options?: DeleteOptions): Promise<void> {
-    return this.#backend.delete(key, options);
+  /** Keeps a value only where `get` would find nothing, and tells whether it did. Rejects as `set` does. */
+  override async add<T>(key: string, value: T, options: EntryOptions<T> = {}): Promise<boolean> {
+    return await super.add(key, value, neverStale(options));
   }
 
   /** Rejects with a TypeError. */
-  invalidateGroup(...groups: string[]): Promise<void> {
+  override invalidateGroup(...groups: string[]): Promise<void> {
     return Promise.reject(noGroups(groups));
-  }
-
-  key(key: string): string {
-    return this.#backend.key(key);
-  }
-
-  close(): Promise<void> {
-    return this.#backend.close();
-  }
-
-  /** `close()`, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }
 

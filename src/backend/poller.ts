@@ -5,35 +5,30 @@ import { type GuardedStore, type Label, UNANSWERED } from "./guarded_store.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { Holders } from "./holders.ts";
 
-/** A poll that comes first finds most computations still running; one that comes late makes every waiter late. */
+/** Polled too early, most computations still run; polled too late, every waiter is late. So pauses begin short and double. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
 /** Pauses are as much longer as there are more leases than this to wait for, or more processes than that. */
 const MANY_LEASES = 100, MANY_PROCESSES = 10;
-/** Whatever is waited for, it is seen no later than this. */
+/** However many leases and processes there are, each lease is asked for at least so often. */
 const ULTIMATE_PAUSE_MS = 2000;
-/** A lease is renewed every 1.7 s and runs out after 6: its holder is gone. */
+/** A lease is renewed every 1.7 s, or runs out within 6: the holder of one that is there unrenewed for longer is gone. */
 const UNRENEWED_MS = 7000;
 
-/** Why a waiter wakes. `unrenewed`: this lease was there all the time, and nobody has renewed it. */
-export interface Woken {
-  readonly unrenewed: LeaseEntry | undefined;
-}
-const GONE: Woken = { unrenewed: undefined };
-
 /** One caller's wait. */
-export interface Waiter {
-  readonly woken: Promise<Woken>;
+export interface LeaseWait {
+  /** Resolves with the lease if it was there all the time, and nobody has renewed it; else with `undefined`. */
+  readonly woken: Promise<LeaseEntry | undefined>;
   leave(): void;
 }
 
 /**
  * Waits for leases of other processes: each key and nonce is asked for once, whoever waits, and all that are due about
- * the same time in one tick. It only wakes; what there is to see then, each waiter sees in a look of its own. A lease is
+ * the same time in one tick. It only wakes its waiters, and each of them then takes a snapshot of its own. A lease is
  * known by its nonce, not by its token, since cas values repeat after a server restart and the waiter would wait for ever.
  *
  * Pauses grow with the time waited, with the number of leases, and with the number of processes that are seen to hold
- * some: so many may wait as well. Three thousand leases cost a thousand gets a second, not thirty thousand.
+ * some: as many may be polling as well. Three thousand leases cost a thousand gets a second, not thirty thousand.
  */
 export class Pollers {
   readonly #store: GuardedStore;
@@ -46,35 +41,35 @@ export class Pollers {
   #readAt: Moment | undefined;
   #timer: unknown;
   #firesAt = Infinity;
-  /** The part of its pause that each lease waits. */
-  #part: number;
+  /** By this factor each pause is shortened at random. */
+  #jitter: number;
 
   constructor(store: GuardedStore, clock: Clock, random: Random) {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
     this.#holders = new Holders(clock);
-    this.#part = this.#draw();
+    this.#jitter = this.#drawJitter();
   }
 
   /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
-  wait(about: Label, lease: LeaseEntry): Waiter {
-    const id = `${lease.nonce} ${about.key}`;
+  wait(label: Label, lease: LeaseEntry): LeaseWait {
+    const id = `${lease.nonce} ${label.key}`;
     this.#pass(0);
     let poller = this.#pollers.get(id);
     if (poller === undefined) {
       this.#holders.saw(lease.nonce);
-      this.#pollers.set(id, poller = new Poller(about, lease, momentOf(this.#clock)));
+      this.#pollers.set(id, poller = new Poller(label, lease, momentOf(this.#clock)));
       this.#pause(poller);
     }
     return poller.join(() => this.#end(id));
   }
 
-  /** Wakes everybody: the backend closes. */
+  /** Wakes everybody, since the backend closes. */
   close(): void {
     for (const [id, poller] of [...this.#pollers]) {
       this.#end(id);
-      poller.wake(GONE);
+      poller.wake(undefined);
     }
   }
 
@@ -86,7 +81,7 @@ export class Pollers {
     this.#firesAt = Infinity;
   }
 
-  /** Time has passed, at least so much. */
+  /** Adds the time that has passed since the last call: at least so much, as a clock may be set back or stand still. */
   #pass(atLeastMs: number): void {
     const before = this.#readAt;
     this.#readAt = momentOf(this.#clock);
@@ -95,10 +90,10 @@ export class Pollers {
 
   #pause(poller: Poller): void {
     const crowd = (1 + this.#pollers.size / MANY_LEASES) * (1 + this.#holders.count / MANY_PROCESSES);
-    const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#part;
+    const ms = Math.min(poller.pauseMs * crowd, ULTIMATE_PAUSE_MS) * this.#jitter;
     poller.pauseMs = Math.min(LONGEST_PAUSE_MS, poller.pauseMs * 2);
     poller.due = this.#time + ms;
-    // Asked from then on with others that are due: some sooner, so that all are asked in few ticks.
+    // It may be asked a third of its pause early, together with others that are due, so that few ticks ask for many.
     poller.dueFrom = this.#time + ms * 2 / 3;
     if (poller.due < this.#firesAt) this.#fire(poller.due);
   }
@@ -111,27 +106,29 @@ export class Pollers {
   }
 
   /** Between half and all of each pause, so that processes that began to wait together do not poll together. */
-  #draw(): number {
+  #drawJitter(): number {
     return 0.5 + this.#random.fraction() / 2;
   }
 
   #poll(passedMs: number): void {
     this.#pass(passedMs);
-    this.#part = this.#draw();
-    const round = [...this.#pollers].filter(([, { asked, dueFrom }]) => !asked && dueFrom <= this.#time);
+    this.#jitter = this.#drawJitter();
+    const round = [...this.#pollers].filter(([, { askedAt, dueFrom }]) =>
+      askedAt === undefined && dueFrom <= this.#time
+    );
     const sentAt = momentOf(this.#clock);
     let open = round.length;
-    // A store that never settles is one that does not answer.
+    // A store that does not answer in time wakes the waiters: their own snapshots find out what is wrong.
     if (open === 0) return this.#fire(this.#nextDue());
     const cancel = this.#store.immediate ? () => {} : deadline(this.#clock, this.#store.timeoutMs, () => {
-      for (const [id, poller] of round) if (poller.asked === sentAt) this.#wake(id, poller, GONE);
+      for (const [id, poller] of round) if (poller.askedAt === sentAt) this.#wake(id, poller, undefined);
     });
     for (const [id, poller] of round) {
-      poller.asked = sentAt;
-      void this.#store.get(poller.about).then((found) => {
+      poller.askedAt = sentAt;
+      void this.#store.get(poller.label).then((found) => {
         if (--open === 0) cancel();
         const entry = found === UNANSWERED ? undefined : found?.entry;
-        if (poller.asked === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
+        if (poller.askedAt === sentAt) this.#answered(id, poller, entry?.kind === "lease" ? entry : undefined);
       });
     }
     this.#fire(this.#nextDue());
@@ -139,59 +136,59 @@ export class Pollers {
 
   #nextDue(): number {
     let next = Infinity;
-    for (const { asked, due } of this.#pollers.values()) if (asked === undefined && due < next) next = due;
+    for (const { askedAt, due } of this.#pollers.values()) if (askedAt === undefined && due < next) next = due;
     return next;
   }
 
   #answered(id: string, poller: Poller, entry: LeaseEntry | undefined): void {
-    const { asked: sentAt, lease } = poller;
-    poller.asked = undefined;
-    // Everybody may have left in between.
+    const { askedAt: sentAt, lease } = poller;
+    poller.askedAt = undefined;
+    // Everybody may have left while the answer was on its way.
     if (this.#pollers.get(id) !== poller) return;
     // rule 6: known by its nonce
-    if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, GONE);
+    if (entry === undefined || entry.nonce !== lease.nonce) return this.#wake(id, poller, undefined);
     if (entry.beat !== lease.beat) poller.renewed(entry, sentAt!);
-    else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, { unrenewed: entry });
+    else if (poller.unrenewedMs(sentAt!) >= UNRENEWED_MS) return this.#wake(id, poller, entry);
     this.#pass(0);
     this.#pause(poller);
   }
 
-  #wake(id: string, poller: Poller, woken: Woken): void {
+  #wake(id: string, poller: Poller, unrenewed: LeaseEntry | undefined): void {
     if (this.#pollers.get(id) === poller) this.#end(id);
-    poller.asked = undefined;
-    poller.wake(woken);
+    poller.askedAt = undefined;
+    poller.wake(unrenewed);
   }
 }
 
-/** A key and a nonce that somebody waits for. */
+/** One lease that callers wait for. */
 class Poller {
-  readonly about: Label;
+  readonly label: Label;
   lease: LeaseEntry;
   pauseMs = FIRST_PAUSE_MS;
   due = 0;
   dueFrom = 0;
   /** When it was asked for, while that is not answered. */
-  asked: Moment | undefined = undefined;
+  askedAt: Moment | undefined = undefined;
   /** When this beat was seen first. */
   #since: Moment;
-  readonly #waiters = new Set<(woken: Woken) => void>();
+  readonly #waiters = new Set<(unrenewed: LeaseEntry | undefined) => void>();
 
-  constructor(about: Label, lease: LeaseEntry, now: Moment) {
-    this.about = about;
+  constructor(label: Label, lease: LeaseEntry, now: Moment) {
+    this.label = label;
     this.lease = lease;
     this.#since = now;
   }
 
-  /** `ended`: nobody waits any more. Each waiter has a promise of its own, so that what waited for it is done when it leaves. */
-  join(ended: () => void): Waiter {
-    let waiter!: (woken: Woken) => void;
-    const woken = new Promise<Woken>((resolve) => waiter = resolve);
+  /** `ended` is called once nobody waits any more. A waiter's own promise settles when it leaves, so that its timeout ends. */
+  join(ended: () => void): LeaseWait {
+    let waiter!: (unrenewed: LeaseEntry | undefined) => void;
+    const woken = new Promise<LeaseEntry | undefined>((resolve) => waiter = resolve);
     this.#waiters.add(waiter);
     return {
       woken,
       leave: () => {
         if (!this.#waiters.delete(waiter)) return;
-        waiter(GONE);
+        waiter(undefined);
         if (this.#waiters.size === 0) ended();
       },
     };
@@ -206,8 +203,8 @@ class Poller {
     return Math.max(at.wallMs - this.#since.wallMs, at.monotonicMs - this.#since.monotonicMs);
   }
 
-  wake(woken: Woken): void {
-    for (const waiter of this.#waiters) waiter(woken);
+  wake(unrenewed: LeaseEntry | undefined): void {
+    for (const waiter of this.#waiters) waiter(unrenewed);
     this.#waiters.clear();
   }
 }

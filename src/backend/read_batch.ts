@@ -1,4 +1,4 @@
-/** Reads for calls: the entry and its groups' counters together, each key once for all who ask in one tick. */
+/** Snapshots: an entry and its groups' counters, read together, each key once for all calls of one tick. */
 
 import { isPromise } from "../util/callbacks.ts";
 import { deadline, responsiveTime } from "../util/deadline.ts";
@@ -12,11 +12,12 @@ import {
   UNANSWERED,
 } from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
+import type { SharedSlot } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 
-/** An entry, and the counters it is judged by. */
-export interface Question {
-  readonly about: Label;
+/** Which entry to read, and the counters of its groups. */
+export interface ReadTarget {
+  readonly label: Label;
   readonly counters: readonly Counter[];
 }
 
@@ -26,10 +27,10 @@ export interface Snapshot {
   readonly isWhole: boolean;
   /** The entry; `undefined`: nothing is there. */
   readonly found: Found | undefined;
-  /** The counters' values, in the order of the question. */
+  /** The counters' values, in the order in which the target names them. */
   readonly generations: readonly bigint[];
-  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: nobody does. */
-  readonly slot: object | undefined;
+  /** The same object for all calls that share this read of the entry, and began before it was sent. Absent: no other call does. */
+  readonly slot: SharedSlot | undefined;
   /** The found value for one caller: a copy for each of those who share the read. */
   takeCopy(value: unknown): unknown;
 }
@@ -38,17 +39,17 @@ const NO_GENERATIONS: readonly bigint[] = [];
 const NO_SLOTS: readonly Slot[] = [];
 
 /**
- * Takes snapshots. All calls of one tick share a batch, in which each key and each counter is read once. The batch leaves
- * the table BEFORE it is sent, and nothing that was read is remembered between calls:
+ * Takes snapshots. All calls of one tick share a batch, in which each key and each counter is read once. A batch takes no
+ * more calls BEFORE it is sent, and nothing that was read is remembered between calls:
  *
- *   1. A reads k; the get leaves and reads v1        2. B invalidates k, and that resolves
- *   3. C reads k: were A's get still in the table, C would be given v1
+ *   1. A reads k: its batch is sent, and reads v1        2. B invalidates k, and that resolves
+ *   3. C reads k: could it join A's batch, it would be given v1
  */
 export class SnapshotReader {
   readonly #store: GuardedStore;
-  /** Takes what is asked until this tick's microtasks run. */
+  /** The batch of this tick; `undefined` once it is sent. */
   #batch: ReadBatch | undefined;
-  /** The store was seen to answer by a promise, although it is `immediate`. */
+  /** The store says that it is `immediate`, and yet has returned a promise: it is not read at once any more. */
   #answersLater = false;
 
   constructor(store: GuardedStore) {
@@ -56,34 +57,34 @@ export class SnapshotReader {
   }
 
   /** Reads an entry and counters. Never rejects. */
-  read({ about, counters }: Question): Promise<Snapshot> {
+  read({ label, counters }: ReadTarget): Promise<Snapshot> {
     const batch = this.#open();
     return new Promise((resolve) => {
-      new PendingSnapshot(batch.entry(about), batch.counters(about.name, counters), resolve);
+      new PendingSnapshot(batch.entry(label), batch.counters(label.name, counters), resolve);
     });
   }
 
   /**
-   * The same from a store that returns its answers instead of promises; `undefined` from any other, and where an answer
-   * failed: who reads again reports that. Nobody shares this snapshot, so no miss begins with it: those who share a
-   * snapshot share the computation that it leads to.
+   * The same from a store that returns its answers instead of promises. `undefined` for any other store, and where a read
+   * threw: use `read` then, which reports the failure. No other call shares this snapshot, so do not compute by it: each
+   * call of the tick would compute for itself.
    */
-  readAtOnce({ about, counters }: Question): Snapshot | undefined {
+  readAtOnce({ label, counters }: ReadTarget): Snapshot | undefined {
     const { store } = this.#store;
     // If this key is already in the current batch, an earlier caller of this tick read it and could not use it. Join that
     // batch instead of copying the value again.
-    if (store.immediate !== true || this.#answersLater || this.#batch?.has(about.key)) return undefined;
+    if (store.immediate !== true || this.#answersLater || this.#batch?.has(label.key)) return undefined;
     try {
-      const found = store.get(about.key) ?? undefined;
+      const found = store.get(label.key) ?? undefined;
       if (!isFound(found)) return this.#notAtOnce(found);
-      if (counters.length === 0) return ownSnapshot(found, NO_GENERATIONS);
+      if (counters.length === 0) return new OwnSnapshot(found, NO_GENERATIONS);
       const generations: bigint[] = [];
       for (const counter of counters) {
         const count = store.counter(counter.key);
         if (!isCount(count)) return this.#notAtOnce(count);
         generations.push(count);
       }
-      return ownSnapshot(found, generations);
+      return new OwnSnapshot(found, generations);
     } catch {
       return undefined;
     }
@@ -107,15 +108,21 @@ export class SnapshotReader {
 }
 
 /** A snapshot that nobody shares. */
-export const ownSnapshot = (found: Found | undefined, generations: readonly bigint[]): Snapshot => ({
-  isWhole: true,
-  found,
-  generations,
-  slot: undefined,
-  takeCopy: itself,
-});
+export class OwnSnapshot implements Snapshot {
+  readonly isWhole = true;
+  readonly slot = undefined;
+  readonly found: Found | undefined;
+  readonly generations: readonly bigint[];
 
-const itself = (value: unknown): unknown => value;
+  constructor(found: Found | undefined, generations: readonly bigint[]) {
+    this.found = found;
+    this.generations = generations;
+  }
+
+  takeCopy(value: unknown): unknown {
+    return value;
+  }
+}
 
 /** What is read for the calls of one tick. */
 class ReadBatch {
@@ -152,7 +159,7 @@ class ReadBatch {
   send(): void {
     this.#unanswered = this.#entries.size + this.#counters.size;
     this.store.read(this.#entries.values(), this.#counters.values());
-    // Also where a store says that it answers within the tick, and does not.
+    // Also for an `immediate` store, which may not answer within the tick although it says so.
     if (this.#unanswered > 0) this.#bound(this.store.timeoutMs);
   }
 
@@ -160,7 +167,7 @@ class ReadBatch {
   answered(): void {
     if (--this.#unanswered > 0) return;
     this.#cancelDeadline?.();
-    // A snapshot lives as long as its call: it must not keep the answers of others.
+    // A call holds its snapshot, which holds this batch: it must not keep the answers of other calls alive.
     this.#entries.clear();
     this.#counters.clear();
   }
@@ -174,7 +181,7 @@ class ReadBatch {
 
   /**
    * Gives up the slots that could have been sent for a whole timeout. Returns for how many ms the first of the others may
-   * still wait. How long one may wait for room is bounded where it waits.
+   * still wait. Slots that still wait in the queue of backpressure.ts are bounded there.
    */
   #giveUp(now: number): number {
     const { store } = this;
@@ -184,24 +191,26 @@ class ReadBatch {
       const waitedMs = Math.max(0, Math.min(store.sendableMs(slot.key), now - slot.sentAt));
       const left = store.timeoutMs - waitedMs;
       if (left > 0) leastLeft = Math.min(leastLeft, left);
-      else slot.reject(store.tooLate(`look at ${slot.key}`));
+      else slot.reject(store.tooLate(`read ${slot.key}`));
     }
     return leastLeft;
   }
 }
 
 /** A key or a counter that a batch reads, and its answer for all snapshots that need it. */
-class Slot implements ReadSlot {
+class Slot implements ReadSlot, SharedSlot {
   readonly batch: ReadBatch;
   readonly operation: "get" | "counter";
   readonly name: string | undefined;
   readonly key: string;
   answer: unknown = undefined;
   isAnswered = false;
-  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity not yet, since it waits for room. */
+  leased: SharedSlot["leased"] = undefined;
+  uncoordinated: SharedSlot["uncoordinated"] = undefined;
+  /** When it was sent, as `responsiveTime` reads time: -Infinity with its batch, Infinity while it waits in a queue. */
   sentAt = -Infinity;
   #sharers = 0;
-  /** Mostly there is one. */
+  /** The snapshots that need the answer: mostly one, so that no array has to be made. */
   #first: PendingSnapshot | undefined = undefined;
   #others: PendingSnapshot[] | undefined = undefined;
 
@@ -212,7 +221,7 @@ class Slot implements ReadSlot {
     this.key = key;
   }
 
-  /** A snapshot needs the answer. */
+  /** Adds a snapshot that needs the answer. */
   join(snapshot: PendingSnapshot): void {
     this.#sharers++;
     if (this.#first === undefined) this.#first = snapshot;

@@ -1,11 +1,11 @@
-import type { Clock } from "../util/clock.ts";
-import type { Call } from "./call.ts";
+import { type Call, resultFor } from "./call.ts";
 import { withTimeout } from "./caller_timeout.ts";
-import { BySlot, type Computation, type Computations, type Waiter } from "./computations.ts";
+import { type Computation, type Result, share, sharedWith } from "./computations.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
+import type { Parts } from "./group.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
-/** Told a shared value before anybody is answered, so that it may be kept. */
+/** Is given the value, if it may be shared, before anybody is answered, to keep it. */
 type Write = (value: unknown) => void;
 
 interface Running {
@@ -23,46 +23,54 @@ interface Waiting {
  * read before an invalidation; only those who share a slot may, since all of them called before it began.
  */
 export class Uncoordinated {
-  readonly #computations: Computations;
-  readonly #clock: Clock;
+  readonly #parts: Parts;
   /** Absent: as many keys at once as are asked for. */
   readonly #limit: ConcurrencyLimit | undefined;
-  readonly #inBackground: (work: Promise<unknown>) => void;
-  readonly #bySlot = new BySlot();
   readonly #waiting = new Map<string, Waiting>();
   readonly #running = new Map<string, Running>();
 
-  /** `outageConcurrency`: so many keys are computed at once. */
-  constructor(
-    computations: Computations,
-    clock: Clock,
-    outageConcurrency: number,
-    inBackground: (work: Promise<unknown>) => void,
-  ) {
-    this.#computations = computations;
-    this.#clock = clock;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { clock, outageConcurrency } = parts.settings;
     this.#limit = outageConcurrency === Infinity ? undefined : new ConcurrencyLimit(clock, outageConcurrency);
-    this.#inBackground = inBackground;
   }
 
   /**
    * Joins the computation that may be joined, or begins one, which waits for the one that runs at most `mintDelay`.
-   * `isLeader`: it is this caller's function that runs. Of several callers who bring a `write` the first one's is used.
-   * `undefined`: the call would wait for itself.
+   * `write`: of several callers who bring one the first one's is used. retry: the result is another caller's alone, or
+   * the call would wait for itself.
    */
-  join(call: Call, write?: Write): { readonly waiter: Waiter; readonly isLeader: boolean } | undefined {
-    const shared = this.#bySlot.find(call);
-    if (shared !== undefined) return closesCircle(shared) ? undefined : { waiter: shared.join(), isLeader: false };
+  async compute(call: Call, write?: Write): Promise<Result> {
     const key = keyOf(call);
-    let next = this.#waiting.get(key);
-    const running = this.#running.get(key), isLeader = next === undefined;
-    if (closesCircle(...[next, running].flatMap((one) => one === undefined ? [] : one.computation))) return undefined;
-    if (next === undefined) this.#waiting.set(key, next = { computation: this.#computations.create(), write });
-    else next.write ??= write;
-    this.#bySlot.share(call, next.computation);
-    const waiter = next.computation.join();
-    if (isLeader) this.#inBackground(this.#lead(key, next, running, call));
-    return { waiter, isLeader };
+    const shared = sharedWith(call, "uncoordinated"),
+      waiting = this.#waiting.get(key),
+      running = this.#running.get(key);
+    const awaited = shared === undefined ? [waiting?.computation, running?.computation] : [shared];
+    if (closesCircle(...awaited)) {
+      this.#parts.warnings.circle(call.label);
+      return { kind: "retry", why: "over" };
+    }
+    call.outcome = shared === undefined && waiting === undefined ? "miss" : "wait";
+    const computation = shared ?? this.#next(key, call, waiting, running, write);
+    return await resultFor(call, computation.join());
+  }
+
+  /** The computation of this key that has not begun yet, which may be joined; where there is none, one is begun. */
+  #next(
+    key: string,
+    call: Call,
+    waiting: Waiting | undefined,
+    running: Running | undefined,
+    write?: Write,
+  ): Computation {
+    const next = waiting ?? { computation: this.#parts.computations.create(), write };
+    next.write ??= write;
+    share(call, "uncoordinated", next.computation);
+    if (waiting === undefined) {
+      this.#waiting.set(key, next);
+      this.#parts.settings.inBackground(this.#lead(key, next, running, call));
+    }
+    return next.computation;
   }
 
   async #lead(key: string, next: Waiting, before: Running | undefined, call: Call): Promise<void> {
@@ -71,7 +79,7 @@ export class Uncoordinated {
     const isLimited = next.write === undefined && currentComputation() === undefined;
     if (before !== undefined) {
       const noLonger = noteWait(next.computation, before.computation);
-      await withTimeout(this.#clock, call.mintDelayMs, before.ended);
+      await withTimeout(this.#parts.settings.clock, call.mintDelayMs, before.ended);
       noLonger();
     } else await undefined; // Calls that ask no store are made in one turn, and have no slot: they join by then.
     const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;
@@ -91,7 +99,7 @@ export class Uncoordinated {
   }
 }
 
-/** Of one source: what another one computes under this key may not be meant for this caller. */
-function keyOf({ about, fullKey = about.key, source = "" }: Call): string {
+/** Calls of one key and one source share: a function of another source may compute something else under that key. */
+function keyOf({ label, fullKey = label.key, source = "" }: Call): string {
   return `${source} ${fullKey}`;
 }

@@ -1,39 +1,23 @@
 import { CacheError } from "../errors.ts";
 import { quoted } from "../util/checks.ts";
-import type { Keys } from "../key/key.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { ownedBy, type Target } from "./call.ts";
-import type { Computations } from "./computations.ts";
 import type { NewEntry } from "./entry_options.ts";
-import type { Events } from "./events.ts";
-import { type Classifier, isServable } from "./freshness.ts";
+import { isServable } from "./freshness.ts";
+import type { Parts } from "./group.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
-import { Lease, LEASE_MS, type Leases } from "./lease.ts";
-import type { Settings } from "./options.ts";
-import { ownSnapshot } from "./read_batch.ts";
-import type { Writes } from "./writes.ts";
+import { Lease, LEASE_MS } from "./lease.ts";
+import { OwnSnapshot } from "./read_batch.ts";
 
 /** How often an `add` starts over for a refused lease. */
 const MAX_REFUSALS = 8;
 
-/** The parts of a backend that the user's writes work with. */
-export interface UserWriteParts {
-  readonly settings: Settings;
-  readonly keys: Keys;
-  readonly store: GuardedStore;
-  readonly events: Events;
-  readonly classifier: Classifier;
-  readonly computations: Computations;
-  readonly leases: Leases;
-  readonly writes: Writes;
-}
-
 /** `set`, `add` and the invalidations. They promised something, so they reject where the store does not confirm it. */
 export class UserWrites {
-  readonly #parts: UserWriteParts;
+  readonly #parts: Parts;
   readonly #store: GuardedStore;
 
-  constructor(parts: UserWriteParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     this.#store = parts.store;
   }
@@ -41,42 +25,42 @@ export class UserWrites {
   /** Keeps a value over whatever is there. */
   async set(target: Target, entry: (owned: Owned) => NewEntry): Promise<void> {
     const owned = ownedBy(target, await this.#generations(target));
-    await this.#put(target, owned, entry, (lease) => this.#store.set(target.about, lease, LEASE_MS, "anything"));
+    await this.#put(target, owned, entry, (lease) => this.#store.set(target.label, lease, LEASE_MS, "anything"));
   }
 
   /** Keeps a value only where none is servable, and tells whether it did. */
   async add(target: Target, entry: (owned: Owned) => NewEntry): Promise<boolean> {
-    const { about } = target;
+    const { label } = target;
     for (let refusals = 0; refusals <= MAX_REFUSALS; refusals++) {
       const [found, generations] = await Promise.all([
-        this.#store.getOrThrow(about).catch((error: unknown) => {
-          throw notConfirmed("keep", about.key, error);
+        this.#store.getOrThrow(label).catch((error: unknown) => {
+          throw notConfirmed("keep", label.key, error);
         }),
         this.#generations(target),
       ]);
-      if (isServable(this.#parts.classifier.classify(target, ownSnapshot(found, generations)))) return false;
+      if (isServable(this.#parts.classifier.classify(target, new OwnSnapshot(found, generations)))) return false;
       const put = await this.#put(target, ownedBy(target, generations), entry, (lease) => {
         return found === undefined
-          ? this.#store.add(about, lease, LEASE_MS) // rule 1: add takes its lease where nothing is
-          : this.#store.set(about, lease, LEASE_MS, found.token); // rule 1: or over what it saw
+          ? this.#store.add(label, lease, LEASE_MS) // rule 1: add takes its lease where nothing is
+          : this.#store.set(label, lease, LEASE_MS, found.token); // rule 1: or over what it saw
       });
       if (put !== "lease refused") return put === "stored";
     }
     return false;
   }
 
-  #generations({ about, counters }: Target): Promise<bigint[]> {
+  #generations({ label, counters }: Target): Promise<bigint[]> {
     return Promise.all(counters.map(async ({ key }) => {
       try {
         return await this.#store.counterOrThrow({ key });
       } catch (error) {
-        throw notConfirmed("keep", about.key, error);
+        throw notConfirmed("keep", label.key, error);
       }
     }));
   }
 
   /**
-   * The lease first, then the value over it, so that a write which timed out can never land after a later invalidation.
+   * Takes a lease, then writes the value over it, so that a write which timed out cannot land after a later invalidation.
    * "lease refused": something newer was there. "refused": something newer came. Throws when it is unknown whether it
    * was kept, or it never can be. A backend that closes waits for it.
    */
@@ -87,20 +71,20 @@ export class UserWrites {
     take: (lease: LeaseEntry) => Promise<Written>,
   ): Promise<"stored" | "refused" | "lease refused"> {
     const { computations, leases, settings } = this.#parts;
-    const { about } = target;
-    const asked = leases.entry(owned);
+    const { label } = target;
+    const asked = leases.newEntry(owned);
     // Open before its lease is asked for, as of a miss: calls that see the lease join it.
-    const computation = computations.open(about.key, asked.nonce);
+    const computation = computations.open(label.key, asked.nonce);
     const put = async () => {
       // rule 1: a given value takes a lease first
       const taken = await take(asked);
       if (taken.kind === "refused") return "lease refused";
-      if (taken.kind !== "stored") throw notConfirmed("keep", about.key, taken.error);
+      if (taken.kind !== "stored") throw notConfirmed("keep", label.key, taken.error);
       // Not among those that `close` releases, since it waits for this write.
-      const lease = new Lease(leases, about, asked, taken.token, settings.defaults.mintDelayMs);
+      const lease = new Lease(leases, label, asked, taken.token, settings.defaults.mintDelayMs);
       const kept = entry(owned);
       const written = await lease.replace(kept.entry, kept.ttlMs);
-      if (written.kind === "unknown") throw notConfirmed("keep", about.key, written.error);
+      if (written.kind === "unknown") throw notConfirmed("keep", label.key, written.error);
       if (written.kind === "never") {
         await lease.release();
         throw written.error;
@@ -112,10 +96,10 @@ export class UserWrites {
   }
 
   /** Forgets what is kept under a key. */
-  async invalidate(about: Label): Promise<void> {
-    const done = await this.#parts.writes.delete(about);
-    const failed = done === "done" ? undefined : { error: notConfirmed("invalidate", about.key, done.error) };
-    this.#parts.events.invalidated(about, failed);
+  async invalidate(label: Label): Promise<void> {
+    const done = await this.#parts.writes.delete(label);
+    const failed = done === "done" ? undefined : { error: notConfirmed("invalidate", label.key, done.error) };
+    this.#parts.events.invalidated(label, failed);
     // rule 16: an invalidation resolves confirmed
     if (failed !== undefined) throw failed.error;
   }
@@ -124,9 +108,9 @@ export class UserWrites {
   async invalidateGroups(names: readonly string[]): Promise<void> {
     const { keys, events } = this.#parts;
     const failures = await Promise.all(names.map(async (group) => {
-      const about = { key: keys.counter(group) };
-      const first = await this.#store.increment(about);
-      const done = first === "done" ? first : await this.#store.increment(about);
+      const label = { key: keys.counter(group) };
+      const first = await this.#store.increment(label);
+      const done = first === "done" ? first : await this.#store.increment(label);
       // rule 16: every group is confirmed
       return done === "done" ? undefined : done;
     }));
@@ -141,7 +125,7 @@ export class UserWrites {
   }
 }
 
-/** The store did not say that it was done. */
+/** The error of a write or an invalidation that the store did not confirm. */
 const notConfirmed = (action: string, key: string, cause: unknown): CacheError =>
   new CacheError(`Cannot ${action} ${key}: the store did not confirm it, so what is there is unknown`, { cause });
 

@@ -2,7 +2,7 @@ import type { Groups } from "../backend/backend.ts";
 import { isPromise } from "../util/callbacks.ts";
 import type { Duration } from "../util/duration.ts";
 import { describeType } from "../util/checks.ts";
-import { CachedFunction, wrapperOf } from "./cached_function.ts";
+import { CachedFunction, wrapperOf } from "./function.ts";
 import { decorate, decorateLegacy } from "./decorator.ts";
 import { sourceOf } from "./names.ts";
 import { type CheckedOptions, checkedOptions } from "./options.ts";

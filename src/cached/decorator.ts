@@ -2,7 +2,7 @@
  * Methods: the two kinds of decorators, and the way from an instance to a method's verbs.
  */
 import { printable } from "../util/checks.ts";
-import { CachedFunction, cachedFunctionOf, cachedMethodOf, wrapperOf } from "./cached_function.ts";
+import { CachedFunction, cachedFunctionOf, cachedMethodOf, wrapperOf } from "./function.ts";
 import type { CheckedOptions } from "./options.ts";
 import { isClassObject } from "./receiver.ts";
 import type { AnyFunction, Cached, CachedVerbs } from "./types.ts";

@@ -7,7 +7,7 @@ import { identityText } from "../key/arguments.ts";
 import { hasIdentity } from "../key/identity.ts";
 import { quoted } from "../util/checks.ts";
 import { warn } from "../util/warnings.ts";
-import type { CachedFunction } from "./cached_function.ts";
+import type { CachedFunction } from "./function.ts";
 import {
   type Candidate,
   type Identity,
@@ -33,7 +33,7 @@ export class KeyPrefix {
   /** The key up to the arguments; for receivers with an identity, what follows the identity. */
   readonly text: string;
   readonly #options: FetchOptions;
-  /** Of the function's name, of the method's on the receiver's class, and of the class's. */
+  /** The names used here that may be superseded: the function's, the method's on the receiver's class, the class's. */
   readonly #names: readonly Registration[];
 
   constructor(text: string, options: FetchOptions, names: readonly Registration[]) {
@@ -221,7 +221,8 @@ export class KeyPrefixes {
       name,
       ...this.#source(names, classObject, className),
     };
-    return new KeyPrefix(text, options, names);
+    // Without `redefine` no name is ever taken over, so that most calls have nothing to look at.
+    return new KeyPrefix(text, options, this.backend.redefine === true ? names : names.filter(({ keeps }) => !keeps));
   }
 
   /**

@@ -2,7 +2,7 @@ import type { FetchOptions, Inputs } from "../backend/backend.ts";
 import { isKeptByDefault } from "../backend/entry_options.ts";
 import { copiedArguments } from "../key/arguments.ts";
 import { withSignal } from "../key/signals.ts";
-import type { CachedFunction } from "./cached_function.ts";
+import type { CachedFunction } from "./function.ts";
 
 /** The arguments of one call. */
 export type Arguments = readonly unknown[];
@@ -62,7 +62,11 @@ export class ObjectCall implements Inputs {
 
   /** `when` that refuses a result whose key has changed, for a backend that never asks `areCurrent`. */
   onlyUnchanged(when: FetchOptions["when"]): FetchOptions["when"] {
-    return this.#source === "data" ? when : (result) => this.areCurrent() && (when ?? isKeptByDefault)(result);
+    return this.#source === "data" ? when : this.#ifCurrent(when ?? isKeptByDefault);
+  }
+
+  #ifCurrent(when: (result: unknown) => boolean): (result: unknown) => boolean {
+    return (result) => this.areCurrent() && when(result);
   }
 
   /** The answer is at hand: nothing will be computed, so nothing has to be copied. */
@@ -73,8 +77,12 @@ export class ObjectCall implements Inputs {
   /** Copies what may change, unless nobody will read it. Has to be called before the caller runs on. */
   copyArguments(): void {
     if (this.#isCopied) return;
-    this.#args = copiedArguments(this.#args);
+    this.#args = this.#copies();
     this.#isCopied = true;
+  }
+
+  #copies(): Arguments {
+    return copiedArguments(this.#args, this.#cached.options.key === undefined ? "arguments" : "option key");
   }
 
   /** Was the result computed from what the key was made from? */
@@ -88,7 +96,7 @@ export class ObjectCall implements Inputs {
     this.#compareKeys();
     // The function may change what it is given. Where the key is made again from the arguments, and `when` is given
     // them, it gets copies of its own.
-    const own = this.#source === "data" ? this.#args : copiedArguments(this.#args);
+    const own = this.#source === "data" ? this.#args : this.#copies();
     const args = this.#signals.length === 0 ? own : withSignal(own, this.#signals, signal);
     const run = () => this.#cached.fn.apply(this.#self, args as unknown[]);
     return this.#source === "data" ? run() : this.#compareAfter(run);
@@ -98,7 +106,7 @@ export class ObjectCall implements Inputs {
     try {
       return await run();
     } finally {
-      this.#compareKeys();
+      this.#compareKeys(); // rule 15: the key is compared when the function has ended
     }
   }
 

@@ -17,30 +17,28 @@ export interface CheckedOptions {
   readonly shared: boolean;
 }
 
-const OF_BACKEND = "the option of the backend, which `configure` and `new GroupBackend` take";
-/** What others call so, and what belongs to the backend. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  tag: "group",
-  tags: "group",
-  maxAge: "ttl",
-  expires: "ttl",
-  expiresIn: "ttl",
-  swr: "stale",
-  staleWhileRevalidate: "stale",
-  condition: "when",
-  cacheKey: "key",
-  keyGenerator: "key",
-  resolver: "key",
-  id: "name",
-  store: "`backend: new GroupBackend({ store })`",
-  cache: "backend",
-  project: OF_BACKEND,
-  version: OF_BACKEND,
-  jitter: OF_BACKEND,
-  storeTimeout: OF_BACKEND,
-  waitUntil: OF_BACKEND,
-  redefine: OF_BACKEND,
+/** What others call an option, and what is an option of something else, by what to write instead. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  group: ["tag", "tags"],
+  ttl: ["maxAge", "expires", "expiresIn"],
+  stale: ["swr", "staleWhileRevalidate"],
+  when: ["condition"],
+  key: ["cacheKey", "keyGenerator", "resolver"],
+  name: ["id"],
+  backend: ["cache"],
+  "`backend: new GroupBackend({ store })`": ["store"],
+  "the option of the backend, which `configure` and `new GroupBackend` take": [
+    "project",
+    "version",
+    "jitter",
+    "storeTimeout",
+    "waitUntil",
+    "redefine",
+  ],
 };
+const INSTEAD = Object.fromEntries(
+  Object.entries(OTHER_NAMES).flatMap(([instead, names]) => names.map((name) => [name, instead])),
+);
 
 /** Checks the options of a cached function. Throws a TypeError or RangeError that names the option. */
 export function checkedOptions(given: unknown): CheckedOptions {
@@ -48,7 +46,7 @@ export function checkedOptions(given: unknown): CheckedOptions {
     const shown = given === null ? "null" : Array.isArray(given) ? "an array" : `a ${typeof given}`;
     throw new TypeError(`Cannot use ${shown} as options: give an object, as in cached(fn, { ttl: "5m" })`);
   }
-  assertKnown(given, KNOWN, ELSEWHERE);
+  assertKnown(given, KNOWN, INSTEAD);
   const options = given as Record<string, unknown>;
   const checked = Object.entries(CHECKS).map(([name, check]) => [name, check(options[name], name)]);
   return Object.fromEntries(checked) as CheckedOptions;

@@ -1,7 +1,7 @@
 import { rebuild, refuseValue } from "../data/copy.ts";
 import { fromExactText, fromText } from "../data/contents.ts";
 import { type BytesTag, isTextTag, type TextTag } from "../data/type_tags.ts";
-import { type Builder, MAX_DEPTH, validate } from "../data/validate.ts";
+import { MAX_DEPTH, validate } from "../data/validate.ts";
 import { CacheValueError } from "../errors.ts";
 import { bigintCost, headersCost, MAX_READ_COST, regexpCost, sparseCost, TAG_COST, textualCost } from "./read_cost.ts";
 
@@ -42,9 +42,42 @@ const NON_JSON = new Map<unknown, number | undefined>([
 
 /** A value as tagged JSON. Throws CacheValueError for what cannot be kept. */
 export function toTaggedJson(value: unknown): TaggedJson {
-  const tagging = new Tagging();
-  tagging.json = validate(value, tagging);
-  return tagging;
+  let tagged = false, regexps = 0, readCost = 0;
+  const contents: Uint8Array[] = [];
+  const tag = (tag: unknown, cost = TAG_COST): unknown => {
+    tagged = true;
+    readCost += cost;
+    return { [TAG]: tag };
+  };
+  const json = validate(value, {
+    ...rebuild,
+    refuse: refuseValue,
+    nonJson: (value) => tag(Object.is(value, -0) ? "-0" : String(value)),
+    bigint: (value) => {
+      const hex = value.toString(16);
+      return tag(["bigint", hex], bigintCost(hex.length));
+    },
+    plain: (built) => Object.hasOwn(built, TAG) ? tag(["plain", built]) : built,
+    bare: (built) => tag(["bare", built]),
+    sparse: (length, elements) => tag(["sparse", length, elements.flat(1)], sparseCost(length, elements.length)),
+    date: (ms) => tag(["Date", ms]),
+    map: (flat) => tag(["Map", flat]),
+    set: (items) => tag(["Set", items]),
+    headers: (flat) => tag(["Headers", flat], headersCost(flat.length / 2)),
+    textual: (text, type) => {
+      fromExactText(text, type); // Throws where reading would give another object.
+      return tag([type, text], textualCost(type, text));
+    },
+    regexp: (source, flags, lastIndex) => {
+      regexps++;
+      return tag(["RegExp", source, flags, lastIndex], regexpCost(source, flags));
+    },
+    bytes: (bytes, type) => {
+      contents.push(bytes);
+      return tag([type, bytes.length]);
+    },
+  });
+  return { json, tagged, regexps, contents, readCost };
 }
 
 /** The text of JSON data. Throws CacheValueError where it would be longer than a string can be. */
@@ -53,71 +86,6 @@ export function jsonOf(json: unknown): string {
     return JSON.stringify(json);
   } catch (error) {
     throw new CacheValueError("Cannot keep a value: it is too large for a string", { cause: error });
-  }
-}
-
-class Tagging implements Builder, TaggedJson {
-  readonly refuse: Builder["refuse"] = refuseValue;
-  json: unknown;
-  tagged = false;
-  regexps = 0;
-  readCost = 0;
-  readonly contents: Uint8Array[] = [];
-
-  text(value: string): unknown {
-    return value;
-  }
-  primitive(value: boolean | number | null): unknown {
-    return value;
-  }
-  nonJson(value: number | undefined): unknown {
-    return this.#tag(Object.is(value, -0) ? "-0" : String(value));
-  }
-  bigint(value: bigint): unknown {
-    const hex = value.toString(16);
-    return this.#tag(["bigint", hex], bigintCost(hex.length));
-  }
-  plain(built: Record<string, unknown>): unknown {
-    return Object.hasOwn(built, TAG) ? this.#tag(["plain", built]) : built;
-  }
-  bare(built: Record<string, unknown>): unknown {
-    return this.#tag(["bare", built]);
-  }
-  array(built: unknown[]): unknown {
-    return built;
-  }
-  sparse(length: number, elements: [number, unknown][]): unknown {
-    return this.#tag(["sparse", length, elements.flat(1)], sparseCost(length, elements.length));
-  }
-  date(ms: number): unknown {
-    return this.#tag(["Date", ms]);
-  }
-  map(flat: unknown[]): unknown {
-    return this.#tag(["Map", flat]);
-  }
-  set(items: unknown[]): unknown {
-    return this.#tag(["Set", items]);
-  }
-  headers(flat: unknown[]): unknown {
-    return this.#tag(["Headers", flat], headersCost(flat.length / 2));
-  }
-  textual(text: string, tag: TextTag): unknown {
-    fromExactText(text, tag); // Throws where reading would give another object.
-    return this.#tag([tag, text], textualCost(tag, text));
-  }
-  regexp(source: string, flags: string, lastIndex: unknown): unknown {
-    this.regexps++;
-    return this.#tag(["RegExp", source, flags, lastIndex], regexpCost(source, flags));
-  }
-  bytes(bytes: Uint8Array, tag: BytesTag): unknown {
-    this.contents.push(bytes);
-    return this.#tag([tag, bytes.length]);
-  }
-
-  #tag(tag: unknown, cost: number = TAG_COST): unknown {
-    this.tagged = true;
-    this.readCost += cost;
-    return { [TAG]: tag };
   }
 }
 

@@ -138,10 +138,8 @@ function cloneBuiltin(object: object, tag: BuiltinTag): unknown {
     }
     case "Headers":
       return new Headers(object as Headers);
-    case "RegExp": {
-      const { source, flags, lastIndex } = object as RegExp;
-      return rebuild.regexp(source, flags, lastIndex);
-    }
+    case "RegExp":
+      return Object.assign(new RegExp(object as RegExp), { lastIndex: (object as RegExp).lastIndex });
     default:
       if (isTextTag(tag)) return fromText(textOf(object, tag), tag);
       return fromBytes(bytesOf(object as ArrayBuffer | ArrayBufferView, tag)!, tag);

@@ -18,7 +18,7 @@ import { fromExactText } from "../data/contents.ts";
 import { CacheKeyError } from "../errors.ts";
 import { printable } from "../util/checks.ts";
 import { classNameOf, hasIdentity, type Identified, identityOf, isWord } from "./identity.ts";
-import { isSignal, keyedLength, mayHoldSignals, NO_SIGNALS, signalsIn } from "./signals.ts";
+import { isSignal, keyedLength, NO_SIGNALS, signalsIn } from "./signals.ts";
 
 /**
  * How long the text of a call may be, in UTF-16 units: as many as memcached's largest item has bytes. A longer one costs
@@ -42,9 +42,8 @@ export interface KeyedArguments {
 
 /** The text of arguments that are all primitive, and so cannot change. `undefined` if some are not. */
 export function primitivesText(args: readonly unknown[]): string | undefined {
-  let text = "", count = args.length;
-  // Trailing `undefined`s are dropped: a function cannot tell them from absence.
-  while (count > 0 && args[count - 1] === undefined) count--;
+  const count = definedLength(args);
+  let text = "";
   for (let i = 0; i < count; i++) {
     const arg = args[i];
     if (typeof arg === "object" && arg !== null || typeof arg === "function") return undefined;
@@ -54,11 +53,17 @@ export function primitivesText(args: readonly unknown[]): string | undefined {
   return text;
 }
 
+/** How many arguments there are without trailing `undefined`s, which a function cannot tell from absence. */
+function definedLength(args: readonly unknown[]): number {
+  let count = args.length;
+  while (count > 0 && args[count - 1] === undefined) count--;
+  return count;
+}
+
 /** The text of all arguments of a call. Throws a CacheKeyError that names an argument which has none. */
 export function keyedArguments(args: readonly unknown[]): KeyedArguments {
-  let signals = NO_SIGNALS, count = args.length;
-  if (mayHoldSignals(args)) [signals, count] = [signalsIn(args), keyedLength(args)];
-  else while (count > 0 && args[count - 1] === undefined) count--;
+  const signals = signalsIn(args);
+  const count = signals === NO_SIGNALS ? definedLength(args) : keyedLength(args);
   // Each hit needs a builder, so one is kept. It is taken meanwhile, since a [cacheKey] may cut a key of its own.
   const builder = spare ?? new KeyText();
   spare = undefined;
@@ -85,14 +90,16 @@ export function identityText(object: Identified, subject: string): { className: 
 
 /**
  * The arguments with copies of those that are data, which nobody else can change. What has a `[cacheKey]`, signals and
- * template strings stay what they are, also inside of data; so does an argument that is no data.
+ * template strings stay what they are, also inside of data. An argument that is no data stays as well where the option
+ * `key` says what identifies the call; without it that is a CacheKeyError: the key was made of it, and it may change.
  */
-export function copiedArguments(args: readonly unknown[]): unknown[] {
+export function copiedArguments(args: readonly unknown[], identifiedBy: "arguments" | "option key"): unknown[] {
   return args.map((arg) => {
     if (typeof arg !== "object" || arg === null) return arg;
     try {
       return validate(arg, copying);
-    } catch {
+    } catch (error) {
+      if (identifiedBy === "arguments") throw error;
       return arg;
     }
   });
@@ -205,19 +212,19 @@ class KeyText implements Builder {
     return this.map(flat).replace("Map", "Headers");
   }
   /** Refuses what could not be copied. http URLs always can: parsing one again would be most of a hit's cost. */
-  textual(text: string, kind: TextTag): string {
-    if (kind !== "URLSearchParams" && !(kind === "URL" && text.startsWith("http"))) fromExactText(text, kind);
-    return `${kind}<${this.text(text)}>`;
+  textual(text: string, tag: TextTag): string {
+    if (tag !== "URLSearchParams" && !(tag === "URL" && text.startsWith("http"))) fromExactText(text, tag);
+    return `${tag}<${this.text(text)}>`;
   }
   regexp(source: string, flags: string, lastIndex: unknown): string {
     return `RegExp<${this.text(source)},"${flags}"${lastIndex === "0" ? "" : `,${lastIndex}`}>`;
   }
-  bytes(bytes: Uint8Array, kind: BytesTag, object: object): string {
+  bytes(bytes: Uint8Array, tag: BytesTag, object: object): string {
     this.#spend(2 * bytes.length);
-    const elements = kind === "ArrayBuffer" || kind === "DataView" ? bytes : object as Float64Array;
+    const elements = tag === "ArrayBuffer" || tag === "DataView" ? bytes : object as Float64Array;
     // `join` would write -0 as 0.
-    const text = kind.startsWith("Float") ? Array.from(elements, numberText).join() : elements.join();
-    return `${kind}<${text}>`;
+    const text = tag.startsWith("Float") ? Array.from(elements, numberText).join() : elements.join();
+    return `${tag}<${text}>`;
   }
 
   /** A `[cacheKey]` is a user's own method, whose errors reach the caller as they are. */

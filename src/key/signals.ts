@@ -18,10 +18,10 @@ export function isSignal(value: unknown): value is AbortSignal {
 
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
 
-/** The one array for calls without signals. */
+/** What `signalsIn` returns where no argument can be or hold a signal. */
 export const NO_SIGNALS: readonly AbortSignal[] = [];
 
-/** The signals among the arguments of a call. */
+/** The signals among the arguments of a call. `NO_SIGNALS` if no argument is one, or has a property `signal`. */
 export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
   if (!mayHoldSignals(args)) return NO_SIGNALS;
   const last = keyedLength(args) - 1;
@@ -31,8 +31,7 @@ export function signalsIn(args: readonly unknown[]): readonly AbortSignal[] {
   });
 }
 
-/** A quick check for the most frequent case: whether a signal is among the arguments, or in a property `signal` of any. */
-export function mayHoldSignals(args: readonly unknown[]): boolean {
+function mayHoldSignals(args: readonly unknown[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (typeof arg !== "object" || arg === null) continue;

@@ -22,7 +22,7 @@ import {
   longestValue,
   type Value,
 } from "./protocol/limits.ts";
-import { type ItemsByKey, MultiGet, runsOf } from "./multi_get.ts";
+import { gather, type ItemsByKey, runsOf } from "./multi_get.ts";
 import { type Observer, Operation, type ReplyCallback } from "./connection/operation.ts";
 import {
   type CasOptions,
@@ -130,9 +130,9 @@ export class Memcached implements AsyncDisposable {
     const runs = runsOf(keys, items, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const multiGet = new MultiGet(items, runs.length, signal, resolve, reject);
+      const callbackOf = gather(items, runs.length, signal, resolve, reject);
       for (const [server, list] of runs) {
-        const operation = new Operation(VERB.getMulti, "", 0, { list }, multiGet.callbackOf(server.name, list));
+        const operation = new Operation(VERB.getMulti, "", 0, { list }, callbackOf(server.name, list));
         operation.gathered = items;
         this.#askServer(server, operation, options);
       }

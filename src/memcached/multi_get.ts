@@ -39,56 +39,39 @@ export function runsOf<Server>(
   return runs.map(([server, keys]) => [server, new KeyList(keys)]);
 }
 
-/** The answer of one call: items are set as they come, and it resolves once every run has ended. */
-export class MultiGet {
-  readonly #items: ItemsByKey;
-  readonly #failed = new Map<string, Error>();
-  readonly #resolve: (result: MultiResult) => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #signal: AbortSignal | undefined;
-  #open: number;
-
-  /** `runs`: how many will end, each once. When the signal has fired, the first to fail rejects all of it. */
-  constructor(
-    items: ItemsByKey,
-    runs: number,
-    signal: AbortSignal | undefined,
-    resolve: (result: MultiResult) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    this.#items = items;
-    this.#open = runs;
-    this.#signal = signal;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    if (runs === 0) this.#settle();
-  }
-
-  /** For the run of a server: resolved with what was wrong with one of its items, if anything was. */
-  callbackOf(server: string, { keys }: KeyList): ReplyCallback<unknown> {
-    return {
-      resolve: (failure) => this.#runEnded(server, failure as Error | undefined),
-      reject: (error) => {
-        if (this.#signal?.aborted) return this.#reject(this.#signal.reason);
-        // A server that could not be asked has answered nothing, whatever came before it failed.
-        for (const key of keys) this.#items.set(key, undefined);
-        this.#runEnded(server, error as Error);
-      },
-    };
-  }
-
-  #runEnded(server: string, failure: Error | undefined): void {
-    if (failure !== undefined) this.#failed.set(server, failure);
-    if (--this.#open === 0) this.#settle();
-  }
-
-  #settle(): void {
-    const items = this.#items;
+/**
+ * Gathers the answer of one call: the items are set as they come, and it resolves once every one of its `runs` has ended.
+ * When the signal has fired, the first run to fail rejects all of it. Returns the callback of a server's run, which
+ * resolves with what was wrong with one of its items, if anything was.
+ */
+export function gather(
+  items: ItemsByKey,
+  runs: number,
+  signal: AbortSignal | undefined,
+  resolve: (result: MultiResult) => void,
+  reject: (reason: unknown) => void,
+): (server: string, list: KeyList) => ReplyCallback<unknown> {
+  const failed = new Map<string, Error>();
+  const runEnded = (server: string, failure: Error | undefined) => {
+    if (failure !== undefined) failed.set(server, failure);
+    if (--runs === 0) settle();
+  };
+  const settle = () => {
     // Looking first is quicker: mostly every item is there.
     if (hasMissing(items)) items.forEach((item, key) => item === undefined && items.delete(key));
     // Not enumerable: compared with another Map, the items are what counts.
-    this.#resolve(Object.defineProperty(items, "failed", { value: this.#failed }) as MultiResult);
-  }
+    resolve(Object.defineProperty(items, "failed", { value: failed }) as MultiResult);
+  };
+  if (runs === 0) settle();
+  return (server, { keys }) => ({
+    resolve: (failure) => runEnded(server, failure as Error | undefined),
+    reject: (error) => {
+      if (signal?.aborted) return reject(signal.reason);
+      // A server that could not be asked has answered nothing, whatever came before it failed.
+      for (const key of keys) items.set(key, undefined);
+      runEnded(server, error as Error);
+    },
+  });
 }
 
 function hasMissing(items: ItemsByKey): boolean {

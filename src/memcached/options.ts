@@ -9,7 +9,7 @@ import type { ServerOptions } from "./cluster/server.ts";
 import type { Login } from "./connection/handshake.ts";
 import type { Item, Stored } from "./connection/item.ts";
 import { quote } from "./protocol/keys.ts";
-import { checkCount, longestRead } from "./protocol/limits.ts";
+import { checkCount, DEFAULT_ITEM_BYTES } from "./protocol/limits.ts";
 
 /** Options of a client; each has a default. */
 export interface MemcachedOptions {
@@ -28,17 +28,17 @@ export interface MemcachedOptions {
    */
   allowInsecureAuth?: boolean | undefined;
   /**
-   * Encrypt. `true`: by the runtime's authorities and the server's host name. `ca`: the authorities to believe; `cert` and
-   * `key`: what the client shows; all are PEM texts. `serverName`: whose certificate it must be, instead of the host's. A
-   * certificate that is not believed is a ConnectionError; plain text is never a way out. Default false.
+   * Encrypt. `true`: by the runtime's authorities and the server's host name. `ca`: the authorities to trust; `cert` and
+   * `key`: the client's own; all are PEM texts. `serverName`: the name that the certificate must be for, instead of the
+   * host's. A certificate that is not trusted is a ConnectionError; plain text is never a way out. Default false.
    */
   tls?:
     | boolean
     | { ca?: string | undefined; cert?: string | undefined; key?: string | undefined; serverName?: string | undefined }
     | undefined;
-  /** Covers all steps up to ready. Default 1 s. */
+  /** How long a new connection may take until it can be used: TCP, TLS and login together. Default 1 s. */
   connectTimeout?: Duration | undefined;
-  /** Per operation, waiting for the connection included. Default 1 s. */
+  /** How long an operation may take, the wait for its connection included: then TimeoutError. Default 1 s. */
   timeout?: Duration | undefined;
   /**
    * A connection that was idle for so long asks, by TCP, whether the other side is still there: what stands between (a NAT,
@@ -89,9 +89,9 @@ export interface WriteOptions extends RequestOptions {
 }
 
 /**
- * Only if the item is still this one: the Item or Stored that was seen, or its bare cas. With the object the request goes
- * out on the connection that gave it, or not at all ("connection-lost", delete: false), since cas values start again when
- * a server restarts. 0n: RangeError.
+ * Writes only if the item is still the one that was seen: give that Item or Stored, or its bare cas. With the object the
+ * request goes out on the connection that gave it, or not at all ("connection-lost", delete: false), since cas values start
+ * again when a server restarts. 0n: RangeError.
  */
 export interface CasOptions {
   /** Default: whatever is there. */
@@ -102,7 +102,7 @@ export interface CasOptions {
 export interface CounterOptions extends RequestOptions {
   /** What a missing counter starts at, 0 to 2^64 - 1; `delta` is not applied then. Default: it is not created. */
   initial?: bigint | number | undefined;
-  /** Of a counter that is created; one that exists keeps its own. Default: for ever. */
+  /** The ttl of a counter that is created; one that exists keeps its own. Default: for ever. */
   ttl?: Duration | undefined;
 }
 
@@ -166,7 +166,7 @@ export function checkOptions(options: MemcachedOptions & Seams): CheckedOptions 
     maxInFlight: checkCount(options.maxInFlight, "maxInFlight", 10_000),
     maxBytesInFlight: checkCount(options.maxBytesInFlight, "maxBytesInFlight", 32 * 1024 * 1024),
     maxValueBytes,
-    longestValueBytes: longestRead(maxValueBytes),
+    longestValueBytes: maxValueBytes ?? DEFAULT_ITEM_BYTES,
     eject: deadServers === "eject",
     protocol,
     tls: checkTls(options.tls),

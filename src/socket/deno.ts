@@ -45,7 +45,7 @@ export class DenoSocket implements Socket {
   #slabBytes = FIRST_SLAB;
   #slab = new Uint8Array(0);
   #filled = 0;
-  #left: Uint8Array | undefined;
+  #unwritten: Uint8Array | undefined;
 
   constructor(address: Address, listener: SocketListener, tls: TlsOptions | undefined) {
     this.#listener = listener;
@@ -71,7 +71,7 @@ export class DenoSocket implements Socket {
     this.#read();
   }
 
-  /** The plain connection is used up by it, whatever comes of it. */
+  /** Encrypts a plain connection, which cannot be used any more, even where this fails. */
   async #encrypt(conn: Conn, address: Address, { ca, serverName }: TlsOptions): Promise<void> {
     const { Deno } = globalThis as unknown as Runtime;
     const hostname = serverName ?? ("host" in address ? address.host : "localhost");
@@ -81,7 +81,7 @@ export class DenoSocket implements Socket {
       try {
         conn.close();
       } catch {
-        // It was taken already.
+        // `startTls` has consumed it already.
       }
       throw error;
     });
@@ -122,15 +122,15 @@ export class DenoSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
-    this.#left = bytes;
+    this.#unwritten = bytes;
     this.#conn!.write(bytes).then(this.#written, this.#failed);
   }
 
   readonly #written = (length: number): void => {
     if (this.#closed) return;
-    const left = this.#left!;
+    const left = this.#unwritten!;
     if (length < left.length) return this.write(left.subarray(length));
-    this.#left = undefined;
+    this.#unwritten = undefined;
     this.#listener.sent();
   };
 

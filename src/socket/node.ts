@@ -60,7 +60,7 @@ export class NodeSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
-    // Encrypted, nobody sees at once what has left.
+    // With TLS `writableLength` does not show whether the kernel has taken the bytes, so the callback says it.
     if (this.#encrypts) return void this.#handle.write(bytes, this.#taken);
     this.#handle.write(bytes);
     // As nearly always, the kernel has taken it within the call: a callback for that would cost another turn.
@@ -101,7 +101,7 @@ function connectTls(target: Target, { ca, cert, key, serverName }: TlsOptions): 
     ...cert !== undefined && { cert },
     ...key !== undefined && { key },
     ...serverName !== undefined && { servername: serverName },
-    // Said, since an environment variable changes the default.
+    // Set, since the environment variable NODE_TLS_REJECT_UNAUTHORIZED changes the default.
     rejectUnauthorized: true,
   });
 }

@@ -14,18 +14,18 @@ export type Address =
 
 /** How to encrypt: all texts are PEM. */
 export interface TlsOptions {
-  /** Whom to believe. Default: the runtime's own authorities; Deno believes those besides. */
+  /** The authorities to trust. Default: the runtime's own; Deno trusts those as well. */
   readonly ca?: string | undefined;
   /** The client's certificate and its key. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** Whose certificate it must be. Default: the address's host; of a unix socket "localhost". */
+  /** The name that the server's certificate must be for. Default: the address's host; of a unix socket "localhost". */
   readonly serverName?: string | undefined;
 }
 
 /** What a socket calls: never within `connect`, never after `closed`, and never after its own `close()`. */
 export interface SocketListener {
-  /** So many bytes at once are not too many for it: more could hold up the event loop. Absent: a socket's own habit. */
+  /** How many bytes one read may bring: more could hold up the event loop. Absent: as many as the socket likes. */
   readonly mostBytes?: number;
   /** It is connected. Nothing is received before. */
   opened(): void;
@@ -56,7 +56,8 @@ export type Connect = (address: Address, listener: SocketListener, tls?: TlsOpti
 
 /** Connects as this runtime does. */
 export const connect: Connect = (address, listener, tls, keepAliveMs) => {
-  // Deno's own keep-alive takes no time, its TLS has none at all, and neither a client's certificate nor unix sockets.
+  // Deno's own sockets let nobody set the time of keep-alive; its TLS has no keep-alive, no client certificates and no unix
+  // sockets.
   const needsNode = "host" in address ? keepAliveMs !== undefined || tls?.cert !== undefined : tls !== undefined;
   return "Deno" in globalThis && !needsNode
     ? new DenoSocket(address, listener, tls)

@@ -6,21 +6,21 @@ import type { Entry, UnreadableEntry, ValueEntry } from "./store.ts";
  *   c1 75 | version u8 | kind u8 | generations u16 | fields u8 | flags u8 | freshUntil f64 | staleUntil f64
  *   generation u64, so many | fields, so many: id u8, length u32, that many bytes | rest
  *
- * Big endian; texts are UTF-8. The rest is a value as its codec wrote it, or a lease's nonce; a mark has none. The times
- * of what is no value are 0. No text begins with c1, which UTF-8 never uses.
+ * Big endian; texts are UTF-8. The rest is a value as its codec wrote it, or a lease's nonce; a hit-for-miss marker has
+ * none. The times of what is no value are 0. No text begins with c1, which UTF-8 never uses.
  *
  * A reader passes over a field that it does not know, so that later releases may add some. A field whose id is 128 or
  * more, or a flag, changes what the entry means: a reader that does not know it cannot read the entry.
  */
 const MAGIC = 0xc175;
-/** Another layout, or another meaning of it, is another version: what an older release cannot read is a miss to it. */
+/** Another layout, or another meaning of it, is another version. What an older release cannot read is a miss to it. */
 const VERSION = 2;
 const KINDS: readonly Entry["kind"][] = ["value", "lease", "uncacheable"];
 const HEAD_BYTES = 24;
 const GENERATION_BYTES = 8;
 const FIELD_HEAD_BYTES = 5;
 const MAX_GENERATIONS = 0xffff;
-/** The ids of fields: whose entry it is, what its function looks like, how often a lease was renewed. */
+/** The ids of fields: the full key, the hash of the function's source, how often a lease was renewed. */
 const FULL_KEY = 1, SOURCE = 2, BEAT = 3;
 /** From here on a field must be understood. */
 const FIRST_CRITICAL = 128;
@@ -87,10 +87,10 @@ function utf8(text: string, what: string): Uint8Array {
 }
 
 /**
- * A value's entry whose value is decoded when it is asked for, once: whoever judges the entry before need not decode what
- * is outdated, or planted. Asking throws a CacheValueError, each time, where the codec cannot read it.
+ * A value's entry whose value is decoded once, when it is first asked for: of an entry that is outdated, or planted, it
+ * never is. Asking throws a CacheValueError, each time, where the codec cannot read it.
  */
-class UnopenedEntry implements ValueEntry {
+class UndecodedEntry implements ValueEntry {
   readonly kind = "value";
   readonly freshUntil: number;
   readonly staleUntil: number;
@@ -98,7 +98,7 @@ class UnopenedEntry implements ValueEntry {
   readonly source: string | undefined;
   readonly generations: readonly bigint[];
   readonly #codec: Codec;
-  /** Until they are decoded. */
+  /** The value as its codec wrote it, until it is decoded. */
   #bytes: Uint8Array | undefined;
   #value: unknown;
   #failure: { readonly error: unknown } | undefined;
@@ -122,18 +122,17 @@ class UnopenedEntry implements ValueEntry {
   }
 
   get value(): unknown {
-    if (this.#bytes !== undefined) this.#open(this.#bytes);
+    const bytes = this.#bytes;
+    if (bytes !== undefined) {
+      this.#bytes = undefined;
+      try {
+        this.#value = decodeWith(this.#codec, bytes);
+      } catch (error) {
+        this.#failure = { error };
+      }
+    }
     if (this.#failure !== undefined) throw this.#failure.error;
     return this.#value;
-  }
-
-  #open(bytes: Uint8Array): void {
-    this.#bytes = undefined;
-    try {
-      this.#value = decodeWith(this.#codec, bytes);
-    } catch (error) {
-      this.#failure = { error };
-    }
   }
 }
 
@@ -172,7 +171,7 @@ function read(bytes: Uint8Array, codec: Codec): Entry | undefined {
     case "value": {
       const freshUntil = view.getFloat64(8), staleUntil = view.getFloat64(16);
       if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return undefined;
-      return new UnopenedEntry(rest, codec, freshUntil, staleUntil, fullKey, source, generations);
+      return new UndecodedEntry(rest, codec, freshUntil, staleUntil, fullKey, source, generations);
     }
     case "lease":
       return { kind, nonce: decoder.decode(rest), beat, fullKey, source, generations };

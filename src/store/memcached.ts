@@ -34,15 +34,18 @@ export interface CallbackReads {
 }
 
 const readsOfStores = new WeakMap<Store, CallbackReads>();
+/** As it is before anybody has replaced it; `ownGet` and `ownCounter` below likewise. */
+const ownClientGet = Memcached.prototype.get;
 
 /**
  * How a backend reads from a MemcachedStore: a promise for each key would cost a hit a third more. `undefined` for every
- * other store, and for one whose `get` or `counter` was replaced, in a subclass or a proxy, since that is to be called. No
- * part of the public API.
+ * other store, and while `get` or `counter`, the client's `get` included, is replaced, in a subclass, a proxy, or by
+ * whoever traces calls, since that is to be called. No part of the public API.
  */
 export function callbackReadsOf(store: Store): CallbackReads | undefined {
-  const { get, counter } = MemcachedStore.prototype;
-  return store.get === get && store.counter === counter ? readsOfStores.get(store) : undefined;
+  if (store.get !== ownGet || store.counter !== ownCounter) return undefined;
+  const reads = readsOfStores.get(store);
+  return reads !== undefined && (store as MemcachedStore).client.get === ownClientGet ? reads : undefined;
 }
 
 /**
@@ -64,7 +67,7 @@ export function callbackReadsOf(store: Store): CallbackReads | undefined {
 export class MemcachedStore implements Store {
   /** The client's `timeout` bounds every verb. */
   readonly bounded = true as const;
-  /** What asks the servers. */
+  /** The driver that this store uses. */
   readonly client: Memcached;
   /** A copy as a later get would give it. */
   readonly copy: (value: unknown) => unknown;
@@ -92,7 +95,7 @@ export class MemcachedStore implements Store {
     if (!this.#ownsClient && typeof (where as Partial<Memcached> | undefined)?.get !== "function") {
       throw new TypeError("Cannot keep entries: give the servers as text or an array, or a Memcached client");
     }
-    // A new client names what it does not know.
+    // A new client checks the other options itself.
     if (!this.#ownsClient) assertKnown(options, { codec: true, random: true });
     this.client = this.#ownsClient ? new Memcached(where as string | readonly string[], rest) : where as Memcached;
     this.#codec = codec ?? defaultCodec();
@@ -100,7 +103,7 @@ export class MemcachedStore implements Store {
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     const { client } = this;
-    const read = client.get === Memcached.prototype.get ? callbackGets.get(client) : undefined;
+    const read = callbackGets.get(client);
     if (read === undefined) return;
     readsOfStores.set(this, {
       get: (key, callback) => {
@@ -120,7 +123,7 @@ export class MemcachedStore implements Store {
    */
   async get(key: string, signal?: AbortSignal): Promise<Found | undefined> {
     this.#assertOpen("get", key);
-    return this.#foundIn(key, await this.client.get(key, signal && { signal }));
+    return this.#foundIn(key, await this.client.get(key, signal && { signal }) ?? undefined);
   }
 
   // A field, as #counterIn is: no closure has to be made for each key.
@@ -167,7 +170,7 @@ export class MemcachedStore implements Store {
   /** A counter's value. A missing one is created at a random value in [0, 2^63); what is no counter is replaced by one. */
   async counter(name: string, signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen("read the counter", name);
-    return this.#counterIn(name, await this.client.get(name, signal && { signal }), signal);
+    return this.#counterIn(name, await this.client.get(name, signal && { signal }) ?? undefined, signal);
   }
 
   /** The counter's value, at once where the item has it. */
@@ -179,7 +182,7 @@ export class MemcachedStore implements Store {
   async #createCounter(name: string, item: Item | undefined, signal?: AbortSignal): Promise<bigint> {
     const options = signal && { signal };
     for (let attempt = 0; attempt < MAX_COUNTER_READS; attempt++) {
-      if (attempt > 0) item = await this.client.get(name, options);
+      if (attempt > 0) item = await this.client.get(name, options) ?? undefined;
       if (item === undefined) {
         // duty d: each start is sent once
         const created = await this.#unlessNoNumber(this.client.incr(name, 0n, { ...options, initial: this.#start() }));
@@ -285,6 +288,8 @@ export class MemcachedStore implements Store {
   }
 }
 
+const { get: ownGet, counter: ownCounter } = MemcachedStore.prototype;
+
 /**
  * Seconds to ask for. The server's clock ticks once a second, and an item dies up to a second BEFORE its time (1 lived
  * 0.63-0.78 s): an entry must not, and its own times decide.
@@ -294,7 +299,7 @@ function ttlOf(ttlMs: number): number {
   return ttlMs === Infinity ? Infinity : Math.ceil(ttlMs / 1000) + 1;
 }
 
-/** Takes an item from the driver, and hands on what it is to the store: an entry, or a counter's value. */
+/** Turns the driver's answer, an item, into the store's: an entry, or a counter's value. */
 class ItemReply<T> implements ReplyCallback<Item | undefined> {
   readonly #key: string;
   readonly #callback: ReplyCallback<T>;

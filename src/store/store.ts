@@ -2,13 +2,13 @@
  * The port a GroupBackend keeps entries through, and what an entry is.
  */
 
-/** On every entry: whose it is. An entry whose full key or generations are not the call's is OUTDATED. */
+/** What every entry says of its call. An entry whose full key or generations are others than a call's is outdated to it. */
 export interface Owned {
-  /** The full key, or above 1 KB its sha-256 in hex; only where the store's key is a truncation of it. */
+  /** The full key, above 1 KB its sha-256 in hex. Absent where the store's key is not a truncation of it. */
   readonly fullKey?: string | undefined;
-  /** A short hash of the function's source, only where its name was derived: another one may be another function. */
+  /** A short hash of the function's source. Absent where the function was given its name: a derived one may be another's. */
   readonly source?: string | undefined;
-  /** Generation of each group, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
+  /** Each group's generation, read BEFORE the computation began, in the order of the call's distinct, sorted groups. */
   readonly generations: readonly bigint[];
 }
 
@@ -27,23 +27,23 @@ export interface ValueEntry extends Owned {
   readonly staleUntil: number;
 }
 
-/** A placeholder that says who computes. Mint locks are leases too. */
+/** A placeholder that says who computes. A refresh lock is a lease too, under a key of its own. */
 export interface LeaseEntry extends Owned {
   /** Says which entry it is. */
   readonly kind: "lease";
   /** Who computes. */
   readonly nonce: string;
-  /** How often it was renewed. Absent: never. */
+  /** How often its holder has renewed it. Absent: never. */
   readonly beat?: number | undefined;
 }
 
-/** The last result could not be kept: compute without a lease. */
+/** The hit-for-miss marker: the last result could not be kept, so calls compute without a lease. */
 export interface UncacheableEntry extends Owned {
   /** Says which entry it is. */
   readonly kind: "uncacheable";
 }
 
-/** Bytes that are no entry of ours. Never written; OUTDATED to everybody. */
+/** What is no entry of this library. No store writes it, and to every call it is outdated. */
 export interface UnreadableEntry {
   /** Says which entry it is. */
   readonly kind: "unreadable";
@@ -108,23 +108,23 @@ export interface Store extends AsyncDisposable {
    */
   copy?(value: unknown): unknown;
   /**
-   * `get` of each key and `counter` of each name that a backend asks for in one tick, for a store that answers them all by
-   * one command. All or nothing: where it rejects, none of them is known. Absent: `get` and `counter` are called.
+   * `get` of each key and `counter` of each name that a backend reads in one tick, for a store that answers them all by one
+   * command. All or nothing: where it rejects, none of them is known. Absent: `get` and `counter` are called for each.
    */
   read?(keys: readonly string[], counters: readonly string[]): Promise<ReadAnswer>;
   /**
-   * For how many ms what is asked under a key could be sent: 0 while it waits for a connection, or for modules. Pure,
-   * synchronous, asked only of what is late: such time does not count against `storeTimeout`, so the store bounds it
-   * itself. Absent: whatever is asked is sent at once.
+   * For how many ms a request for this key could have been sent: 0 while it waits for its connection.
+   * Pure, synchronous, called only for requests that are late. The wait for a connection does not count against
+   * `storeTimeout`, so the store bounds it itself. Absent: every request is sent at once.
    */
   sendableMs?(key: string): number;
   /**
-   * How much of what it takes at once is in use, from 0 to 1 (more is refused), counted from the moment of asking: of the
-   * connection that a question under this key goes out on; without a key, of the fullest one. Pure, synchronous. From 0.9
-   * on a backend lets its reads and requests for leases wait. Absent: it takes whatever it is asked.
+   * How full the connection is that a request for this key goes out on, or, without a key, the fullest one: from 0 to 1,
+   * where requests are refused. What was asked in this very tick counts. Pure, synchronous. From 0.9 on a backend lets its
+   * reads and requests for leases wait. Absent: no request is refused.
    */
   load?(key?: string): number;
-  /** What shares that bound with this key has the same name: only those wait for each other. Absent: all do. */
+  /** The name of the server that requests for this key go to: those held back wait only behind others of its. Absent: behind all. */
   lane?(key: string): string;
   /** true: every verb is answered within the tick (nothing leaves the process), so callers need no timer to bound it. */
   readonly immediate?: boolean | undefined;

@@ -1,3 +1,9 @@
+/** Node 20 has neither of these. */
+const { Float16Array, Temporal } = globalThis as unknown as {
+  readonly Float16Array?: { of(...numbers: number[]): unknown };
+  readonly Temporal?: Readonly<Record<string, { from(text: string): unknown }>>;
+};
+
 /** Values that a store keeps exactly, each made anew. */
 export const KEPT: Readonly<Record<string, () => unknown>> = {
   "a string": () => "Oslo",
@@ -63,7 +69,7 @@ export const KEPT: Readonly<Record<string, () => unknown>> = {
   "a part of a typed array": () => ({ part: new Uint16Array(8).fill(7).subarray(2, 5) }),
   "an ArrayBuffer": () => Uint8Array.of(1, 2, 3).buffer,
   "a DataView": () => new DataView(Uint8Array.of(1, 2, 3).buffer),
-  ...float16(),
+  ...(Float16Array && { "a Float16Array": () => [Float16Array.of(1.5, NaN, -0)] }),
   ...temporal(),
   "everything inside everything": () => ({
     list: [{ map: new Map([["set", new Set([{ when: new Date(0), bytes: Uint8Array.of(1), big: 1n }])]]) }],
@@ -73,19 +79,7 @@ export const KEPT: Readonly<Record<string, () => unknown>> = {
   "a large value": () => Array.from({ length: 2000 }, (_, i) => ({ id: i, name: `city ${i}`, open: i % 2 === 0 })),
 };
 
-/** Node 20 has neither of these. */
-interface Sometimes {
-  readonly Float16Array?: { of(...numbers: number[]): unknown };
-  readonly Temporal?: Readonly<Record<string, { from(text: string): unknown }>>;
-}
-
-function float16(): Record<string, () => unknown> {
-  const { Float16Array } = globalThis as unknown as Sometimes;
-  return Float16Array === undefined ? {} : { "a Float16Array": () => [Float16Array.of(1.5, NaN, -0)] };
-}
-
 function temporal(): Record<string, () => unknown> {
-  const { Temporal } = globalThis as unknown as Sometimes;
   if (Temporal === undefined) return {};
   const texts: Record<string, string[]> = {
     Instant: ["2030-01-02T03:04:05.123456789Z", "-000042-01-01T00:00Z"],

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Counter } from "../../src/backend/counters.ts";
-import { type Question, SnapshotReader } from "../../src/backend/read_batch.ts";
+import { type ReadTarget, SnapshotReader } from "../../src/backend/read_batch.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { CacheError } from "../../src/errors.ts";
 import { GuardedStore, type StoreFailure } from "../../src/backend/guarded_store.ts";
@@ -10,8 +10,8 @@ import type { Found, Store, ValueEntry } from "../../src/store/store.ts";
 
 const LONG_MS = 600_000;
 const counter = (key: string): Counter => ({ key, group: key });
-const question = (key: string, ...counters: string[]): Question => ({
-  about: { key },
+const question = (key: string, ...counters: string[]): ReadTarget => ({
+  label: { key },
   counters: counters.map(counter),
 });
 const entry: ValueEntry = { kind: "value", value: 1, freshUntil: Infinity, staleUntil: Infinity, generations: [] };
@@ -142,7 +142,7 @@ test("Reads of a tick that is not answered yet share nothing with those of the n
     counter: (name) => (asked.push(name), later(() => kept.counter(name))),
   });
   const { reader } = readerOn(slow);
-  const shared = { about: { key: "key" }, counters: [counter("a")] };
+  const shared = { label: { key: "key" }, counters: [counter("a")] };
   const first = reader.read(shared);
   await Promise.resolve();
   const second = reader.read(shared);
@@ -152,6 +152,23 @@ test("Reads of a tick that is not answered yet share nothing with those of the n
   const [one, other] = await Promise.all([first, second]);
   assert(one!.slot !== other!.slot);
   assertEquals(one!.generations, other!.generations);
+});
+
+test("a key that its server is slow to answer holds up no other call of its tick", async () => {
+  const kept = new MemoryStore();
+  const never = new Promise<never>(() => {});
+  const store = storeOver(kept, {
+    immediate: undefined,
+    get: (key) => key === "slow" ? never : kept.get(key),
+    counter: (name) => name === "slow group" ? never : kept.counter(name),
+  });
+  const { reader } = readerOn(store);
+  let slow = 0;
+  for (const asked of [question("slow", "a"), question("quick", "slow group")]) {
+    void reader.read(asked).then(() => slow++);
+  }
+  const snapshot = await reader.read(question("quick", "a"));
+  assertEquals([snapshot.isWhole, snapshot.generations, slow], [true, [kept.counter("a")], 0]);
 });
 
 test("a store with read() is asked once a tick, for all keys and counters together", async () => {

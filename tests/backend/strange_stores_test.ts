@@ -164,6 +164,19 @@ test("a store that reads nonsense, or never, costs nobody more than an error", a
   }
 });
 
+test("an error says what is wrong with a `read` that answers with no lists, or with lists of another length", async () => {
+  for (const answer of [undefined, null, 7, {}, { entries: [undefined] }, { entries: [], counters: [] }]) {
+    const { clock, backend } = strange([], never, { read: () => Promise.resolve(answer) });
+    const errors: string[] = [];
+    backend.on("storeError", ({ error }) => errors.push(String(error)));
+    const call = backend.fetch("k", () => "computed", GROUP);
+    await clock.advance(5000);
+    assertEquals(await call, "computed");
+    assert(errors.length > 0);
+    for (const error of errors) assert(error.includes("has not one entry for each key"), error);
+  }
+});
+
 test("a store that cannot copy what it has given answers nobody with an error", async () => {
   const { clock, backend } = strange([], never, {
     copy: () => {

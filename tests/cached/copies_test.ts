@@ -1,7 +1,7 @@
 /** Two copies of the library in one program: two versions in one tree of dependencies. */
 import { test } from "node:test";
-import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { cached, configure, GroupBackend, invalidateGroup, MemoryStore } from "@x/cache-utils";
+import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { cached, CacheKeyError, configure, GroupBackend, invalidateGroup, MemoryStore } from "@x/cache-utils";
 import { defaultBackend } from "../../src/cached/configure.ts";
 import { copy } from "./_copy.ts";
 import { FakeBackend, warnings } from "./_fake_backend.ts";
@@ -69,5 +69,25 @@ test("names registered before the program configured join those on the backend t
   fresh.configure(backend);
   for (const name of ["own", "early"]) {
     assertThrows(() => fresh.cached((n: number) => n + 2, { name }), TypeError, `Cannot cache "${name}"`);
+  }
+});
+
+test("an argument that is keyed and then cannot be copied is an error, and never reaches the function itself", async () => {
+  for (let failsAt = 1; failsAt <= 8; failsAt++) {
+    let reads = 0;
+    const day = new Proxy({ day: 1 }, {
+      ownKeys(target) {
+        if (++reads === failsAt) throw new Error("not now");
+        return Reflect.ownKeys(target);
+      },
+    });
+    const given: unknown[] = [];
+    const report = cached((of: { day: number }) => (given.push(of), of.day), {
+      name: `read ${failsAt} fails`,
+      backend: new GroupBackend(),
+    });
+    const refused = await report(day).then(() => false, (error: unknown) => error instanceof CacheKeyError);
+    assert(refused || given.length > 0);
+    assert(given.every((of) => of !== day), `read ${failsAt}`);
   }
 });

@@ -29,7 +29,7 @@ const SPOILING: readonly (() => unknown)[] = [
 
 /**
  * Values of every kind that can be kept, nested at random. The same seed makes the same value anew, so that a copy can
- * be compared with a twin that nobody has touched.
+ * be compared with a second one that nobody has touched.
  */
 export class Values {
   readonly #random: SeededRandom;

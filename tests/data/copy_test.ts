@@ -55,9 +55,9 @@ test("cloneJson() minds no additions to Object.prototype", () => {
   const extra = { deep: 1 };
   Object.defineProperty(Object.prototype, "extra", { value: extra, enumerable: true, configurable: true });
   try {
-    const twin = cloneJson({ a: { b: 1 } }) as { a: object };
-    assertEquals(Object.keys(twin), ["a"]);
-    assertEquals(Object.keys(twin.a), ["b"]);
+    const copy = cloneJson({ a: { b: 1 } }) as { a: object };
+    assertEquals(Object.keys(copy), ["a"]);
+    assertEquals(Object.keys(copy.a), ["b"]);
   } finally {
     delete (Object.prototype as { extra?: unknown }).extra;
   }

@@ -1,4 +1,4 @@
-/** Everything that is told to anybody while something runs, as one text to look for secrets in. */
+/** Everything that is published, emitted or logged while something runs, as one text in which to search for secrets. */
 
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { inspect } from "node:util";
@@ -10,7 +10,7 @@ const CHANNELS = [
   ...["connect", "dead", "alive", "operation"].map((name) => `memcached:${name}`),
 ];
 
-/** What was told. */
+/** What was collected. */
 export class Evidence implements Disposable {
   readonly #texts: string[] = [];
   readonly #channels = new Set<string>();
@@ -20,13 +20,13 @@ export class Evidence implements Disposable {
   /** Listens to the diagnostics channels and to the console until it is disposed of. */
   constructor() {
     for (const name of CHANNELS) {
-      const hear = (event: unknown) => {
+      const note = (event: unknown) => {
         this.#channels.add(name);
         this.add(event);
       };
       channel(name);
-      subscribe(name, hear);
-      this.#undo.push(() => void unsubscribe(name, hear));
+      subscribe(name, note);
+      this.#undo.push(() => void unsubscribe(name, note));
     }
     for (const method of ["log", "info", "warn", "error", "debug"] as const) {
       const own = console[method];
@@ -35,7 +35,7 @@ export class Evidence implements Disposable {
     }
   }
 
-  /** How many errors are in it; which channels have told something; all of it. */
+  /** How many errors are in it; which channels have published something; all of it. */
   get errors(): number {
     return this.#errors;
   }
@@ -49,9 +49,11 @@ export class Evidence implements Disposable {
   /** Takes part of whatever this backend and this client say from now on. */
   listen(backend: GroupBackend, client: Memcached): void {
     for (const event of ["call", "refresh", "invalidate", "storeError"] as const) {
-      backend.on(event, (told) => this.add(told));
+      backend.on(event, (value) => this.add(value));
     }
-    for (const event of ["connect", "dead", "alive", "operation"] as const) client.on(event, (told) => this.add(told));
+    for (const event of ["connect", "dead", "alive", "operation"] as const) {
+      client.on(event, (value) => this.add(value));
+    }
   }
 
   /** Waits for it, and takes what it throws. What it returns is the server's, or the caller's own. */

@@ -34,7 +34,7 @@ export interface History {
 }
 
 const KEYS = 24;
-const LANES = 8;
+const CALLERS = 8;
 /** Two of four clocks are wrong. */
 const SKEWS = [0, -3000, 0, 7000];
 const RUNTIMES = ["deno", "bun", "deno", "bun"] as const;
@@ -55,7 +55,11 @@ export async function runHistory(plan: Plan): Promise<History> {
   const share = Math.ceil(plan.reads / RUNTIMES.length);
   const running = RUNTIMES.map((runtime, n) => {
     const course = { cache: cache.address, tickets: quiet.address, protocol: plan.protocol, kind: plan.kind };
-    return new Runner(runtime, { ...course, seed: plan.seed + n, skewMs: SKEWS[n]!, keys: KEYS, lanes: LANES }, lines);
+    return new Runner(
+      runtime,
+      { ...course, seed: plan.seed + n, skewMs: SKEWS[n]!, keys: KEYS, callers: CALLERS },
+      lines,
+    );
   });
   try {
     const ended = Promise.all(running.map((runner) => runner.run(share)));
@@ -97,7 +101,7 @@ class Runner {
     process.kill(this.#child.pid, "SIGKILL");
   }
 
-  /** The same, and nobody takes over. */
+  /** The same, and no process takes its place. */
   stop(): void {
     this.#left = 0;
     this.kill();

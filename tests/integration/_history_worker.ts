@@ -1,5 +1,5 @@
 /**
- * One real process whose history is checked. A ticket, drawn by `incr` from a server that nobody disturbs, orders what
+ * One real process whose history is checked. A ticket, drawn by `incr` from a server that stays undisturbed, orders what
  * different processes do, without any clock. The "database" is there, too: a counter a key, its version.
  *
  *     in   {"reads": 1000}      out  ["read", key, ticket before, version]  ["invalidated", key, ticket after, version]  "done"
@@ -23,7 +23,7 @@ export interface Course {
   /** How wrong this process's clock is. */
   readonly skewMs: number;
   readonly keys: number;
-  readonly lanes: number;
+  readonly callers: number;
 }
 
 interface Cache {
@@ -62,7 +62,7 @@ function plain({ cache, protocol }: Course): Cache {
   };
 }
 
-async function lane(course: Course, cache: Cache, tickets: Memcached, random: SeededRandom, reads: number) {
+async function caller(course: Course, cache: Cache, tickets: Memcached, random: SeededRandom, reads: number) {
   const ticket = async () => Number(await tickets.incr("ticket"));
   const pick = (most: number) => Math.floor(random.fraction() * most);
   const lines: string[] = [];
@@ -99,7 +99,7 @@ const cache = course.kind === "ours" ? ours(course) : plain(course);
 const random = new SeededRandom(course.seed);
 for await (const line of createInterface({ input: process.stdin })) {
   const { reads } = JSON.parse(line) as { reads: number };
-  const share = Math.ceil(reads / course.lanes);
-  await Promise.all(Array.from({ length: course.lanes }, () => lane(course, cache, tickets, random, share)));
+  const share = Math.ceil(reads / course.callers);
+  await Promise.all(Array.from({ length: course.callers }, () => caller(course, cache, tickets, random, share)));
   process.stdout.write('"done"\n');
 }

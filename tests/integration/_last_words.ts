@@ -7,7 +7,7 @@ const MOST_CHARS = 4000;
 
 /** Listens to a process that was started with a pipe for its stderr. */
 export class LastWords {
-  /** Resolves when it has ended and all it said has come, with one text that tells both. */
+  /** Resolves when it has ended and all it said has come, with one text that has both. */
   readonly ended: Promise<string>;
   #said = "";
 

@@ -8,7 +8,7 @@ import { LastWords } from "./_last_words.ts";
 
 const WORKER = fileURLToPath(new URL("./_worker.ts", import.meta.url));
 
-/** Where the runtimes are: told by the test runner, else the one this runs in, else the PATH. */
+/** Where the runtimes are: named by the test runner, else the one this runs in, else the PATH. */
 const PATHS = {
   deno: process.env["DENO"] ?? (process.versions["deno"] === undefined ? "deno" : process.execPath),
   bun: process.env["BUN"] ?? (process.versions["bun"] === undefined ? "bun" : process.execPath),
@@ -23,7 +23,7 @@ export function commandOf(
   return { path: PATHS[runtime], args: [...before, program] };
 }
 
-/** What a worker is told about its backend. */
+/** The options of a worker's backend. */
 interface Terms {
   readonly server: string;
   readonly protocol: string;
@@ -105,7 +105,7 @@ export class Processes implements AsyncDisposable {
 
   /**
    * `count`: half of them Deno's, half of them Bun's. By default they wait for the store far longer than any machine is
-   * busy: whoever gives up computes for itself, and nothing could be counted.
+   * busy: a process that gave up would compute by itself, and nothing could be counted.
    */
   static async start(
     server: string,
@@ -131,7 +131,7 @@ export class Processes implements AsyncDisposable {
     return Promise.all(this.workers.map((worker) => worker.ask(verb, order)));
   }
 
-  /** Resolves when all find this value in the store: it is on its way there when those who waited for it are answered. */
+  /** Resolves when all find this value in the store: it is still on its way there when its callers are answered. */
   async untilAllGet(key: string, groups: readonly string[], value: unknown): Promise<void> {
     for (const began = performance.now(); performance.now() - began < 20_000; await sleep(5)) {
       if ((await this.all("get", { key, groups })).every((found) => found === value)) return;

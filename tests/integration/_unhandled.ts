@@ -1,16 +1,16 @@
-/** Rejections that nobody handles, while a test runs. */
+/** Unhandled rejections while a test runs. */
 
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 
-/** Calls `run`; throws the first rejection that nobody handled by then, if there was one. */
+/** Calls `run`; throws if a rejection was not handled by then, with the first one as `cause`. */
 export async function nothingUnhandled(run: () => Promise<void>): Promise<void> {
   const seen: unknown[] = [];
   const note = (reason: unknown) => void seen.push(reason);
   process.on("unhandledRejection", note);
   try {
     await run();
-    // They are told of when the microtasks of a turn are done.
+    // Runtimes report them once the microtasks of a turn are done.
     await turn();
     await turn();
   } finally {

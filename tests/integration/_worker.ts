@@ -1,5 +1,5 @@
 /**
- * One real process of a fleet, told what to do by lines of JSON on stdin. Its function computes until it is told to end,
+ * One real process of a fleet, ordered by lines of JSON on stdin. Its function computes until an order ends it,
  * so that no test needs to know how long anything takes.
  *
  *     in   {id, verb, key?, groups?, value?}    out  {id, value?, error?}  and  {computing: key}

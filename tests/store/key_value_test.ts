@@ -297,6 +297,19 @@ test("KeyValueStore refuses entries with generations, and caches that are none",
   assertThrows(() => new KeyValueStore(undefined as never), TypeError, "get");
 });
 
+test("KeyValueStore writes and deletes nothing over what is no token of its own, as a lost one", async () => {
+  const cache = new Map<string, unknown>([["seen", "foreign"]]);
+  const store = new KeyValueStore(cache);
+  for (const over of [undefined, null, {}] as never[]) {
+    for (const entry of [valued(1), lease("a")]) {
+      assertEquals(await store.set("absent", entry, LONG_MS, over), undefined);
+    }
+    assertEquals(await store.delete("seen", over), false);
+  }
+  assertEquals([...cache], [["seen", "foreign"]]);
+  assertEquals(await store.get("absent"), undefined);
+});
+
 test("KeyValueStore that is closed lets what is under way finish, and leaves the cache open", async () => {
   const cache = new SlowCache();
   const store = new KeyValueStore(cache);

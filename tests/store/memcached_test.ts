@@ -2,6 +2,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheError, CacheValueError, ServerError, TimeoutError, ValueTooLargeError } from "../../src/errors.ts";
+import { GroupBackend } from "../../src/backend/group.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import type { Store, ValueEntry } from "../../src/store/store.ts";
@@ -326,3 +327,52 @@ test(
     await new MemcachedStore(client).ready();
   },
 );
+
+test("a backend calls the get of a client or a store that was replaced, also while it is in use", async () => {
+  const asked: string[] = [];
+  const traced = (where: { get: Memcached["get"] } | MemcachedStore) => {
+    const { get } = where as { get: (...given: unknown[]) => unknown };
+    Object.assign(where, {
+      get(this: unknown, ...given: unknown[]) {
+        asked.push(given[0] as string);
+        return get.apply(this, given);
+      },
+    });
+    return () => Object.assign(where, { get });
+  };
+  const key = unique("traced");
+  const read = async (backend: GroupBackend, end?: () => void) => {
+    asked.length = 0;
+    await backend.get(key, { group: unique("group") });
+    end?.();
+    return asked.length;
+  };
+  await using client = new Memcached(server.address);
+  const store = new MemcachedStore(client);
+  const backend = new GroupBackend({ store });
+  assertEquals(await read(backend), 0);
+  assertEquals(await read(backend, traced(store)), 1);
+  assert(await read(backend, traced(client)) >= 2);
+  assertEquals(await read(backend), 0);
+
+  const end = traced(Memcached.prototype);
+  await using another = new Memcached(server.address);
+  assert(await read(new GroupBackend({ store: new MemcachedStore(another) }), end) >= 2);
+});
+
+test("a client of the user's own may say by null that nothing is there", async () => {
+  class Own extends Memcached {
+    override async get(...given: Parameters<Memcached["get"]>) {
+      return await super.get(...given) ?? null as unknown as undefined;
+    }
+  }
+  await using client = new Own(server.address);
+  const backend = new GroupBackend({ store: new MemcachedStore(client) });
+  const failed: unknown[] = [];
+  backend.on("storeError", ({ error }) => failed.push(error));
+  const key = unique("null"), group = unique("group");
+  const outcomes: string[] = [];
+  backend.on("call", ({ outcome }) => outcomes.push(outcome));
+  for (let n = 0; n < 2; n++) await backend.fetch(key, () => 1, { group });
+  assertEquals([outcomes, failed], [["miss", "hit"], []]);
+});

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { difference } from "../../src/testing/difference.ts";
 import { KEPT } from "../../src/testing/samples.ts";
 
-test("difference() finds none between a value and its twin", () => {
+test("difference() finds none between a value and the same made again", () => {
   for (const [what, make] of Object.entries(KEPT)) assertEquals(difference(make(), make()), undefined, what);
 });
 
@@ -21,13 +21,13 @@ test("difference() sees what the usual deep equality does not, and where", () =>
     [0, -0, "value is 0 instead of -0"],
     [{ a: [1, 0] }, { a: [1, -0] }, "value.a.1"],
     // deno-lint-ignore no-sparse-arrays
-    [[, 1], [undefined, 1], "properties"],
-    [{ a: 1, b: 2 }, { b: 2, a: 1 }, "properties"],
+    [[, 1], [undefined, 1], "has the parts"],
+    [{ a: 1, b: 2 }, { b: 2, a: 1 }, "has the parts"],
     [Object.create(null), {}, "prototype"],
     [Uint8Array.of(1), Int8Array.of(1), "prototype"],
     [/a/g, Object.assign(/a/g, { lastIndex: 1 }), "part 2"],
     [new Map([[1, 1], [2, 2]]), new Map([[2, 2], [1, 1]]), "part 0"],
-    [{ a: undefined }, {}, "properties a instead of none"],
+    [{ a: undefined }, {}, "parts a instead of none"],
     [new Date(NaN), new Date(0), "part 0"],
     ["a", "b", 'value is "a" instead of "b"'],
     [1n, 1, "1n instead of 1"],

@@ -26,7 +26,7 @@ test("the test command names all that is missing and its folder in the user's ca
   const home = await mkdtemp(join(tmpdir(), "cache-utils-machine-"));
   try {
     const cache = join(home, ".cache", "x-cache-utils");
-    const told = await lackingOn({ HOME: home, PATH: home });
+    const lines = await lackingOn({ HOME: home, PATH: home });
     const wanted = [
       "memcached: install it",
       "bun from npm",
@@ -35,9 +35,9 @@ test("the test command names all that is missing and its folder in the user's ca
       "node from npm",
       "esbuild",
     ];
-    assertEquals(told.length, wanted.length, told.join("\n"));
-    told.forEach((line, n) => assert(line.startsWith(wanted[n]!), line));
-    for (const line of told.slice(1, 5)) assert(line.includes(`into ${cache}/`), line);
+    assertEquals(lines.length, wanted.length, lines.join("\n"));
+    lines.forEach((line, n) => assert(line.startsWith(wanted[n]!), line));
+    for (const line of lines.slice(1, 5)) assert(line.includes(`into ${cache}/`), line);
     assertEquals(await readdir(cache), []);
     const elsewhere = await lackingOn({ HOME: home, PATH: home, XDG_CACHE_HOME: join(home, "xdg") });
     assert(elsewhere[1]!.includes(`into ${join(home, "xdg", "x-cache-utils")}/`), elsewhere[1]);

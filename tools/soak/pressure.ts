@@ -5,46 +5,53 @@ import { Memcached, QueueFullError } from "../../src/memcached/mod.ts";
 import { freshServer } from "../../tests/_memcached.ts";
 import { CountedSignal } from "../../tests/memcached/_aborts.ts";
 import { emptyTally, valueOf } from "../../tests/memcached/_load.ts";
-import { expectAtMost, LoopWatch, mb, memory, type Terms, type Verdict, verdictOf } from "./verdict.ts";
+import { expectAtMost, type FaultResult, LoopWatch, mb, memory, resultOf, type SoakOptions } from "./result.ts";
 
 /** No step of ours may keep the event loop longer. */
 const LONGEST_STEP_MS = 50;
 
-/** 100,000 calls of one tick; then a multi-get of 10,000 keys over three servers. */
-export async function burst({ protocol, share, count = 100_000 * share }: Terms): Promise<Verdict> {
+/** What so many rounds took in ms: the whole, the caller's own tick, and the longest step after it. */
+async function watched<T>(rounds: number, ask: () => Promise<T>, check: (answer: T) => void) {
+  const steps: number[] = [], whole: number[] = [], own: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const watch = new LoopWatch();
+    const began = performance.now();
+    const asked = ask();
+    own.push(performance.now() - began);
+    // The caller's own tick ends here.
+    queueMicrotask(() => watch.restart());
+    const answer = await asked;
+    steps.push(watch.end());
+    whole.push(performance.now() - began);
+    check(answer);
+  }
+  const text = (numbers: number[]) => numbers.map((ms) => ms.toFixed(1)).join(", ");
+  const notes = `longest steps ${text(steps)} ms, the call itself ${text(own)} ms, rounds ${text(whole)} ms`;
+  // The first round is the compiler's.
+  const failures = expectAtMost("a step (ms)", Math.max(...steps.slice(1)), LONGEST_STEP_MS);
+  return { worstMs: Math.max(...whole), notes, failures };
+}
+
+/** 100,000 calls of one tick. */
+export async function burst({ protocol, share, count = 100_000 * share }: SoakOptions): Promise<FaultResult> {
   await using server = await freshServer();
   const options = { protocol, maxInFlight: count + 1, maxBytesInFlight: Infinity, timeout: "60s" } as const;
   await using client = new Memcached(server.address, options);
   await Promise.all(Array.from({ length: 1000 }, (_, n) => client.set(`k${n}`, valueOf(`k${n}`))));
   const tally = emptyTally();
-  const steps: number[] = [];
-  const whole: number[] = [];
-  // The first round is the compiler's.
-  for (let round = 0; round < 3; round++) {
-    const watch = new LoopWatch();
-    const began = performance.now();
-    const calls = Array.from({ length: count }, (_, n) => client.get(`k${n % 1000}`));
-    // The caller's own tick ends here.
-    queueMicrotask(() => watch.restart());
-    const items = await Promise.all(calls);
-    steps.push(watch.end());
-    whole.push(performance.now() - began);
+  const ask = () => Promise.all(Array.from({ length: count }, (_, n) => client.get(`k${n % 1000}`)));
+  const { worstMs, notes, failures } = await watched(3, ask, (items) => {
     tally.asked += count;
     items.forEach((item, n) => {
       if (item?.text() !== valueOf(`k${n % 1000}`)) tally.wrong++;
       else tally.answered++;
     });
-  }
-  tally.worstMs = Math.max(...whole);
-  const longest = Math.max(...steps.slice(1));
-  const notes = `longest steps ${steps.map((ms) => ms.toFixed(1)).join(", ")} ms, rounds ${
-    whole.map((ms) => ms.toFixed(0)).join(", ")
-  } ms`;
-  return verdictOf("calls of one tick", count, tally, notes, expectAtMost("a step (ms)", longest, LONGEST_STEP_MS));
+  });
+  return resultOf("calls of one tick", count, { ...tally, worstMs }, notes, failures);
 }
 
 /** A multi-get of 10,000 keys over three servers. */
-export async function largeMulti({ protocol, share, count = 10_000 * share }: Terms): Promise<Verdict> {
+export async function largeMulti({ protocol, share, count = 10_000 * share }: SoakOptions): Promise<FaultResult> {
   await using one = await freshServer();
   await using two = await freshServer();
   await using three = await freshServer();
@@ -56,33 +63,12 @@ export async function largeMulti({ protocol, share, count = 10_000 * share }: Te
     })
   ));
   const tally = emptyTally();
-  const steps: number[] = [];
-  const whole: number[] = [];
-  const own: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    const watch = new LoopWatch();
-    const began = performance.now();
-    const call = client.getMulti(keys);
-    own.push(performance.now() - began);
-    queueMicrotask(() => watch.restart());
-    const items = await call;
-    steps.push(watch.end());
-    whole.push(performance.now() - began);
+  const { worstMs, notes, failures } = await watched(5, () => client.getMulti(keys), (items) => {
     tally.asked++;
     if (items.failed.size > 0) tally.wrong++;
     for (const [key, item] of items) if (item.text() !== valueOf(key)) tally.wrong++;
-  }
-  tally.worstMs = Math.max(...whole);
-  const text = (numbers: number[]) => numbers.map((ms) => ms.toFixed(1)).join(", ");
-  const notes = `longest steps ${text(steps)} ms, the call itself ${text(own)} ms`;
-  const longest = Math.max(...steps.slice(1));
-  return verdictOf(
-    "getMulti over 3 servers",
-    count,
-    tally,
-    notes,
-    expectAtMost("a step (ms)", longest, LONGEST_STEP_MS),
-  );
+  });
+  return resultOf("getMulti over 3 servers", count, { ...tally, worstMs }, notes, failures);
 }
 
 /** The runtime's clock, with its timers counted. */
@@ -116,11 +102,11 @@ const AT_ONCE = 100;
 const KEYS = 500;
 
 /** 10,000,000 operations of one client: memory, timers, listeners and sockets stay as they are. */
-export async function long({ protocol, share, count = 10_000_000 * share }: Terms): Promise<Verdict> {
+export async function long({ protocol, share, count = 10_000_000 * share }: SoakOptions): Promise<FaultResult> {
   await using server = await freshServer();
   const clock = new CountedClock();
   const shared = new CountedSignal();
-  const heed = { signal: shared.signal };
+  const aborting = { signal: shared.signal };
   await using client = new Memcached(server.address, { protocol, clock, timeout: "10s" });
   let connects = 0;
   client.on("connect", () => connects++);
@@ -140,12 +126,12 @@ export async function long({ protocol, share, count = 10_000_000 * share }: Term
     const key = keys[at]!;
     const kind = n % 10;
     if (kind < 7) {
-      const item = await client.get(key, n % 2 === 0 ? heed : undefined);
+      const item = await client.get(key, n % 2 === 0 ? aborting : undefined);
       if (item?.text() !== values[at]) {
         tally.wrong++;
         tally.complaint ??= `not its own under ${key}`;
       }
-    } else if (kind < 9) await client.set(key, values[at]!, n % 2 === 0 ? heed : undefined);
+    } else if (kind < 9) await client.set(key, values[at]!, n % 2 === 0 ? aborting : undefined);
     else if (await client.get("long:nothing") !== undefined) tally.wrong++;
     tally.answered++;
   };
@@ -181,7 +167,7 @@ export async function long({ protocol, share, count = 10_000_000 * share }: Term
     `server: ${sockets} of ${total}`,
     `last step ${longest.toFixed(0)} ms`,
   ].join(", ");
-  return verdictOf("soak", tally.asked, tally, notes, [
+  return resultOf("soak", tally.asked, tally, notes, [
     ...expectAtMost("heap growth (MB)", heap / 2 ** 20, 3),
     ...expectAtMost("rss growth (MB)", rss / 2 ** 20, 40),
     ...expectAtMost("timers", timers, 2),

@@ -73,7 +73,7 @@ export class Cluster {
 
   /** One has died, or come back: with `eject` its keys move. */
   topologyChanged(): void {
-    if (this.#eject) this.#owners = undefined;
+    if (this.#eject) this.#owners = undefined; // duty e: a death moves no keys
   }
 
   /** Of the fullest of their connections. */
@@ -107,7 +107,8 @@ export class Cluster {
 
   /** With `eject`, those that are alive. All of them, where none is. */
   #findOwners(): { readonly servers: readonly Server[]; readonly ring: Ring } {
-    const alive = this.#eject ? this.#members.filter(({ server }) => !server.dead) : [];
+    // duty e: a dead server keeps its keys
+    const alive = this.#members.filter(({ server }) => this.#eject && !server.dead);
     const owners = alive.length > 0 ? alive : this.#members;
     const ring = new Ring(owners.map(({ address }) => address.ring), this.#hashes);
     return { servers: owners.map(({ server }) => server), ring };

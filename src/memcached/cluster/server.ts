@@ -125,7 +125,7 @@ export class Server implements ConnectionListener {
     if (this.#closed) return operation.fail(closed(operation, this.name));
     const connection = this.#connections.find((one) => one === origin);
     if (connection === undefined || !connection.alive) return answerConnectionLost(operation);
-    operation.bound = true;
+    operation.fenced = true;
     connection.send(operation);
   }
 
@@ -183,7 +183,9 @@ export class Server implements ConnectionListener {
       else if (how === "silent") this.#replaceSilent(index, end);
     }
     if (this.#down !== undefined || index === -1) {
-      for (const operation of retryable) operation.fail(lost(operation, this.name, cause, operation.repeated));
+      for (const operation of retryable) {
+        operation.fail(lost(operation, this.name, cause, operation.repeated ? "sent" : "unsent"));
+      }
     } else if (retryable.length > 0) this.#sendAll(retryable, this.#connections[index] ??= this.#connect());
     this.#resolveIfClosed();
   }
@@ -223,7 +225,7 @@ export class Server implements ConnectionListener {
 
   /** Bytes have come on another of its connections since. */
   #answersElsewhere(since: number): boolean {
-    return this.#connections.some((one) => one !== undefined && one.heardAt > since);
+    return this.#connections.some((one) => one !== undefined && one.lastByteAt > since);
   }
 
   #connect(): Connection {
@@ -240,7 +242,7 @@ export class Server implements ConnectionListener {
   /** Closes its connections if nobody uses them. A dead server is not probed then before somebody asks it. */
   #becomeIdle(): void {
     const silentSince = responsiveTime(this.#clock) - IDLE_MS;
-    const isUsed = this.#connections.some((one) => one !== undefined && !(one.idle && one.heardAt <= silentSince));
+    const isUsed = this.#connections.some((one) => one !== undefined && !(one.idle && one.lastByteAt <= silentSince));
     if (isUsed || this.#down?.probe !== undefined) return this.#watchIdle();
     for (const connection of [...this.#connections]) connection?.drain();
     this.#clock.clearTimeout(this.#down?.timer);

@@ -69,14 +69,14 @@ export interface ConnectionListener {
 
 type State = "connecting" | "handshake" | "ready" | "ended";
 
-/** So many answers in one step hold up the event loop for some milliseconds. */
+/** How many answers one read may bring: they hold up the event loop for some milliseconds. */
 const ANSWERS_A_STEP = 250;
 
-/** A socket with its queue. */
+/** A socket, the requests on it, and their deadlines. */
 export class Connection implements SocketListener {
   /** The server's name. */
   readonly server: string;
-  /** By the length of the answers that came last. */
+  /** How many bytes one read may bring: about ANSWERS_A_STEP answers, if they are as long as the last ones. */
   mostBytes = 0;
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener;
@@ -90,11 +90,11 @@ export class Connection implements SocketListener {
   #readyAt: number | undefined = undefined;
   #socket: Socket | undefined;
   readonly #cancelConnectTimer: () => void;
-  /** The socket has a buffer of ours and has not said `sent`. */
+  /** The socket is writing a buffer of ours: it has not called `sent` yet. */
   #writing = false;
   /** The socket keeps the process alive. */
   #referenced = false;
-  /** Counts the writes; an operation of this batch has not left yet. */
+  /** The number of the next write: an operation with this `batch` was not sent yet. */
   #batch = 1;
   /** A write is due at the end of this tick. */
   #ticking = false;
@@ -122,7 +122,7 @@ export class Connection implements SocketListener {
     this.#beganAt = monotonicMs(clock);
     this.#cancelConnectTimer = deadline(clock, connectTimeoutMs, () => this.#connectTimedOut(), "unreferenced");
     if (login !== undefined && tls === undefined && !options.allowInsecureAuth && exposes(address)) {
-      queueMicrotask(() => this.#end(exposed(server), "broken")); // its server does not know it yet
+      queueMicrotask(() => this.#end(exposed(server), "broken")); // not yet: the Server has still to store this object
     } else this.#connect(address);
   }
 
@@ -132,8 +132,8 @@ export class Connection implements SocketListener {
   }
 
   /** When the last byte came from the server, as `responsiveTime` reads time. */
-  get heardAt(): number {
-    return this.#inFlight.heardAt;
+  get lastByteAt(): number {
+    return this.#inFlight.lastByteAt;
   }
 
   /** How much of its bounds is in flight, from 0 to 1; of bytes perhaps more, since one request alone always passes. */
@@ -142,7 +142,7 @@ export class Connection implements SocketListener {
     return Math.max(this.#inFlight.count / maxInFlight, this.#inFlight.bytes / maxBytesInFlight);
   }
 
-  /** For how long it could send, our own busy event loop not counted; 0: it connects. */
+  /** For how many ms it has been ready to send, without those of a blocked event loop; 0 while it connects. */
   get sendableMs(): number {
     return this.#readyAt === undefined ? 0 : responsiveTime(this.#options.clock) - this.#readyAt;
   }
@@ -207,7 +207,8 @@ export class Connection implements SocketListener {
       this.#socket = connect(address, this, tls, keepAliveMs);
       this.#socket.unref();
     } catch (error) {
-      // Bun and Node throw at once for a key or a certificate that they cannot read. Its server does not know it yet.
+      // Bun and Node throw at once for a key or a certificate that they cannot read. It ends in a microtask, since the
+      // Server has still to store this object.
       queueMicrotask(() => this.closed(error as Error));
     }
   }
@@ -231,7 +232,7 @@ export class Connection implements SocketListener {
   }
 
   #becomeReady(): void {
-    // Nothing else was asked. Bytes behind the handshake would be taken for the answer to the first request.
+    // Throws if bytes follow the handshake: nothing was asked, so they would be taken for the first request's answer.
     this.#wire.next(undefined);
     this.#state = "ready";
     this.#cancelConnectTimer();
@@ -282,7 +283,7 @@ export class Connection implements SocketListener {
   received(bytes: Uint8Array): void {
     const wire = this.#wire;
     const inFlight = this.#inFlight;
-    inFlight.heard(responsiveTime(this.#options.clock));
+    inFlight.received(responsiveTime(this.#options.clock));
     wire.push(bytes);
     let answers = 0;
     try {
@@ -298,7 +299,7 @@ export class Connection implements SocketListener {
       }
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return this.#misread(error);
+      return this.#endUnreadable(error);
     }
     if (answers > 0) {
       this.mostBytes = ANSWERS_A_STEP * bytes.length / answers;
@@ -308,7 +309,7 @@ export class Connection implements SocketListener {
   }
 
   /** Bytes have come that are no reply. */
-  #misread(found: Unreadable): void {
+  #endUnreadable(found: Unreadable): void {
     if (this.#state === "handshake" && this.#handshake.isRefusalOfBinary(found)) return this.#reopen();
     const mayRepeatLogin = this.#options.login !== undefined && !tooManyConnections(found.text ?? "");
     this.#end(unreadable(mayRepeatLogin ? found.unquoted() : found, this.server), "broken");
@@ -318,7 +319,7 @@ export class Connection implements SocketListener {
   closed(error: Error | undefined): void {
     if (this.#state === "ended") return;
     const left = this.#wire.end();
-    if (left?.text !== undefined) return this.#misread(left);
+    if (left?.text !== undefined) return this.#endUnreadable(left);
     const saidNothing = this.#state === "handshake" && left === undefined;
     if (saidNothing && this.#handshake.isRefusalOfBinary()) return this.#reopen();
     const what = this.#state === "connecting"
@@ -338,7 +339,7 @@ export class Connection implements SocketListener {
     if (this.#draining && !this.#inFlight.isAwaited) {
       return this.#end(new ConnectionError("the client is closed", this.server), "drained");
     }
-    // Once those who were answered have had their turn: they often ask again.
+    // In a microtask, after the callers that were just answered: they often send the next request.
     if (this.#inFlight.count === 0 && this.#referenced) queueMicrotask(this.#unreference);
   }
 
@@ -358,9 +359,9 @@ export class Connection implements SocketListener {
     const { timeoutMs } = this.#options;
     const inFlight = this.#inFlight;
     for (const operation of inFlight.overdue(now)) {
-      const wasSent = operation.batch !== this.#batch;
-      operation.fail(timedOut(operation, this.server, timeoutMs, wasSent));
-      if (!wasSent) inFlight.cancel(operation);
+      const fate = operation.batch === this.#batch ? "unsent" : "sent";
+      operation.fail(timedOut(operation, this.server, timeoutMs, fate));
+      if (fate === "unsent") inFlight.cancel(operation);
     }
     if (inFlight.hung(now)) {
       const state = `${this.server} hangs: not a byte came within ${timeoutMs} ms`;
@@ -379,7 +380,7 @@ export class Connection implements SocketListener {
     const state = this.#state;
     if (state === "ended") return;
     const wasReady = state === "ready";
-    if (!wasReady && how === "broken" && !(cause instanceof AuthError)) this.#handshake.failed(state === "handshake");
+    if (!wasReady && how === "broken" && !(cause instanceof AuthError)) this.#handshake.failed(state);
     this.#state = "ended";
     this.#cancelConnectTimer();
     this.#socket?.close();
@@ -387,20 +388,20 @@ export class Connection implements SocketListener {
     const mayRepeat = wasReady && cause instanceof ConnectionError;
     const repeated = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     for (const operation of repeated) operation.repeat();
-    const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.bound);
+    const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.fenced);
     for (const operation of moved) this.#outgoing.restore(operation);
     const retryable = [...repeated, ...moved];
-    // The server first: a listener that hears of a rejection may ask again at once, and must not be sent here.
+    // Report to the Server before any operation settles: its caller may call again at once, and must not be sent here.
     const { quietSince } = this.#inFlight;
     this.#listener.ended(this, { cause, wasReady, unanswered: sent.length > 0, how, quietSince, retryable });
     const retried = new Set(retryable);
     for (const operation of sent) {
-      if (!retried.has(operation)) operation.fail(lost(operation, this.server, cause, true));
+      if (!retried.has(operation)) operation.fail(lost(operation, this.server, cause, "sent"));
     }
     for (const operation of unsent) {
       if (retried.has(operation)) continue;
-      if (operation.bound) answerConnectionLost(operation);
-      else operation.fail(lost(operation, this.server, cause, false));
+      if (operation.fenced) answerConnectionLost(operation);
+      else operation.fail(lost(operation, this.server, cause, "unsent"));
     }
     // Items remember their connection, which need not keep its buffers for them.
     this.#outgoing.release();

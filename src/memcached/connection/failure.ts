@@ -27,18 +27,21 @@ const cannot = (request: Request): string => `Cannot ${actionOf(request)}`;
 /** What is behind an error, in half a sentence. */
 const reason = (cause: Error): string => cause.message.replace(/\.$/, "");
 
+/** Whether a byte of a request has left: if so, nobody knows what the server has done. */
+export type Departure = "sent" | "unsent";
+
 /** No answer in time. */
-export function timedOut(request: Request, server: string, timeoutMs: number, sent: boolean): TimeoutError {
-  const state = sent
+export function timedOut(request: Request, server: string, timeoutMs: number, fate: Departure): TimeoutError {
+  const state = fate === "sent"
     ? `no answer from ${server} within ${timeoutMs} ms, so its outcome is unknown; a late answer will be dropped`
     : `no connection to ${server} within ${timeoutMs} ms; nothing was sent`;
   return new TimeoutError(`${cannot(request)}: ${state}`, server);
 }
 
 /** Its connection has ended, or never came to be. */
-export function lost(request: Request, server: string, cause: MemcachedError, sent: boolean): MemcachedError {
-  const fate = sent ? "its outcome is unknown" : "nothing was sent";
-  const message = `${cannot(request)}: ${reason(cause)}; ${fate}, the connection is closed`;
+export function lost(request: Request, server: string, cause: MemcachedError, fate: Departure): MemcachedError {
+  const outcome = fate === "sent" ? "its outcome is unknown" : "nothing was sent";
+  const message = `${cannot(request)}: ${reason(cause)}; ${outcome}, the connection is closed`;
   if (cause instanceof AuthError) return new AuthError(message, server, { cause });
   if (cause instanceof ProtocolError) return new ProtocolError(message, server, { cause });
   return new ConnectionError(message, server, { cause });

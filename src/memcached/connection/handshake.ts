@@ -25,7 +25,7 @@ export type Login = NonNullable<Details["login"]>;
 
 /**
  * What the answers so far come to: "wait" for more of them; "write" the next step; "ready": the connection can be used;
- * "reopen": the server can, on a new connection; an error says why it cannot.
+ * "reopen": it takes a new connection; an error says why the server cannot be used.
  */
 export type Progress = "wait" | "write" | "ready" | "reopen" | MemcachedError;
 
@@ -42,9 +42,9 @@ export class Handshake {
   readonly #negotiates: boolean;
   /** Sent, not answered. */
   #due: Request[] = [];
-  /** What is asked now is only whether binary is spoken. */
+  /** This step only finds out whether the server speaks binary; a login comes after it. */
   #asksForBinary: boolean;
-  /** By a login that stood alone. */
+  /** A login was answered. */
   #loggedIn = false;
 
   constructor(server: string, login: Login | undefined, wire: Wire, negotiation: Negotiation) {
@@ -52,7 +52,7 @@ export class Handshake {
     this.#login = login;
     this.#wire = wire;
     this.#negotiation = negotiation;
-    this.#negotiates = negotiation.open;
+    this.#negotiates = negotiation.undecided;
     this.#asksForBinary = this.#negotiates && wire.speaks === "binary";
   }
 
@@ -113,11 +113,11 @@ export class Handshake {
   }
 
   /**
-   * It came to nothing. Silence, or an error, where a server spoke this protocol before: the next connection finds out
-   * what it speaks now. A server that could not be reached has said nothing.
+   * The handshake failed. The server may have spoken this protocol before and speak another one now, so the next connection
+   * finds that out. A server that could not be reached has shown nothing.
    */
-  failed(wasConnected: boolean): void {
-    if (wasConnected || this.#negotiates) this.#negotiation.reset();
+  failed(during: "connecting" | "handshake"): void {
+    if (during === "handshake" || this.#negotiates) this.#negotiation.reset();
   }
 
   #progressAfter(reply: Reply): Progress {
@@ -132,7 +132,7 @@ export class Handshake {
       return new AuthError(`${server} takes no login (${statusText(status)}); ${remedy}`, server);
     }
     if (status === STATUS.auth) {
-      // Asked before the login, it closes.
+      // memcached closes a connection on which it was asked something before the login.
       if (this.#asksForBinary && this.#login !== undefined) return "reopen";
       return new AuthError(`${server} wants a login, and none was given`, server);
     }

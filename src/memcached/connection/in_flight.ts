@@ -8,12 +8,12 @@ import { deadline, responsiveTime } from "../../util/deadline.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../util/clock.ts";
 import type { Operation } from "./operation.ts";
 
-/** Whatever forgets idle connections on the way to a server waits at least so long. */
+/** No NAT or load balancer on the way to a server forgets a connection that was idle for less. */
 const LONG_IDLE_MS = 30_000;
 
 const NONE: readonly Operation[] = [];
 
-/** The queue. */
+/** The queue of one connection. */
 export class InFlight {
   /** Operations that count against `maxInFlight`, tombstones included. */
   count = 0;
@@ -28,11 +28,11 @@ export class InFlight {
   /** Since when the server has had something to answer, and has sent nothing. */
   quietSince = 0;
   /** When the last byte came. */
-  heardAt: number = -Infinity;
+  lastByteAt: number = -Infinity;
   /** Nothing has come since a request was sent on the idle connection. */
   silentSinceIdle = false;
   #sentBefore = false;
-  /** Not responsiveTime time, since nobody attends to an idle connection. */
+  /** When the last byte came before the first request. By the clock: `responsiveTime` needs a timer, and an idle connection has none. */
   #probedAt: Moment | undefined = undefined;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -40,7 +40,7 @@ export class InFlight {
   /** Cancels the timer; `undefined`: there is none. */
   #cancelTimer: (() => void) | undefined = undefined;
 
-  /** `onTimer`: something may be due at `now`; look with `overdue`, `hung` and `stuck`. */
+  /** `onTimer`: something may be due at `now`: check `overdue`, `hung` and `stuck`. */
   constructor(clock: Clock, timeoutMs: number, onTimer: (now: number) => void) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
@@ -109,8 +109,8 @@ export class InFlight {
   }
 
   /** A byte has come. */
-  heard(now: number): void {
-    this.quietSince = this.heardAt = now;
+  received(now: number): void {
+    this.quietSince = this.lastByteAt = now;
     this.silentSinceIdle = false;
     if (!this.#sentBefore) this.#probedAt = momentOf(this.#clock);
   }
@@ -141,7 +141,7 @@ export class InFlight {
     return this.#length > this.#unsent && now - this.quietSince >= this.#timeoutMs;
   }
 
-  /** Is the head a tombstone, older than one more timeout? Bytes come, but not those. */
+  /** Is the head a tombstone whose answer is a whole timeout late? Bytes come, but not that answer. */
   stuck(now: number): boolean {
     const { head } = this;
     return head !== undefined && head.settled && now >= head.deadline + this.#timeoutMs;
@@ -159,7 +159,7 @@ export class InFlight {
 
   #arm(due: number): void {
     this.#cancelTimer?.();
-    // A runtime's timer may fire a fraction of a millisecond early: no point in that.
+    // Rounded up: a runtime's timer may fire a fraction of a millisecond early, and would find nothing due.
     const ms = Math.max(1, Math.ceil(due - responsiveTime(this.#clock)));
     // The socket keeps the process alive while anything is in flight.
     this.#cancelTimer = deadline(this.#clock, ms, this.#fired, "unreferenced");

@@ -22,11 +22,11 @@ export interface Item {
   json(): unknown;
 }
 
-/** What a successful write left there. */
+/** The answer to a write that was done. */
 export interface Stored {
   /** It was written. */
   readonly stored: true;
-  /** Of what is there now. 0n: the server gives none (memcached -C). */
+  /** The cas of what was written. 0n: the server gives none (memcached -C). */
   readonly cas: bigint;
 }
 
@@ -40,7 +40,7 @@ const MOST_HELD = 4;
 const NOTHING = new Uint8Array(0);
 
 /** Remembers the connection that gave a cas, whose identity is all that counts. */
-class Given {
+class CasOrigin {
   readonly #connection: object;
 
   constructor(connection: object) {
@@ -54,14 +54,14 @@ class Given {
 }
 
 /** The connection that gave an Item or Stored; `undefined` for anything else. */
-export const originOf: (token: object) => object | undefined = Given.connectionOf;
+export const originOf: (token: object) => object | undefined = CasOrigin.connectionOf;
 
 /**
  * An item in the chunk it was received in. A view of its bytes is made only when it is asked for, since many items are
  * only looked at through `text` and `json`, which decode in place. `bytes` is a copy where the value is a small part of
  * the chunk's memory: a view would keep all of that alive.
  */
-export class ReceivedItem extends Given implements Item {
+export class ReceivedItem extends CasOrigin implements Item {
   readonly key: string;
   readonly flags: number;
   readonly #casHigh: number;
@@ -69,7 +69,7 @@ export class ReceivedItem extends Given implements Item {
   #chunk: Uint8Array;
   readonly #start: number;
   readonly #end: number;
-  /** `#chunk` is just the value. */
+  /** `#chunk` is the value alone, or after `release` nothing. */
   #cut = false;
 
   constructor(key: string, { flags, casHigh, casLow, chunk, valueStart, valueEnd }: Reply, connection: object) {
@@ -145,7 +145,7 @@ export class ReceivedItem extends Given implements Item {
 }
 
 /** A write that was confirmed. */
-export class ConfirmedWrite extends Given implements Stored {
+export class ConfirmedWrite extends CasOrigin implements Stored {
   readonly stored = true;
   readonly cas: bigint;
 

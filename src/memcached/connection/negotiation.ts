@@ -19,7 +19,7 @@ export class Negotiation {
   }
 
   /** Nobody knows yet: a connection asks in binary, or, where that was refused, in meta. */
-  get open(): boolean {
+  get undecided(): boolean {
     return this.#spoken === undefined;
   }
 
@@ -40,7 +40,7 @@ export class Negotiation {
     this.#binaryRefused = true;
   }
 
-  /** The server no longer answers in the protocol that it spoke: another one may stand there now. Begins anew. */
+  /** The server no longer answers in the protocol that it spoke: it may be another program now. Begins anew. */
   reset(): void {
     this.#binaryRefused = false;
     if (this.#protocol === "auto") this.#spoken = undefined;

@@ -23,7 +23,7 @@ export type Observer = (outcome: OperationOutcome, error: unknown) => void;
 type Resolve = (value: unknown) => void;
 type Reject = (reason: unknown) => void;
 
-// One function for every promise: no closure for each.
+// One executor function for all promises, instead of a closure for each.
 let resolveLast: Resolve;
 let rejectLast: Reject;
 const capture = (resolve: Resolve, reject: Reject): void => {
@@ -53,10 +53,10 @@ export class Operation extends Request implements AbortListener {
   valueBytes = 0;
   /** Which write it leaves with, counted by its connection. */
   batch = 0;
-  /** It was on a connection before. */
+  /** It was sent on a connection that has broken. */
   repeated = false;
   /** Fenced: it goes out on the connection that gave its cas, or not at all. */
-  bound = false;
+  fenced = false;
   /** The items of a multi-get, or the statistics, that have come so far. */
   gathered: Map<string, Item | undefined> | Map<string, string> | undefined = undefined;
   connection: Connection | undefined = undefined;

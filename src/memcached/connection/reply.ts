@@ -9,15 +9,16 @@ import { type Details, VERB } from "../protocol/request.ts";
 import { type Reply, STATUS, uint64 } from "../protocol/wire.ts";
 
 /**
- * What a write came to. `add`: "exists". `replace`, or a cas write, of a missing key: "not-found". A cas that no longer
- * matches: "exists". `append` and `prepend` to nothing: "not-stored". "connection-lost": see `CasOptions`.
+ * The result of a write, or why nothing was written. "exists": `add` of a key that is there, or a cas that no longer
+ * matches. "not-found": `replace`, or a write with a cas, of a missing key. "not-stored": `append` or `prepend` to a
+ * missing key. "connection-lost": see `CasOptions`.
  */
 export type WriteResult = Stored | {
   readonly stored: false;
   readonly reason: "exists" | "not-found" | "not-stored" | "connection-lost";
 };
 
-/** So often at most a counter is asked for that others create and lose at the same moments. */
+/** How often an `incr` or `decr` is sent while other clients create and delete its counter at the same moments. */
 const MOST_ASKED = 8;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -35,7 +36,7 @@ export function applyReply(operation: Operation, reply: Reply, connection: Conne
       if (status === STATUS.notFound) return operation.succeed(undefined, "miss");
       break;
     case VERB.getMulti:
-      return gather(operation, reply, connection);
+      return gatherItem(operation, reply, connection);
     case VERB.set:
     case VERB.add:
     case VERB.replace:
@@ -71,7 +72,6 @@ export function applyReply(operation: Operation, reply: Reply, connection: Conne
       if (status === STATUS.ok) return operation.succeed(textOf(reply), "ok");
       break;
     case VERB.flushAll:
-    case VERB.noop:
       if (status === STATUS.ok) return operation.succeed(undefined, "ok");
       break;
   }
@@ -99,7 +99,7 @@ function notStored(operation: Operation, reason: (WriteResult & { stored: false 
  * Hits come one by one; the NOOP's answer ends the run. What is wrong with one of them leaves the others as they are: the
  * run resolves with it. Only a missing login rejects at once, since nothing else can follow.
  */
-function gather(operation: Operation, reply: Reply, connection: Connection): void {
+function gatherItem(operation: Operation, reply: Reply, connection: Connection): void {
   const { status, flaw } = reply;
   const details = operation.details!;
   if (reply.last) return operation.succeed(details.failure, details.failure === undefined ? "ok" : "error");

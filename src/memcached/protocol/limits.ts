@@ -14,7 +14,7 @@ const LAST_SECOND = 2 ** 31 - 1;
 export const DO_NOT_CREATE = 0xffffffff;
 
 /** memcached's default item size. */
-const DEFAULT_ITEM_BYTES = 1024 * 1024;
+export const DEFAULT_ITEM_BYTES: number = 1024 * 1024;
 /** What an item takes besides key, value and flags [measured, 1.6.18: 1,048,514 bytes is the most for a 3-byte key]. */
 const ITEM_OVERHEAD = 59;
 /** Flags other than 0 are stored with the item. */
@@ -128,9 +128,4 @@ export const mostBytesOf = (value: Value): number => value.length * (typeof valu
 export function longestValue(maxValueBytes: number | undefined, keyBytes: number, flags: number): number {
   if (maxValueBytes !== undefined) return maxValueBytes;
   return DEFAULT_ITEM_BYTES - ITEM_OVERHEAD - keyBytes - (flags !== 0 ? FLAGS_BYTES : 0);
-}
-
-/** The longest value that is read. */
-export function longestRead(maxValueBytes: number | undefined): number {
-  return maxValueBytes ?? DEFAULT_ITEM_BYTES;
 }

@@ -21,29 +21,12 @@ export const STATUS = {
   outOfMemory: 0x82,
 } as const;
 
-/** One reply, understood as far as the wire can. Starts and ends are offsets into `chunk`. */
-export interface Reply {
-  /** One of STATUS, or whatever else the server said. */
-  readonly status: number;
-  /** Why its caller gets an error though the bytes are in order: this reply is lost, and nothing else. */
-  readonly flaw: string | undefined;
-  /** No further reply to the same request follows. */
-  readonly last: boolean;
-  /** Of a multi-get: which of its keys this is. */
-  readonly index: number;
-  readonly flags: number;
-  /** Upper and lower half of the cas: a bigint only for those who ask. */
-  readonly casHigh: number;
-  readonly casLow: number;
-  readonly chunk: Uint8Array;
-  readonly keyStart: number;
-  readonly keyEnd: number;
-  /** The value, or an error's text; it ends at `valueEnd`. */
-  readonly valueStart: number;
-  readonly valueEnd: number;
-  /** The new value of a counter, after an incr or decr that was done. */
-  counter(): bigint;
-}
+/** One reply, understood as far as the wire can. */
+export type Reply = Readonly<
+  Pick<Wire, "status" | "flaw" | "last" | "index" | "flags" | "casHigh" | "casLow" | "chunk" | "counter" | Offset>
+>;
+/** Offsets into `chunk`. */
+type Offset = "keyStart" | "keyEnd" | "valueStart" | "valueEnd";
 
 /** Writes a request at `at`, under its opaque, and returns where it ends. */
 export type Encode = (request: Request, into: Uint8Array, at: number) => number;
@@ -52,7 +35,7 @@ export type Encode = (request: Request, into: Uint8Array, at: number) => number;
  * One connection's protocol. It numbers the requests that it writes, and reads replies in place: `next` returns the wire
  * itself, whose fields say what the reply was until the next call. It dies with its connection.
  */
-export abstract class Wire extends Chunks implements Reply {
+export abstract class Wire extends Chunks {
   abstract readonly speaks: "binary" | "meta";
   /** The most bytes that a request takes. */
   abstract readonly room: (request: Request) => number;
@@ -60,15 +43,21 @@ export abstract class Wire extends Chunks implements Reply {
   /** How many bytes of a frame follow its value. */
   abstract readonly bytesBehindValue: number;
 
+  /** One of STATUS, or whatever else the server said. */
   status = 0;
+  /** Why its caller gets an error though the bytes are in order: this reply is lost, and nothing else. */
   flaw: string | undefined = undefined;
+  /** No further reply to the same request follows. */
   last = true;
+  /** Of a multi-get: which of its keys this is. */
   index = 0;
   flags = 0;
+  /** Upper and lower half of the cas: a bigint is only made for those who ask. */
   casHigh = 0;
   casLow = 0;
   keyStart = 0;
   keyEnd = 0;
+  /** The value, or an error's text. */
   valueStart = 0;
   valueEnd = 0;
 

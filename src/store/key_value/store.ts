@@ -56,7 +56,7 @@ class TextToken {
   }
 }
 
-/** Writes an entry that was prepared over this, or, `undefined`, where nothing is. */
+/** Writes a prepared entry: over this token, over "anything", or, given `undefined`, where nothing is. */
 type Write = (over: Over | undefined) => Promise<Token>;
 
 /**
@@ -159,7 +159,7 @@ export class KeyValueStore implements Store {
     return this.close();
   }
 
-  /** Takes all that an entry consists of, now. */
+  /** Copies or encodes the entry now; returns its write, for when it is its turn. */
   #prepare(action: string, key: string, entry: Entry, ttlMs: number): Write {
     this.#assertOpen(action, key);
     if (!(ttlMs > 0)) throw new RangeError(`Cannot ${action} ${quoted(key)}: ttlMs must be > 0, it is ${ttlMs}`);
@@ -194,8 +194,9 @@ export class KeyValueStore implements Store {
   /** Is what a write or delete is to be over still there? Asked when it is its turn. */
   async #isThere(key: string, over: Over): Promise<boolean> {
     if (over === "anything") return true;
-    const local = this.#localAt(key);
-    if (local !== undefined || !(over instanceof TextToken)) return local === over;
+    if (over instanceof LocalEntry) return this.#localAt(key) === over;
+    // What is no token of this store's, a lost one included, is no proof.
+    if (!(over instanceof TextToken) || this.#localAt(key) !== undefined) return false;
     return this.#read(await this.#cache.get(key))?.text === over.text;
   }
 
@@ -215,7 +216,7 @@ export class KeyValueStore implements Store {
     return isValid ? stored : undefined;
   }
 
-  /** Does it when all that was asked for this key before is done. */
+  /** Runs it once all earlier changes of this key have ended. */
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key);
     const done = before === undefined ? work() : before.then(work);

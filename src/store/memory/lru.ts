@@ -1,4 +1,4 @@
-/** One thing kept in an Lru, linked to its neighbours in the order of use. */
+/** A node of an Lru, linked to its neighbours in the order of use. */
 export class LruNode {
   readonly key: string;
   /** What it costs to keep, key and bookkeeping included. */

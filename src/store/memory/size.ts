@@ -48,7 +48,7 @@ export function weighText(text: string): number {
 
 /** A layout of objects: which properties they have, in which order. */
 class Layout {
-  /** Mostly a layout has one more property in one way only. */
+  /** The property that mostly comes next, and the layout that it leads to. */
   #name: string | undefined = undefined;
   #next: Layout | undefined = undefined;
   #others: Map<string, Layout> | undefined = undefined;
@@ -99,7 +99,7 @@ export class Layouts {
   }
 }
 
-/** What keeping a value costs in memory. `value` has passed a walk. */
+/** What keeping a value costs in memory. `value` is one that a traversal has built. */
 export function weigh(value: unknown, layouts: Layouts = new Layouts()): number {
   switch (typeof value) {
     case "string":
@@ -138,7 +138,7 @@ function weighArray(array: readonly unknown[], layouts: Layouts): number {
   return sum;
 }
 
-/** Of one with holes each place costs, up to twice as much as of others, or it is a table of its elements. */
+/** An array with holes is a row of places, up to twice as large as other arrays, or a table of its elements. */
 function weighHoles(array: readonly unknown[], layouts: Layouts): number {
   const indices = Object.keys(array);
   let sum = ARRAY;
@@ -151,7 +151,7 @@ function weighProperties(object: Record<string, unknown>, bare: boolean, layouts
   const keys = Object.keys(object);
   let sum = OBJECT, indices = 0;
   for (const key of keys) sum += weigh(object[key], layouts);
-  // These come first, and are kept as an array's elements are.
+  // Indices come first, and engines keep what they name as an array's elements.
   while (indices < keys.length && isIndex(keys[indices]!)) indices++;
   if (indices > 0) {
     const length = Number(keys[indices - 1]) + 1;
@@ -165,7 +165,7 @@ function weighProperties(object: Record<string, unknown>, bare: boolean, layouts
   return sum + TABLE + table(names.length);
 }
 
-/** Names that begin so are mostly indices; one that is none costs about as much. */
+/** Is it a name that engines take for an array's index? */
 const isIndex = (name: string): boolean => {
   const first = name.charCodeAt(0);
   return first >= 0x30 && first <= 0x39 && String(Number(name) >>> 0) === name;

@@ -10,7 +10,7 @@ import type { Entry, Found, Over, Store, Token, UnreadableEntry, ValueEntry } fr
 import { Layouts, weighText } from "./size.ts";
 import { copyOfStored, storeCopy, type StoredValue, storeEncodedBy } from "./stored_value.ts";
 
-/** Bounds and habits of a MemoryStore. */
+/** Options of a MemoryStore. */
 export interface MemoryStoreOptions {
   /** What all entries may cost, in bytes, keys and bookkeeping included. Infinity: no bound. Default 64 MiB. */
   maxBytes?: number | undefined;
@@ -36,7 +36,7 @@ export interface MemoryStoreStats {
   readonly entries: number;
   /** What they cost, as `maxBytes` counts it; with `copy: false` without their values. */
   readonly bytes: number;
-  /** How many were dropped since `maxBytes` or `maxEntries` was reached, since the store was made. */
+  /** How many were dropped to stay within `maxBytes` and `maxEntries`, since the store was made. */
   readonly evictions: number;
 }
 
@@ -63,7 +63,7 @@ const START_MASK = (1n << 63n) - 1n;
 
 /** Engines copy a text that is cut from another one if it is this short. */
 const SHORT_TEXT = 13;
-/** Two clocks of the same pace may differ by this much, being read one after the other. */
+/** The two clocks are read one after the other, so so small a difference means nothing. */
 const UNEVEN_MS = 10;
 
 const NO_GENERATIONS: readonly bigint[] = Object.freeze([]);
@@ -170,11 +170,11 @@ export class MemoryStore implements Store {
     const record = this.#live(this.#records.use(key));
     if (record === undefined) return undefined;
     const { found, value } = record, entry = record.entry as ValueEntry;
-    const behindMs = record.isTimed ? this.#behindMs(record) : 0;
+    const setBackMs = record.isTimed ? this.#setBackMs(record) : 0;
     if (found === undefined) {
-      return { entry: withCopy(behindMs === 0 ? entry : earlier(entry, behindMs), value!), token: record };
+      return { entry: withCopy(setBackMs === 0 ? entry : shiftedBack(entry, setBackMs), value!), token: record };
     }
-    return behindMs === 0 || entry.kind !== "value" ? found : { entry: earlier(entry, behindMs), token: record };
+    return setBackMs === 0 || entry.kind !== "value" ? found : { entry: shiftedBack(entry, setBackMs), token: record };
   }
 
   /** Keeps an entry only if nothing is there. Rejects with CacheValueError for a value that can never be kept. */
@@ -243,13 +243,13 @@ export class MemoryStore implements Store {
   }
 
   /**
-   * How far the wall clock, which the entry's times are of, was set back since the record was written: by so much earlier
-   * than they say these times have come.
+   * By how many ms the wall clock was set back since the record was written. The entry's times are of that clock, so they
+   * have come so much earlier than they say.
    */
-  #behindMs(record: StoredRecord): number {
+  #setBackMs(record: StoredRecord): number {
     const { wallMs, monotonicMs } = this.#clock;
-    const behindMs = monotonicMs - record.monotonicMs - (wallMs - record.wallMs);
-    return behindMs > UNEVEN_MS ? behindMs : 0;
+    const setBackMs = monotonicMs - record.monotonicMs - (wallMs - record.wallMs);
+    return setBackMs > UNEVEN_MS ? setBackMs : 0;
   }
 
   /** Writes over what was seen, over anything, or, `undefined`, where nothing is. Takes all of the entry at once. */
@@ -257,7 +257,7 @@ export class MemoryStore implements Store {
     this.#assertOpen(action, key);
     if (!(ttlMs > 0)) throw new RangeError(`Cannot ${action} ${quoted(key)}: ttlMs must be > 0, it is ${ttlMs}`);
     const value = entry.kind === "value" ? this.#storeValue?.(entry.value) : undefined;
-    const bytes = ENTRY_BYTES + weighText(key) + weighOwner(entry) + (value?.bytes ?? 0);
+    const bytes = ENTRY_BYTES + weighText(key) + weighOwned(entry) + (value?.bytes ?? 0);
     if (bytes > this.#maxBytes) {
       throw new CacheValueError(
         `Cannot ${action} ${quoted(key)}: it would take ${bytes} bytes, and the store's maxBytes is ${this.#maxBytes}`,
@@ -307,14 +307,14 @@ function withCopy(entry: ValueEntry, stored: StoredValue): Entry | UnreadableEnt
   }
 }
 
-/** The entry with times that a wall clock which was set back by so much reaches when they have come. */
-const earlier = (entry: ValueEntry, behindMs: number): ValueEntry => ({
+/** The entry with its times moved back as far as the wall clock was. */
+const shiftedBack = (entry: ValueEntry, setBackMs: number): ValueEntry => ({
   ...entry,
-  freshUntil: entry.freshUntil - behindMs,
-  staleUntil: entry.staleUntil - behindMs,
+  freshUntil: entry.freshUntil - setBackMs,
+  staleUntil: entry.staleUntil - setBackMs,
 });
 
-function weighOwner(entry: Entry): number {
+function weighOwned(entry: Entry): number {
   let sum = GENERATION_BYTES * entry.generations.length;
   for (const text of [entry.fullKey, entry.source, entry.kind === "lease" ? entry.nonce : undefined]) {
     if (text !== undefined) sum += weighText(text);

@@ -8,9 +8,9 @@ import {
   checkValue,
   exptime,
   flushDelay,
-  longestRead,
   longestValue,
 } from "../../../src/memcached/protocol/limits.ts";
+import { checkOptions } from "../../../src/memcached/options.ts";
 import type { Duration } from "../../../src/util/duration.ts";
 
 const NOW = 1_900_000_000_500;
@@ -82,8 +82,8 @@ test("longestValue() is memcached's item size less the item's overhead", () => {
   assertEquals(longestValue(undefined, 3, 0), 1_048_514);
   assertEquals(longestValue(undefined, 3, 1), 1_048_510);
   assertEquals(longestValue(100, 3, 1), 100);
-  assertEquals(longestRead(undefined), 1_048_576);
-  assertEquals(longestRead(100), 100);
+  const longestRead = (maxValueBytes?: number) => checkOptions({ maxValueBytes }).longestValueBytes;
+  assertEquals([longestRead(), longestRead(100)], [1_048_576, 100]);
 });
 
 test("checkValue() encodes text only where its length in bytes matters", () => {

@@ -11,8 +11,7 @@ import { GIVES_VALUES, type Request, VERB, type Verb } from "../request.ts";
 import { endedText, readText } from "../text.ts";
 import { quote } from "../keys.ts";
 import { type Encode, type Reply, STATUS, uint64, Unreadable, Wire } from "../wire.ts";
-import { GET_KEY_QUIETLY, HEADER, MAGIC, NOOP, OPCODE_OF_VERB } from "./opcodes.ts";
-import { room, write } from "./write.ts";
+import { GET_KEY_QUIETLY, HEADER, MAGIC, NOOP, OPCODE_OF_VERB, room, write } from "./write.ts";
 
 /** A counter is 64 bits, without extras and key. */
 const COUNTER_BYTES = 8;

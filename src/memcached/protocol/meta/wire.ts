@@ -12,8 +12,7 @@ import { LONGEST_ITEM } from "../limits.ts";
 import { GIVES_VALUES, type Request, VERB, type Verb } from "../request.ts";
 import { endedText, LONGEST_LINE, readText } from "../text.ts";
 import { type Encode, type Reply, STATUS, uint64, Unreadable, Wire } from "../wire.ts";
-import { CODE, CR, lettersOf, LF, NO_ANSWER, SPACE, statusOf } from "./codes.ts";
-import { begins, beginsAnswer, errorOf } from "./line.ts";
+import { begins, beginsAnswer, CODE, CR, errorOf, lettersOf, LF, NO_ANSWER, SPACE, statusOf } from "./answers.ts";
 import { OPAQUE_DIGITS, room, write } from "./write.ts";
 
 const FLAG = { opaque: 0x4f, key: 0x6b, flags: 0x66, cas: 0x63 } as const;

@@ -1,5 +1,5 @@
 /**
- * Requests as lines, written straight into the outgoing buffer. The opaque comes first among the flags and is always
+ * Requests as lines, written straight into the write buffer. The opaque comes first among the flags and is always
  * eight digits of hex, so that its length is known beforehand.
  *
  *     mg <key> O<opaque> f c v T<exptime>                  get, getAndTouch;  without f c v: touch
@@ -14,7 +14,7 @@
 import { type KeyList, writeKey } from "../keys.ts";
 import { type Details, type Request, VERB, type Verb } from "../request.ts";
 import { DO_NOT_CREATE, mostBytesOf } from "../limits.ts";
-import { SPACE } from "./codes.ts";
+import { SPACE } from "./answers.ts";
 import { digitsOf, writeNumber, writeUint64 } from "../decimal.ts";
 
 const encoder = new TextEncoder();

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { OPCODE_OF_VERB } from "../../../../src/memcached/protocol/binary/opcodes.ts";
+import { OPCODE_OF_VERB } from "../../../../src/memcached/protocol/binary/write.ts";
 import { BinaryWire } from "../../../../src/memcached/protocol/binary/wire.ts";
 import { room, write } from "../../../../src/memcached/protocol/binary/write.ts";
 import { type Details, Request, VERB, type Verb } from "../../../../src/memcached/protocol/request.ts";
