@@ -52,7 +52,7 @@ export class Pollers {
     this.#jitter = this.#drawJitter();
   }
 
-  /** Wakes once another nonce, or none, stands under the key, the store does not answer, or the lease is not renewed. */
+  /** Wakes once the key holds another nonce or no lease, the store does not answer, or nobody renews the lease. */
   wait(label: Label, lease: LeaseEntry): LeaseWait {
     const id = `${lease.nonce} ${label.key}`;
     this.#pass(0);

@@ -12,14 +12,12 @@ import {
   UNANSWERED,
 } from "./guarded_store.ts";
 import type { Found } from "../store/store.ts";
+import type { Target } from "./call.ts";
 import type { SharedSlot } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 
 /** Which entry to read, and the counters of its groups. */
-export interface ReadTarget {
-  readonly label: Label;
-  readonly counters: readonly Counter[];
-}
+export type ReadTarget = Pick<Target, "label" | "counters">;
 
 /** What one call saw: the entry and its groups' counters, from one round trip. */
 export interface Snapshot {

@@ -30,7 +30,7 @@ export class BackgroundRefreshes {
   }
 
   /**
-   * Takes the lock, then looks again; sets, then drops the lock. In any other order an expiry would cost two computations:
+   * Takes the lock, then reads again; sets, then drops the lock. In any other order an expiry would cost two computations:
    *
    *   1. A finds the value stale       2. B, who holds the lock, sets the new value and drops the lock
    *   3. A takes the lock: only a snapshot that is taken now shows that there is nothing left to refresh

@@ -10,12 +10,12 @@ import type { ResultWarnings } from "./warnings.ts";
 /** A write over what one has the right to replace: one's lease, or the very entry that a snapshot saw. */
 export type Write = (entry: Entry, ttlMs: number) => Promise<Written>;
 
-/** How long the hit-for-miss marker stands. */
+/** How long the hit-for-miss marker lives. */
 const MARKER_MS = 60_000;
 
 /**
- * How results are kept: by a right alone, the token of a lease or of what a snapshot saw. None is written over
- * "anything": a plain set would bring an old value back after an invalidation.
+ * How results are written: only over a token, that of a lease or of the entry that a snapshot saw. None is written over
+ * "anything": that would bring an old value back after an invalidation.
  */
 export class ResultWrites {
   readonly #store: GuardedStore;
@@ -28,7 +28,7 @@ export class ResultWrites {
     this.#warnings = warnings;
   }
 
-  /** The right to replace what a snapshot saw. */
+  /** A write over the entry that a snapshot saw. */
   over({ label }: Target, { found }: Snapshot): Write {
     // rule 1: over the very entry that was seen
     return (entry, ttlMs) => this.#store.set(label, entry, ttlMs, found!.token);

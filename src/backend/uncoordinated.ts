@@ -18,9 +18,9 @@ interface Waiting {
 }
 
 /**
- * Computations without a lease, while there is none to be had, shared by the trailing edge: a call may join only a
- * computation that has not begun yet, so that per key one runs and one waits. To join one that runs could return what was
- * read before an invalidation; only those who share a slot may, since all of them called before it began.
+ * Computations without a lease, while none can be had. A call may join only a computation that has not begun yet, so per key
+ * one runs and one waits: one that runs may return what was read before an invalidation. Only calls that share a slot may
+ * join one that runs, since all of them came before it began.
  */
 export class Uncoordinated {
   readonly #parts: Parts;
@@ -74,14 +74,14 @@ export class Uncoordinated {
   }
 
   async #lead(key: string, next: Waiting, before: Running | undefined, call: Call): Promise<void> {
-    // Who saw the hit-for-miss marker computes because of its result, outage or none. And a call from inside a
-    // computation takes no turn: the outer one waits for it, and would never give up its own.
+    // `outageConcurrency` bounds neither calls that saw the hit-for-miss marker, which are no sign of an outage, nor calls
+    // from inside a computation, which would wait for a turn that the outer one, waiting for them, never ends.
     const isLimited = next.write === undefined && currentComputation() === undefined;
     if (before !== undefined) {
       const noLonger = noteWait(next.computation, before.computation);
       await withTimeout(this.#parts.settings.clock, call.mintDelayMs, before.ended);
       noLonger();
-    } else await undefined; // Calls that ask no store are made in one turn, and have no slot: they join by then.
+    } else await undefined; // Calls that read nothing have no slot to join by: those of the same microtask join now.
     const release = isLimited ? await this.#limit?.acquire(call.mintDelayMs) : undefined;
     const running: Running = { computation: next.computation, ended: this.#run(next, call) };
     this.#running.set(key, running);

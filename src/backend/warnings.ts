@@ -38,11 +38,11 @@ export class ResultWarnings {
   optionFailed(option: "when" | "ttl", { name, key }: Label, error: unknown): void {
     const whose = name ?? key;
     const what = `the option \`${option}\` of ${quoted(whose)} failed, so what the function returned is not kept`;
-    this.#warnings.once("callbacks", `${option} ${whose}`, `${what} (told once a function)`, { error });
+    this.#warnings.once("callbacks", `${option} ${whose}`, `${what} (warned of once per function)`, { error });
   }
 
   waitUntilFailed(error: unknown): void {
-    this.#warnings.once("callbacks", "waitUntil", "the option `waitUntil` threw (told once)", { error });
+    this.#warnings.once("callbacks", "waitUntil", "the option `waitUntil` threw (warned of once)", { error });
   }
 
   #warn(topic: WarningTopic, { name, key }: Label, what: string): void {

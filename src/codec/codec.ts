@@ -132,7 +132,7 @@ export function decodeWith(codec: Codec, bytes: Uint8Array): unknown {
     if (error instanceof CacheValueError) throw error;
     if (!failing.has(codec)) {
       failing.add(codec);
-      const what = "decode() of a codec failed, so what it cannot read counts as not kept (told once a codec)";
+      const what = "decode() of a codec failed, so what it cannot read counts as not kept (warned of once per codec)";
       warn("callbacks", what, { error });
     }
     throw new CodecError(UNREADABLE, { cause: error });

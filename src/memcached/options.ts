@@ -207,7 +207,7 @@ function checkLogin({ username, password, protocol }: MemcachedOptions): Login |
   if (typeof username !== "string" || username === "" || typeof password !== "string") {
     throw new TypeError("Cannot log in: `username` and `password` come together, as strings");
   }
-  // Each wire has a character that would end one of them; no server can be told such a login.
+  // Each wire has a character that would end one of them; no server accepts such a login.
   if (/[\0\r\n]/.test(username + password) || username.includes(" ")) {
     throw new TypeError("Cannot log in: a login has no line breaks and no NUL, a username no spaces");
   }

@@ -45,7 +45,9 @@ export class UserSource {
       throw new TypeError(`it gave ${isPromise(answer) ? "a promise" : String(answer)}`);
     } catch (error) {
       if (!this.#warned) {
-        warn("callbacks", `${verb}() of ${this.#label} failed; the runtime's is used instead (told once)`, { error });
+        warn("callbacks", `${verb}() of ${this.#label} failed; the runtime's is used instead (warned of once)`, {
+          error,
+        });
       }
       this.#warned = true;
       return fallback();

@@ -30,7 +30,9 @@ export class Listeners<Events extends object> {
     if (typeof listener !== "function") throw new TypeError("Cannot listen: `listener` must be a function");
     let warned = false;
     const failed = (error: unknown) => {
-      if (!warned) warn("listeners", `a listener of ${quoted(String(event))} threw (told once a listener)`, { error });
+      if (!warned) {
+        warn("listeners", `a listener of ${quoted(String(event))} threw (warned of once per listener)`, { error });
+      }
       warned = true;
     };
     // A function of its own for each call, so that one function added twice is two listeners.

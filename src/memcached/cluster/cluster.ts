@@ -19,7 +19,7 @@ const HASHES_A_STEP = 1000;
 /** Their ring can be built at once, without `prepare`. */
 export const isFew = (addresses: readonly ServerAddress[]): boolean => addresses.length <= FEW;
 
-/** Servers that come and go while they are asked. */
+/** The present servers of a client; the list may change while requests are under way. */
 export class Cluster {
   /** Their names, in the order of their list. */
   names: readonly string[] = Object.freeze([]);
@@ -48,7 +48,7 @@ export class Cluster {
     }
   }
 
-  /** From now on these. Those that stay keep their connections. Resolves when those that go have answered and closed. */
+  /** Replaces the list. Servers that stay keep their connections. Resolves when those that go have answered and closed. */
   async replace(addresses: readonly ServerAddress[]): Promise<void> {
     const before = new Map(this.#members.map((member) => [member.address.name, member.server]));
     this.#members = addresses.map((address) => {
@@ -76,7 +76,7 @@ export class Cluster {
     if (this.#eject) this.#owners = undefined; // duty e: a death moves no keys
   }
 
-  /** Of the fullest of their connections. */
+  /** The load of the fullest connection of all servers. */
   get load(): number {
     return this.servers.reduce((most, { fullest }) => Math.max(most, fullest), 0);
   }

@@ -19,7 +19,7 @@ export class Discovery {
   #asking: Promise<void> | undefined;
   #failed: { readonly error: Error; readonly until: number } | undefined;
   #askedAt = -Infinity;
-  /** The next question is to come as soon as it may. */
+  /** The endpoints are to be asked as soon as the pause allows. */
   #hurries = false;
   #timer: unknown;
   /** Nobody uses the servers. */

@@ -23,12 +23,12 @@ interface PendingCall extends AbortListener {
 
 /** Calls wait here until what they need is there. */
 export class PendingCalls {
-  /** Nobody has to wait. */
+  /** Calls pass at once: what they need is there. */
   open: boolean;
   readonly #options: PendingOptions;
   readonly #prepare: (() => Promise<unknown>) | undefined;
   readonly #calls = new Set<PendingCall>();
-  /** Of the values that wait. */
+  /** Bytes of the values that waiting calls hold. */
   #bytes = 0;
   #preparing = false;
   #closed = false;

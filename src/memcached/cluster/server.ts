@@ -67,7 +67,7 @@ export class Server implements ConnectionListener {
   readonly #connections: (Connection | undefined)[];
   /** The index of the connection that is asked next. */
   #next = 0;
-  /** In a row. */
+  /** How many failures came in a row. */
   #failures = 0;
   /** Since the last answer to a real request: a probe that is answered shows nothing of what a server is for. */
   #probes = 0;

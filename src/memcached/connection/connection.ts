@@ -194,7 +194,7 @@ export class Connection implements SocketListener {
     this.#end(cause, "broken");
   }
 
-  /** What the server said as it may stand in an error: without the login, which it may repeat. */
+  /** What the server said, as errors may quote it: without the login, which it may repeat. */
   redacted(text: string): string {
     return withoutLogin(text, this.#options.login);
   }

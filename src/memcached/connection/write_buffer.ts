@@ -55,7 +55,7 @@ export class WriteBuffer {
     details.value = this.#bytes.slice(end - valueBytes, end);
   }
 
-  /** Takes frames out that nobody waits for any more, given in the order in which they stand. */
+  /** Takes frames out that nobody waits for any more, given in their order in the buffer. */
   drop(frames: readonly { readonly start: number; readonly bytes: number }[]): void {
     let end = frames[0]?.start ?? this.end;
     frames.forEach(({ start, bytes }, n) => {

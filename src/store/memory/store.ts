@@ -53,7 +53,7 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_ENTRIES_UNCOPIED = 10_000;
 /** A node, its place in the map, its entry without key, generations and value: what V8's heap grows by. */
 const ENTRY_BYTES = 396;
-/** Of `maxBytes`: layouts of objects that are known, and so may be in use by entries that did not pay for them. */
+/** Up to a sixteenth of `maxBytes` may be layouts that entries use without being charged for them: see `Layouts`. */
 const LAYOUTS_SHARE = 16;
 const MAX_LAYOUTS_BYTES = 4 * 1024 * 1024;
 /** A bigint, and its place in an array. */
