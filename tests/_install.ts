@@ -126,30 +126,43 @@ async function program(name: string, wanted: Packages, path: string): Promise<st
 }
 
 /** memcached: the one on the PATH, else from the machine's own package manager, which puts it there. */
-export async function memcached(): Promise<string> {
-  const name = "memcached";
+export function memcached(): Promise<string> {
+  // Debian has the login by name and password in a package of its own.
+  const names = { "apt-get": ["memcached", "libsasl2-modules"], brew: ["memcached"] };
+  return server("memcached", names, "install memcached, or name a running one as MEMCACHED=host:port");
+}
+
+/** Redis, likewise. */
+export function redis(): Promise<string> {
+  return server("redis-server", { "apt-get": ["redis-server"], brew: ["redis"] }, "install redis-server");
+}
+
+async function server(
+  name: string,
+  names: Readonly<Record<"apt-get" | "brew", readonly string[]>>,
+  cure: string,
+): Promise<string> {
   if (await works(name)) return name;
   const manager = await packageManager();
-  const cure = `install ${name}, or name a running one as MEMCACHED=host:port`;
   if (manager === undefined) throw new Error(`There is neither apt-get nor brew: ${cure}`);
   console.log(`fetching ${name} through ${manager}`);
-  await (manager === "brew" ? execute("brew", ["install", name], { timeout: 360_000 }) : aptGet(name)).catch(
-    (error) => {
-      throw new Error(`${manager} could not install ${name} (${lastLine(error)}): ${cure}`);
-    },
-  );
+  const install = manager === "brew"
+    ? execute("brew", ["install", ...names.brew], { timeout: 360_000 })
+    : aptGet(names["apt-get"]);
+  await install.catch((error) => {
+    throw new Error(`${manager} could not install ${name} (${lastLine(error)}): ${cure}`);
+  });
   if (!await works(name)) throw new Error(`${name} was installed, yet \`${name} --version\` fails: ${cure}`);
   return name;
 }
 
-async function aptGet(name: string): Promise<void> {
+async function aptGet(names: readonly string[]): Promise<void> {
   // Nobody is asked for a password: the message says what to do instead.
   const [command, ...before] = process.getuid!() === 0 ? ["apt-get"] : ["sudo", "-n", "apt-get"];
   const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: 240_000 };
   // Where the lists cannot be had anew, the old ones may do.
   await execute(command!, [...before, "update"], options).catch(() => {});
-  // Debian has the login by name and password in a package of its own.
-  await execute(command!, [...before, "install", "-y", "--no-install-recommends", name, "libsasl2-modules"], options);
+  await execute(command!, [...before, "install", "-y", "--no-install-recommends", ...names], options);
 }
 
 async function packageManager(): Promise<"apt-get" | "brew" | undefined> {

@@ -10,7 +10,7 @@ import { filesUnder } from "./node_suite.ts";
 const deno = Deno.execPath();
 const { exports } = JSON.parse(await Deno.readTextFile("deno.json")) as { exports: Record<string, string> };
 const faces = Object.values(exports);
-const folders = await Promise.all(["src", "tests", "examples", "bench", "tools"].map(filesUnder));
+const folders = await Promise.all(["src", "tests", "examples", "bench", "compare", "tools"].map(filesUnder));
 const sources = folders.flat().filter((path) => path.endsWith(".ts"));
 
 const steps: readonly (readonly [name: string, args: readonly string[]])[] = [
