@@ -44,8 +44,8 @@ export type {
   WriteCachedWithoutParentheses,
 } from "./src/cached/types.ts";
 
-export { GroupBackend } from "./src/backend/group.ts";
-export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain.ts";
+export { GroupBackend } from "./src/backend/group_backend.ts";
+export { type KeyValueCache, PlainBackend, type PlainBackendOptions } from "./src/backend/plain_backend.ts";
 export type {
   Backend,
   BeginOptions,

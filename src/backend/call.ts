@@ -7,7 +7,7 @@ import type { Result, SharedSlot, Waiter } from "./computations.ts";
 import type { Counter } from "./counters.ts";
 import { checkedOptions } from "./entry_options.ts";
 import type { Outcome, Why } from "./events.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import type { Label } from "./guarded_store.ts";
 import type { PendingTicket } from "./ticket.ts";
 

@@ -30,7 +30,7 @@ import { type Computation, type Result, sharedWith, type Value } from "./computa
 import { closesCircle } from "./context.ts";
 import type { Reason, Why } from "./events.ts";
 import { type Freshness, isServable } from "./freshness.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import { LeasedComputations } from "./leased_computations.ts";
 import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";

@@ -2,7 +2,7 @@ import { CacheError } from "../errors.ts";
 import type { LeaseEntry } from "../store/store.ts";
 import { type Call, ownedBy, resultFor } from "./call.ts";
 import { type Computation, type Result, share, type Value } from "./computations.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import type { Lease } from "./lease.ts";
 import type { Snapshot } from "./read_batch.ts";
 

@@ -2,7 +2,7 @@ import { elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { type Call, ownedBy } from "./call.ts";
 import type { Computation } from "./computations.ts";
 import type { Label } from "./guarded_store.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import { LEASE_MS } from "./lease.ts";
 
 /** Refreshes of stale values, in the background: one at a time of a key in the whole fleet, by its mint lock. */

@@ -13,7 +13,7 @@ import type { Call } from "./call.ts";
 import type { Computation } from "./computations.ts";
 import type { Why } from "./events.ts";
 import type { Fetcher } from "./fetch.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import type { Written } from "./guarded_store.ts";
 
 const BEGIN_OPTIONS: Readonly<Record<keyof BeginOptions, true>> = {

@@ -2,7 +2,7 @@ import { type Call, longestWaitMs, resultFor } from "./call.ts";
 import { TIMED_OUT, withTimeout } from "./caller_timeout.ts";
 import { type Computation, type Result, share, sharedWith } from "./computations.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import { closesCircle, currentComputation, noteWait } from "./context.ts";
 
 /**

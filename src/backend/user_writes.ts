@@ -4,7 +4,7 @@ import type { LeaseEntry, Owned } from "../store/store.ts";
 import { ownedBy, type Target } from "./call.ts";
 import type { NewEntry } from "./entry_options.ts";
 import { isServable } from "./freshness.ts";
-import type { Parts } from "./group.ts";
+import type { Parts } from "./group_backend.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
 import { OwnSnapshot } from "./read_batch.ts";

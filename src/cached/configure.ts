@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { GroupBackend } from "../backend/group.ts";
+import { GroupBackend } from "../backend/group_backend.ts";
 import type { GroupBackendOptions } from "../backend/options.ts";
 import { keepIdle } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";

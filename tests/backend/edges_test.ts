@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
-import { PlainBackend } from "../../src/backend/plain.ts";
+import { PlainBackend } from "../../src/backend/plain_backend.ts";
 import { CacheValueError } from "../../src/errors.ts";
 import { Fleet, isOpen } from "./_fleet.ts";
 

@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { test } from "node:test";
 import { CacheTimeoutError } from "../../src/errors.ts";
-import { GroupBackend } from "../../src/backend/group.ts";
+import { GroupBackend } from "../../src/backend/group_backend.ts";
 import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { ValueEntry } from "../../src/store/store.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { CacheError } from "../../src/errors.ts";
-import { PlainBackend } from "../../src/backend/plain.ts";
+import { PlainBackend } from "../../src/backend/plain_backend.ts";
 import type { LeaseEntry } from "../../src/store/store.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
 import { type FakeServer, Fleet, isOpen } from "./_fleet.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { GroupBackend } from "../../src/backend/group.ts";
+import { GroupBackend } from "../../src/backend/group_backend.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
 import type { Found, Over, Store } from "../../src/store/store.ts";
 import { CacheValueError } from "../../src/errors.ts";

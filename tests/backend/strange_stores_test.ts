@@ -1,7 +1,7 @@
 /** Stores of others that never settle, throw, or answer nonsense: a call costs its storeTimeout, and never more than an error. */
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { PlainBackend } from "../../src/backend/plain.ts";
+import { PlainBackend } from "../../src/backend/plain_backend.ts";
 import { CacheError } from "../../src/errors.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";

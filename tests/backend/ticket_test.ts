@@ -5,7 +5,7 @@ import type { Begun, Ticket } from "../../src/backend/backend.ts";
 import { CacheError, CacheTimeoutError, CacheValueError } from "../../src/errors.ts";
 import { MemoryStore } from "../../src/store/memory/store.ts";
 import { KeyValueStore } from "../../src/store/key_value/store.ts";
-import { PlainBackend } from "../../src/backend/plain.ts";
+import { PlainBackend } from "../../src/backend/plain_backend.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { GroupBackend } from "./_mod.ts";
 import { Fleet, isOpen } from "./_fleet.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { GroupBackend } from "../../src/backend/group.ts";
+import { GroupBackend } from "../../src/backend/group_backend.ts";
 import { cached } from "../../src/cached/cached.ts";
 import { configure, defaultBackend, invalidateGroup } from "../../src/cached/configure.ts";
 import { FakeClock } from "@x/cache-utils/testing";

@@ -1,5 +1,5 @@
 /** One simulated process: the real GroupBackend over the real MemcachedStore, with a client, a clock and functions of its own. */
-import { GroupBackend } from "../../src/backend/group.ts";
+import { GroupBackend } from "../../src/backend/group_backend.ts";
 import type { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import { type Answer, type Made, type Oracle, type Right, Thrown } from "./_oracle.ts";

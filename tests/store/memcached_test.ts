@@ -2,7 +2,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { CacheError, CacheValueError, ServerError, TimeoutError, ValueTooLargeError } from "../../src/errors.ts";
-import { GroupBackend } from "../../src/backend/group.ts";
+import { GroupBackend } from "../../src/backend/group_backend.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
 import type { Store, ValueEntry } from "../../src/store/store.ts";

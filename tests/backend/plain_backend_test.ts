@@ -1,7 +1,7 @@
 /** Any cache with get, set and delete as a backend. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { PlainBackend } from "../../src/backend/plain.ts";
+import { PlainBackend } from "../../src/backend/plain_backend.ts";
 import { CacheError } from "../../src/errors.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 

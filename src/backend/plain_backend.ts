@@ -6,7 +6,7 @@ import { type KeyValueCache, KeyValueStore } from "../store/key_value/store.ts";
 
 export type { KeyValueCache };
 import type { BeginOptions, Begun, EntryOptions, FetchOptions, Groups, ReadOptions } from "./backend.ts";
-import { GroupBackend } from "./group.ts";
+import { GroupBackend } from "./group_backend.ts";
 
 /** How a PlainBackend works. */
 export interface PlainBackendOptions {
