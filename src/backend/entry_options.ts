@@ -1,4 +1,5 @@
 import { isGenerator, isPromise } from "../util/callbacks.ts";
+import { assertSignal } from "../util/checks.ts";
 import { type Duration, toMs, toMsFromZero } from "../util/duration.ts";
 import type { Random } from "../util/random.ts";
 import type { Owned, ValueEntry } from "../store/store.ts";
@@ -23,10 +24,11 @@ export interface NewEntry {
 
 /** Checks the options that can be checked before there is a value. Throws a TypeError or RangeError for a wrong one. */
 export function checkedOptions<T>(
-  { ttl, stale, mintDelay, timeout, when }: FetchOptions<T>,
+  { ttl, stale, mintDelay, timeout, when, signal }: FetchOptions<T>,
   defaults: Defaults,
 ): { readonly isCacheable: boolean; readonly timeoutMs: number; readonly mintDelayMs: number } {
   if (stale !== undefined) toMsFromZero(stale, "stale");
+  if (signal !== undefined) assertSignal(signal);
   if (when !== undefined && typeof when !== "function") throw new TypeError("Cannot use when: it must be a function");
   return {
     isCacheable: typeof ttl === "function" || (ttl === undefined ? defaults.ttlMs : toMs(ttl, "ttl")) > 0,

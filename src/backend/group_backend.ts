@@ -10,7 +10,7 @@
  * refused. Others wait for the lease, or are served the stale value while the holder of a mint lock refreshes it.
  */
 import { CacheError } from "../errors.ts";
-import { assertOptions } from "../util/checks.ts";
+import { assertOptions, assertSignal } from "../util/checks.ts";
 import { Keys } from "../key/key.ts";
 import { MemoryStore } from "../store/memory/store.ts";
 import type { Owned, Store } from "../store/store.ts";
@@ -152,6 +152,7 @@ export class GroupBackend implements Backend {
   async ready(options: ReadyOptions = {}): Promise<void> {
     assertOptions(options);
     this.#assertOpen();
+    if (options.signal !== undefined) assertSignal(options.signal);
     await this.store.ready?.(options.signal);
   }
 

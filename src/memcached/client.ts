@@ -3,7 +3,7 @@
 import { responsiveTime } from "../util/deadline.ts";
 import { type Clock, monotonicMs } from "../util/clock.ts";
 import type { Duration } from "../util/duration.ts";
-import { describeType } from "../util/checks.ts";
+import { assertSignal, describeType } from "../util/checks.ts";
 import type { Listeners } from "../util/listeners.ts";
 import type { WriteResult } from "./connection/reply.ts";
 import type { Cluster } from "./cluster/cluster.ts";
@@ -33,7 +33,7 @@ import {
   type RequestOptions,
   type WriteOptions,
 } from "./options.ts";
-import { checkSignal, checkTopic, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
+import { checkTopic, VERB, type Verb, VERB_NAMES } from "./protocol/request.ts";
 import type { Server } from "./cluster/server.ts";
 import { parseServers } from "./cluster/addresses.ts";
 import { Topology } from "./topology.ts";
@@ -125,7 +125,7 @@ export class Memcached implements AsyncDisposable {
 
   #getMulti(keys: readonly string[], options?: RequestOptions): Promise<MultiResult> {
     const signal = options?.signal;
-    if (signal !== undefined) checkSignal(signal);
+    if (signal !== undefined) assertSignal(signal);
     const items: ItemsByKey = new Map();
     const runs = runsOf(keys, items, (key) => this.#cluster.serverOf(key));
     signal?.throwIfAborted();
@@ -229,7 +229,7 @@ export class Memcached implements AsyncDisposable {
   async ready(options?: RequestOptions): Promise<void> {
     if (this.#closing !== undefined) throw clientClosed("be ready");
     const signal = options?.signal;
-    if (signal !== undefined) checkSignal(signal);
+    if (signal !== undefined) assertSignal(signal);
     const errors: unknown[] = [];
     try {
       const asked = await this.#askEach(() => new Operation(VERB.version, "", 0), options);
@@ -367,7 +367,7 @@ export class Memcached implements AsyncDisposable {
   ): Promise<unknown> {
     const signal = options?.signal;
     if (signal !== undefined) {
-      checkSignal(signal);
+      assertSignal(signal);
       operation.abortWith(signal);
       if (operation.settled) return operation.promise;
     }

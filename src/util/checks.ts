@@ -96,3 +96,9 @@ export function describeType(value: unknown): string {
 /** A wrong argument that cannot be a secret: a text or a number as it stands, of others the type. */
 export const describeValue = (value: unknown): string =>
   typeof value === "string" ? quoted(value) : typeof value === "number" ? String(value) : describeType(value);
+
+/** Throws a TypeError for what is no signal: an AbortController, say. */
+export function assertSignal(signal: AbortSignal): void {
+  if (typeof signal?.addEventListener === "function" && typeof signal.aborted === "boolean") return;
+  throw new TypeError(`Cannot use ${describeType(signal)} as \`signal\`: it must be an AbortSignal`);
+}

@@ -275,6 +275,10 @@ test("wrong options and arguments are named", async () => {
   await assertRejects(() => backend.fetch("k", () => 1, { group: [""] }), TypeError, "group");
   await assertRejects(() => backend.fetch("k", 1 as unknown as () => 1), TypeError, "compute");
   await assertRejects(() => backend.fetch("", () => 1), TypeError, "key");
+  const signal = new AbortController() as unknown as AbortSignal, wrong = "as `signal`: it must be an AbortSignal";
+  await assertRejects(() => backend.fetch("k", () => 1, { signal }), TypeError, wrong);
+  await assertRejects(() => backend.begin("k", { signal }), TypeError, wrong);
+  await assertRejects(() => backend.ready({ signal }), TypeError, wrong);
   await assertRejects(
     () => backend.fetch("k", () => 1, null as never),
     TypeError,

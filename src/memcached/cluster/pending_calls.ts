@@ -5,7 +5,7 @@ import { QueueFullError, TimeoutError } from "../../errors.ts";
 import { clientClosed } from "../connection/failure.ts";
 import type { ConnectionOptions } from "../connection/connection.ts";
 import { type AbortListener, offAbort, onAbort } from "../../util/abort.ts";
-import { checkSignal } from "../protocol/request.ts";
+import { assertSignal } from "../../util/checks.ts";
 
 /** For how long they wait, and how many of them. */
 export interface PendingOptions extends Pick<ConnectionOptions, "clock" | "timeoutMs"> {
@@ -56,7 +56,7 @@ export class PendingCalls {
   whenOpen<T>(action: string, signal: AbortSignal | undefined, call: () => Promise<T>, bytes = 0): Promise<T> {
     const { server, clock, timeoutMs, maxCalls, maxBytes, waitingFor } = this.#options;
     if (this.#closed) return Promise.reject(clientClosed(action));
-    if (signal !== undefined) checkSignal(signal);
+    if (signal !== undefined) assertSignal(signal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { size } = this.#calls;
     if (size >= maxCalls || size > 0 && this.#bytes + bytes > maxBytes) {

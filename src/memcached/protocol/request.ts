@@ -87,9 +87,3 @@ export function checkTopic(topic: string): number {
     throw new TypeError(`Cannot use ${quote(topic)} as \`topic\`: it must be at most 250 bytes, no control characters`);
   }
 }
-
-/** Throws a TypeError for what is no signal: an AbortController, say. */
-export function checkSignal(signal: AbortSignal): void {
-  if (typeof signal?.addEventListener === "function" && typeof signal.aborted === "boolean") return;
-  throw new TypeError(`Cannot use ${describeType(signal)} as \`signal\`: it must be an AbortSignal`);
-}
