@@ -17,9 +17,9 @@ export interface Named {
   readonly mutants: readonly { readonly name: string; readonly marks: readonly string[] }[];
 }
 
-/** The texts in a test's file that name a rule: names of tests, as a rule. */
+/** The names of a file's tests that carry a rule. */
 export const testsIn = (text: string): string[] =>
-  [...text.matchAll(/["'`]([^"'`\n]*\b(?:rule \d+|duty [a-e])\b[^"'`\n]*)["'`]/g)].map(([, name]) => name!);
+  [...text.matchAll(/\btest\(\s*["'`]([^"'`\n]*\b(?:rule \d+|duty [a-e])\b[^\n]*?)["'`],/g)].map(([, name]) => name!);
 
 const NUMBERED = /\b(rule \d+|duty [a-e])\b/g;
 

@@ -7,7 +7,7 @@
  * A snapshot reads the entry and its groups' counters in one round trip. A value carries the generations that were read
  * BEFORE it was computed, so an increment makes it outdated wherever it is. Whoever computes holds a lease under the key,
  * and writes only over the token of that lease: an invalidation deletes the lease, so an old value that comes after it is
- * refused. Others wait for the lease, or are served the stale value while the holder of a mint lock refreshes it.
+ * refused. Others wait for the lease, or are served the stale value while the holder of a refresh lock refreshes it.
  */
 import { CacheError } from "../errors.ts";
 import { assertOptions, assertSignal } from "../util/checks.ts";
@@ -61,7 +61,7 @@ export interface Parts {
 }
 
 /**
- * The group backend: generations, mint locks, leases, projects and versions over any Store.
+ * The group backend: generations, refresh locks, leases, projects and versions over any Store.
  *
  * @example
  * ```ts

@@ -5,11 +5,11 @@ import { withTimeout } from "./caller_timeout.ts";
 import { type GuardedStore, type Label, UNANSWERED, type Written } from "./guarded_store.ts";
 import type { Settings } from "./options.ts";
 
-/** How long a lease or mint lock lives unless it is renewed: so long others wait for a holder that died (on memcached 6 s). */
+/** How long a lease or refresh lock lives unless it is renewed: so long others wait for a holder that died (on memcached 6 s). */
 export const LEASE_MS = 5000;
 const RENEWAL_MS = LEASE_MS / 3;
 
-/** The leases and mint locks of one backend. */
+/** The leases and refresh locks of one backend. */
 export class Leases {
   readonly store: GuardedStore;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export class Leases {
   }
 
   /**
-   * Takes a lease or a mint lock: over what a snapshot saw, or where it saw nothing. refused: another entry is there.
+   * Takes a lease or a refresh lock: over what a snapshot saw, or where it saw nothing. refused: another entry is there.
    * unknown: no answer came in time, or the backend closes.
    */
   async take(

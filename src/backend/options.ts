@@ -26,7 +26,7 @@ export interface GroupBackendOptions {
   /** Groups that every entry of this backend belongs to, besides its own: one `invalidateGroup` clears them all. Default: none. */
   group?: Groups | undefined;
   /**
-   * Upper bound on how long a value takes to compute: so long its lease or mint lock is renewed, and other callers wait
+   * Upper bound on how long a value takes to compute: so long its lease or refresh lock is renewed, and other callers wait
    * before one of them takes over. (For a process that died they wait at most 6 s.) Default 30 s.
    */
   mintDelay?: Duration | undefined;

@@ -5,7 +5,7 @@ import type { Label } from "./guarded_store.ts";
 import type { Parts } from "./group_backend.ts";
 import { LEASE_MS } from "./lease.ts";
 
-/** Refreshes of stale values, in the background: one at a time of a key in the whole fleet, by its mint lock. */
+/** Refreshes of stale values, in the background: one at a time of a key in the whole fleet, by its refresh lock. */
 export class BackgroundRefreshes {
   readonly #parts: Parts;
   /** Keys whose stale value this process is refreshing, or trying to, and since when. */
@@ -65,7 +65,7 @@ export class BackgroundRefreshes {
     // rule 8: set, then unlock
     let failed: { readonly error: unknown } | undefined;
     if (computed.kind === "error") failed = { error: computed.error };
-    else if (computed.kind === "value" && computed.isShared) {
+    else if (computed.kind === "value" && computed.isShared) { // rule 15: a refresh as well
       // rule 2: stamped with the second snapshot
       const owned = ownedBy(call, snapshot.generations);
       const writing = writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));

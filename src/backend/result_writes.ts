@@ -84,6 +84,7 @@ export class ResultWrites {
   /** Deletes whatever is there; asks once more when it was not confirmed, since a second delete changes nothing. */
   async delete(label: Label): Promise<"done" | { readonly error: unknown }> {
     const first = await this.#store.delete(label, "anything");
+    // rule 16: an unconfirmed delete is asked once more
     const answer = first === "done" ? first : await this.#store.delete(label, "anything");
     return answer === "refused" ? "done" : answer;
   }

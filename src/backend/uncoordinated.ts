@@ -73,6 +73,7 @@ export class Uncoordinated {
   ): Computation {
     const next = waiting ?? { computation: this.#parts.computations.create(), write };
     next.write ??= write;
+    // rule 11: whoever shares the slot called before it was sent
     share(call, "uncoordinated", next.computation);
     if (waiting === undefined) {
       this.#waiting.set(key, next);
@@ -102,6 +103,7 @@ export class Uncoordinated {
 
   async #run(next: Waiting, call: Call): Promise<void> {
     const computed = await next.computation.run(call);
+    // rule 15: over the marker, too, only for the arguments of its key
     if (computed.kind === "value" && computed.isShared) next.write?.(call, computed.value);
     next.computation.settle(computed);
   }

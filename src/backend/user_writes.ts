@@ -24,6 +24,7 @@ export class UserWrites {
 
   /** Keeps a value over whatever is there. */
   async set(target: Target, entry: (owned: Owned) => NewEntry): Promise<void> {
+    // rule 2: a given value is stamped before its lease is taken
     const owned = ownedBy(target, await this.#generations(target));
     await this.#put(target, owned, entry, (lease) => this.#store.set(target.label, lease, LEASE_MS, "anything"));
   }
@@ -74,6 +75,7 @@ export class UserWrites {
     const { label } = target;
     const asked = leases.newEntry(owned);
     // Open before its lease is asked for, as of a miss: calls that see the lease join it.
+    // rule 9: of a given value as well, open before its lease is asked for
     const computation = computations.open(label.key, asked.nonce);
     const put = async () => {
       // rule 1: a given value takes a lease first

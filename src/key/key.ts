@@ -3,7 +3,7 @@
  *
  *   project:version:key          an entry; a missing project or version is the empty text
  *   project:%group:name          a group's counter: without the version, an invalidation reaches every release
- *   project:%mint:version:key    the mint lock of an entry
+ *   project:%mint:version:key    the refresh lock of an entry
  *
  * Escaped: 0x00-0x20, 0x7f and `%` as `%XX`; as `%uXXXX` a lone surrogate, which UTF-8 would fold into U+FFFD, and what
  * makes a text look like another one where it is shown (C1 controls, line and paragraph separators, bidirectional
@@ -58,7 +58,7 @@ export class Keys {
     return bounded(`${this.#projectPrefix}%group:${escaped(group, 0)}`);
   }
 
-  /** The key of an entry's mint lock. */
+  /** The key of an entry's refresh lock. */
   mintLock(entry: StoreKey): string {
     const full = entry.fullKey ?? entry.key;
     // A sha-256 has no project before it, and cannot be mistaken for a full key, which has a colon.

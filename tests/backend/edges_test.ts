@@ -85,7 +85,7 @@ test("a poller's caller who leaves takes its timer along while others wait", asy
   assertEquals(after, before);
 });
 
-test("alone together: calls of one tick share, whatever their options", async () => {
+test("uncoordinated together: calls of one tick share, whatever their options", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.store.down = true;
@@ -265,7 +265,7 @@ test("rule 10: storeTimeout Infinity, a set that hangs", async () => {
   assert(!await isOpen(second, fleet));
 });
 
-test("a value the server refuses: the mark stands after every call", async () => {
+test("a value the server refuses: the marker stands after every call", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.result = () => "big";
@@ -415,7 +415,7 @@ test("set ttl 0 of what cannot be kept deletes", async () => {
   assertEquals(e, undefined);
 });
 
-test("forget after unknown set, mint lock dropped though set unanswered: function called at each stale hit", async () => {
+test("forget after unknown set, refresh lock dropped though set unanswered: function called at each stale hit", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   await a.read();

@@ -208,7 +208,7 @@ test("close() releases the leases it holds before it ends: nobody waits for them
   assertEquals(await b.backend.get("k"), 1, "and what they were given is not kept over the other's");
 });
 
-test("close() releases a mint lock", async () => {
+test("close() releases a refresh lock", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   await a.read({ ttl: 1 });

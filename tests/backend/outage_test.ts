@@ -79,7 +79,7 @@ test("a refresh without a look computes, deletes the key and returns", async () 
   assertEquals(await b.backend.get("k"), undefined);
 });
 
-test("the store fails while the mint lock is asked for: the stale value is served, and nothing is left behind", async () => {
+test("the store fails while the refresh lock is asked for: the stale value is served, and nothing is left behind", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   await a.read();

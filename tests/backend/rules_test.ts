@@ -1,4 +1,4 @@
-/** The 13 rules of the group backend, each by the schedule that breaks the promise without it. A, B, C: processes. */
+/** The rules of the group backend, each by the schedule that breaks the promise without it. A, B, C: processes. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { test } from "node:test";
 import type { LeaseEntry } from "../../src/store/store.ts";
@@ -41,7 +41,7 @@ test("rule 1, fenced: a stale value's refresh that began before an invalidation 
   assertEquals(await b.read(), 2);
 });
 
-test("rule 1, fenced: what the mark's reader computed before an invalidation is not written after it", async () => {
+test("rule 1, fenced: what the marker's reader computed before an invalidation is not written after it", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   a.result = () => null;
@@ -73,7 +73,7 @@ test("rule 2, stamped before: a value carries the generations that were read bef
   assertEquals(await b.read(GROUP), 2);
 });
 
-test("rule 3, whole look: an entry whose counter could not be read is not believed", async () => {
+test("rule 3, whole snapshot: an entry whose counter could not be read is not believed", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await a.read(GROUP);
@@ -86,7 +86,7 @@ test("rule 3, whole look: an entry whose counter could not be read is not believ
   assertEquals(a.store.log, [], "it computed alone and wrote nothing");
 });
 
-test("rule 4, shared until sent: a look that was sent before an invalidation is not shared after it", async () => {
+test("rule 4, shared until sent: a read that was sent before an invalidation is not shared after it", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await b.read();
@@ -120,7 +120,7 @@ test("rule 4, shared until sent: a counter that was asked before a group's inval
   assertEquals(await first, 1);
 });
 
-test("rule 5, joined after a look: a computation that began before another process's invalidation is not joined", async () => {
+test("rule 5, joined after a read: a computation that began before another process's invalidation is not joined", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   a.slow = true;
@@ -137,7 +137,7 @@ test("rule 5, joined after a look: a computation that began before another proce
   assertEquals(await first, 1);
 });
 
-test("rule 5, joined after a look: a flight whose lease is OUTDATED by its group is not joined", async () => {
+test("rule 5, joined after a read: a computation whose lease is outdated by its group is not joined", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   a.slow = true;
@@ -201,7 +201,7 @@ test("rule 7, lost and looked for once: a renewal of unknown outcome does not lo
   assertEquals(b.computations, 0);
 });
 
-test("rule 7, lost and looked for once: the mark and the release are looked for as well", async () => {
+test("rule 7, lost and looked for once: the marker and the release are looked for as well", async () => {
   for (const outcome of ["mark", "release"]) {
     const fleet = new Fleet();
     const a = fleet.process(), b = fleet.process();
@@ -240,7 +240,7 @@ test("rule 7, lost and looked for once: another's lease is never written over", 
   assertEquals(await later, 2);
 });
 
-test("rule 8, lock then look: who takes the mint lock after another refreshed computes nothing", async () => {
+test("rule 8, lock then look: who takes the refresh lock after another refreshed computes nothing", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await a.read();
@@ -258,7 +258,7 @@ test("rule 8, lock then look: who takes the mint lock after another refreshed co
   assert(![...fleet.server.items.keys()].some((key) => key.includes("%mint")), "and drops the lock");
 });
 
-test("rule 8, set then unlock: the mint lock is held until the value's set was answered", async () => {
+test("rule 8, set then unlock: the refresh lock is held until the value's set was answered", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await a.read();
@@ -274,7 +274,7 @@ test("rule 8, set then unlock: the mint lock is held until the value's set was a
   assert(![...fleet.server.items.keys()].some((key) => key.includes("%mint")));
 });
 
-test("rule 9, a flight spans its lease: one whose lease has an unknown outcome is joined by nobody", async () => {
+test("rule 9, a computation spans its lease: one whose lease has an unknown outcome is joined by nobody", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   a.slow = true;
@@ -294,7 +294,7 @@ test("rule 9, a flight spans its lease: one whose lease has an unknown outcome i
   assertEquals(await second, 2);
 });
 
-test("rule 9, a flight spans its lease: it is open until its last write is answered", async () => {
+test("rule 9, a computation spans its lease: it is open until its last write is answered", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   const set = a.store.gate("set", "hold", KEY);
@@ -306,7 +306,7 @@ test("rule 9, a flight spans its lease: it is open until its last write is answe
   assertEquals(a.computations, 1);
 });
 
-test("rule 9, a flight spans its lease: a late 'stored' is given back at once", async () => {
+test("rule 9, a computation spans its lease: a late 'stored' is given back at once", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   const add = a.store.gate("add", "hold", KEY);
@@ -318,7 +318,7 @@ test("rule 9, a flight spans its lease: a late 'stored' is given back at once", 
   assertEquals(fleet.server.at(KEY), undefined);
 });
 
-test("rule 9, a flight spans its lease: every attempt has a nonce of its own", async () => {
+test("rule 9, a computation spans its lease: every attempt has a nonce of its own", async () => {
   const fleet = new Fleet();
   const a = fleet.process({ mintDelay: 1 }), b = fleet.process();
   const nonces: string[] = [];
@@ -334,7 +334,7 @@ test("rule 9, a flight spans its lease: every attempt has a nonce of its own", a
   assertEquals(new Set(nonces).size, 3);
 });
 
-test("rule 10, bounded: after 8 refused leases a call computes alone", async () => {
+test("rule 10, bounded: after 8 refused leases a call computes uncoordinated", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.store.gate("add", "refuse", KEY, 1000);
@@ -342,7 +342,7 @@ test("rule 10, bounded: after 8 refused leases a call computes alone", async () 
   assertEquals(a.store.log.filter((line) => line.startsWith("add")).length, 9, "once, and 8 times from the top");
 });
 
-test("rule 10, bounded: after 3 leases of others a call computes alone", async () => {
+test("rule 10, bounded: after 3 leases of others a call computes uncoordinated", async () => {
   const fleet = new Fleet();
   const a = fleet.process({ mintDelay: "1h" });
   let lease = 0;
@@ -377,7 +377,7 @@ test("rule 10, bounded: a call waits for others mintDelay in all", async () => {
   assertEquals(await call, 1);
 });
 
-test("rule 11, alone together: calls without a lease join only a computation that has not begun", async () => {
+test("rule 11, uncoordinated together: calls without a lease join only a computation that has not begun", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.store.down = true;

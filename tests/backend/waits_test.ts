@@ -36,7 +36,7 @@ test("rule 14: a lease that is renewed is waited for, however long", async () =>
   assertEquals(await call, 1);
 });
 
-test("rule 14: a holder raises its lease's beat with each renewal, and its mint lock's", async () => {
+test("rule 14: a holder raises its lease's beat with each renewal, and its refresh lock's", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.slow = true;

@@ -123,6 +123,7 @@ export class Server implements ConnectionListener {
   /** Sends a fenced operation on the connection that gave its cas, or not at all. */
   askOn(origin: object, operation: Operation): void {
     if (this.#closed) return operation.fail(closed(operation, this.name));
+    // duty a: on the connection that gave the cas, or not at all
     const connection = this.#connections.find((one) => one === origin);
     if (connection === undefined || !connection.alive) return answerConnectionLost(operation);
     operation.fenced = true;

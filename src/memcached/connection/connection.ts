@@ -386,8 +386,10 @@ export class Connection implements SocketListener {
     this.#socket?.close();
     const { sent, unsent } = this.#inFlight.takeAll();
     const mayRepeat = wasReady && cause instanceof ConnectionError;
+    // duty d: of what was sent only reads are sent again
     const repeated = sent.filter((one) => mayRepeat && !one.settled && one.reads && !one.repeated);
     for (const operation of repeated) operation.repeat();
+    // duty a: what is bound to a cas of this connection moves to no other
     const moved = unsent.filter((one) => (wasReady || how === "reopen") && !one.settled && !one.fenced);
     for (const operation of moved) this.#outgoing.restore(operation);
     const retryable = [...repeated, ...moved];

@@ -194,6 +194,7 @@ export class KeyValueStore implements Store {
   /** Is what a write or delete is to be over still there? Asked when it is its turn. */
   async #isThere(key: string, over: Over): Promise<boolean> {
     if (over === "anything") return true;
+    // rule 1: over the lease, or the text, that was seen
     if (over instanceof LocalEntry) return this.#localAt(key) === over;
     // What is no token of this store's, a lost one included, is no proof.
     if (!(over instanceof TextToken) || this.#localAt(key) !== undefined) return false;

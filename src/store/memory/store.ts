@@ -191,6 +191,7 @@ export class MemoryStore implements Store {
   async delete(key: string, over: Over): Promise<boolean> {
     this.#assertOpen("delete", key);
     const record = this.#live(this.#records.peek(key));
+    // rule 1: a delete in memory by the record that was seen
     if (over !== "anything" && record !== over) return false;
     if (record !== undefined) this.#records.delete(record);
     return true;
@@ -263,6 +264,7 @@ export class MemoryStore implements Store {
         `Cannot ${action} ${quoted(key)}: it would take ${bytes} bytes, and the store's maxBytes is ${this.#maxBytes}`,
       );
     }
+    // rule 1: a set in memory over the record that was seen
     if (over !== "anything" && this.#live(this.#records.peek(key)) !== over) return undefined;
     this.#clock.read();
     const { wallMs, monotonicMs } = this.#clock, own = ownEntry(entry, value === undefined);
