@@ -100,7 +100,8 @@ export interface Ticket<T> extends AsyncDisposable {
   readonly signal: AbortSignal;
   /**
    * Keeps the value, `null` and `undefined` included, as it is now, and gives it to those who wait. Tells whether it was
-   * kept: not by a ticket that has ended, nor after an invalidation, nor without a store. Rejects for wrong arguments alone.
+   * kept: not by a ticket that has ended, nor after an invalidation of its key, nor without a store; after one of its groups
+   * it may be, and is served to nobody. Rejects for wrong arguments alone.
    */
   keep(value: T, options?: KeepOptions): Promise<boolean>;
   /** Gives the right back. Those who wait for the value get the error, if there is one; else they look again. */

@@ -86,7 +86,7 @@ export class FakeClock implements Clock {
    * set), those set on the way included; before, between and after them everything that waits for no timer settles.
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0)) throw new RangeError(`Cannot advance by ${ms} ms: it must be >= 0`);
+    if (!(ms >= 0)) throw new RangeError(`Cannot advance by ${ms}: it must be a number of milliseconds, 0 or more`);
     const end = this.#now + ms;
     await this.settle();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
