@@ -118,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
     }],
   },
   {
-    name: "no second look under the refresh lock",
+    name: "no second read under the refresh lock",
     test: "rule 8,",
     patches: [{
       at: "rule 8: no longer stale, so there is nothing to refresh",
@@ -399,7 +399,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "the second look asked together with the refresh lock",
+    name: "the second read asked together with the refresh lock",
     patches: [
       { at: "rule 8: lock", before: "const early = reader.read(call);" },
       { at: "rule 8: then look", to: "const snapshot = await early;" },

@@ -45,7 +45,7 @@ test("a background refresh that hangs: another may begin after mintDelay", async
   assertEquals(a.computations, 3);
 });
 
-test("rule 13: a refresh without a look whose caller timed out still leaves no older value", async () => {
+test("rule 13: a refresh without a read whose caller timed out still leaves no older value", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   await a.read();
@@ -126,7 +126,7 @@ test("mark: mixed options in one tick", async () => {
   assertEquals(a.computations, 2);
 });
 
-test("rule 10: who shares a look waits mintDelay for the leader and no longer", async () => {
+test("rule 10: who shares a read waits mintDelay for the leader and no longer", async () => {
   const fleet = new Fleet();
   const a = fleet.process({ mintDelay: 30 });
   a.slow = true;
@@ -389,7 +389,7 @@ test("waitUntil context: refresh, miss, keep over mark by the one whose call beg
   assertEquals(told, ["miss", "stale", "null", "mark", "mark"], "the last: the computation, and its value's set");
 });
 
-test("context: a look batch does not leak another's context into compute", async () => {
+test("context: a read batch does not leak another's context into compute", async () => {
   const fleet = new Fleet();
   const als = new AsyncLocalStorage<string>();
   const a = fleet.process();

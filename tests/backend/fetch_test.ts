@@ -101,7 +101,7 @@ test("a caller who leaves takes its timers along", async () => {
   assertEquals(fleet.clock.pending, 0);
 });
 
-test("callers who share a look or a computation get a copy each", async () => {
+test("callers who share a read or a computation get a copy each", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.result = () => ({ cities: ["oslo"] });

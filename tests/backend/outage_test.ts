@@ -29,7 +29,7 @@ test("a store that is down: calls compute and return, told as storeError; reads 
   assertEquals(a.backend.stats.hit, 1, "hits resume by themselves");
 });
 
-test("a store that hangs: a call waits storeTimeout for its look, and again for its lease, then computes", async () => {
+test("a store that hangs: a call waits storeTimeout for its read, and again for its lease, then computes", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.store.gate("get", "hold", KEY);
@@ -69,7 +69,7 @@ test("a counter that hangs is no look, though the entry was answered", async () 
   assertEquals(await call, 2);
 });
 
-test("a refresh without a look computes, deletes the key and returns", async () => {
+test("a refresh without a read computes, deletes the key and returns", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await a.read();

@@ -122,7 +122,7 @@ test("what cannot be kept is uncacheable: with a mark, and with a ttl of 0", asy
   assertEquals(await told(a, { ttl: 0 }), { outcome: "miss", reason: "uncacheable" });
 });
 
-test("a store that does not answer, its look or its lease, is told as the store", async () => {
+test("a store that does not answer, its read or its lease, is told as the store", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   a.store.gate("add", "fail");

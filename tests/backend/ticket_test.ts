@@ -97,7 +97,7 @@ test("those who come meanwhile wait for the ticket: keep answers each with a cop
   assertEquals(valueOf(await b.backend.begin("k")).outcome, "hit");
 });
 
-test("a dropped ticket gives its lease back at once: those who wait look again, and nobody else waits", async () => {
+test("a dropped ticket gives its lease back at once: those who wait read again, and nobody else waits", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   const ticket = ticketOf(await a.backend.begin("k"));

@@ -61,7 +61,7 @@ test("rule 14: a holder raises its lease's beat with each renewal, and its refre
   await fleet.settle();
 });
 
-test("rule 14: a lease that is renewed after the last poll, as the caller's own look shows, is waited for again", async () => {
+test("rule 14: a lease that is renewed after the last poll, as the caller's own read shows, is waited for again", async () => {
   const fleet = new Fleet();
   const a = fleet.process();
   fleet.server.put(KEY, lease("x.1"), Infinity);

@@ -341,7 +341,7 @@ async function _tickets(backend: GroupBackend, port: Backend) {
     fetch("data:,", { signal: begun.signal });
     // @ts-expect-error another value than begin was told
     void begun.keep("oslo");
-    // @ts-expect-error no ticket knows other groups than those of its look
+    // @ts-expect-error no ticket knows other groups than those of its read
     void begun.keep(city, { group: "late" });
   }
   const held: AsyncDisposable = begun;

@@ -293,7 +293,7 @@ for (const protocol of ["binary", "meta"] as const) {
     assertEquals(prototypes(), before);
   });
 
-  test(`${protocol}: garbage in the place of a counter or a mint lock hangs nobody and keeps nothing old`, {
+  test(`${protocol}: garbage in the place of a counter or a refresh lock hangs nobody and keeps nothing old`, {
     timeout: 30_000,
   }, async () => {
     await using server = await freshServer();

@@ -65,7 +65,7 @@ test("two of project, version and key never glue to one", () => {
   assertEquals(seen.size, count);
 });
 
-test("counters and mint locks stand where no user's key can", () => {
+test("counters and refresh locks stand where no user's key can", () => {
   const texts = ["%group:g", "group:g", "%25group:g", "%mint:k", "g", "%g", ":%group:g", "a:%group:g", "%mint:1:k"];
   const entries = new Set<string>(), others = new Set<string>();
   for (const project of [undefined, "a", "%group", "%mint"]) {

@@ -54,13 +54,13 @@ export interface Call {
 /** For so many leases a call waits. */
 const MOST_WAITS = 3;
 
-/** Does its process hold the lease, or the mint lock? */
+/** Does its process hold the lease, or the refresh lock? */
 export type Right = "lease" | "alone";
 
 interface Expiry {
   readonly ttlMs: number;
   readonly staleMs: number;
-  /** From a look to its computation, at most. */
+  /** From a read to its computation, at most. */
   readonly roundMs: number;
 }
 

@@ -129,7 +129,7 @@ export class Process {
     });
   }
 
-  /** A lease's computation begins when its answer comes; a mint lock's after one more look. */
+  /** A lease's computation begins when its answer comes; a refresh lock's after one more look. */
   #right(entry: string): Right {
     if (this.client.leased.get(entry) === this.#world.happened) return "lease";
     const lock = `:%mint${entry}`;

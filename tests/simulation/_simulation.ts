@@ -56,7 +56,7 @@ export class Fleet {
     return new Process(name, this.world, this.plan, this.#network, this.oracle);
   }
 
-  /** Entries, counters and mint locks live on servers of their own, if there are so many. */
+  /** Entries, counters and refresh locks live on servers of their own, if there are so many. */
   serverOf(key: string): SimulatedServer {
     let server = this.#places.get(key);
     if (server === undefined) {

@@ -73,7 +73,7 @@ test("requests for leases wait as looks do; a value's set passes with nine tenth
   assertEquals([process.computations, told], [12, []]);
 });
 
-test("a look that found no room for a whole storeTimeout is given up, is told why, and is never asked", async () => {
+test("a read that found no room for a whole storeTimeout is given up, is told why, and is never asked", async () => {
   const fleet = new Fleet();
   const { process, asked, told } = bounded(fleet, 10);
   const full = Array.from({ length: 9 }, (_, n) => process.backend.get(`k${n}`));
@@ -90,7 +90,7 @@ test("a look that found no room for a whole storeTimeout is given up, is told wh
   await Promise.all(full);
 });
 
-test("a look that had to wait has a whole storeTimeout from when it was sent", async () => {
+test("a read that had to wait has a whole storeTimeout from when it was sent", async () => {
   const fleet = new Fleet();
   const warm = fleet.process();
   await warm.read();
@@ -136,7 +136,7 @@ test("who waits for one server's room holds up nobody of another one", async () 
   assertEquals(a.store.log, ["get ::k2", "get ::k1"]);
 });
 
-test("a look that waits for room is shared by nobody who comes after its tick", async () => {
+test("a read that waits for room is shared by nobody who comes after its tick", async () => {
   const fleet = new Fleet();
   const a = fleet.process(), b = fleet.process();
   await b.read();
