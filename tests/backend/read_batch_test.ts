@@ -156,19 +156,24 @@ test("Reads of a tick that is not answered yet share nothing with those of the n
 
 test("a key that its server is slow to answer holds up no other call of its tick", async () => {
   const kept = new MemoryStore();
-  const never = new Promise<never>(() => {});
+  let answerSlow!: (count: bigint) => void;
+  const slowCount = new Promise<bigint>((resolve) => answerSlow = resolve);
   const store = storeOver(kept, {
     immediate: undefined,
-    get: (key) => key === "slow" ? never : kept.get(key),
-    counter: (name) => name === "slow group" ? never : kept.counter(name),
+    get: (key) => key === "slow" ? slowCount.then(() => undefined) : kept.get(key),
+    counter: (name) => name === "slow group" ? slowCount : kept.counter(name),
   });
   const { reader } = readerOn(store);
   let slow = 0;
-  for (const asked of [question("slow", "a"), question("quick", "slow group")]) {
-    void reader.read(asked).then(() => slow++);
-  }
+  const slowReads = [question("slow", "a"), question("quick", "slow group")].map(async (asked) => {
+    await reader.read(asked);
+    slow++;
+  });
   const snapshot = await reader.read(question("quick", "a"));
   assertEquals([snapshot.isWhole, snapshot.generations, slow], [true, [kept.counter("a")], 0]);
+  answerSlow(1n); // no timer outlives the test
+  await Promise.all(slowReads);
+  assertEquals(slow, 2);
 });
 
 test("a store with read() is asked once a tick, for all keys and counters together", async () => {
