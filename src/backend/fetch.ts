@@ -36,10 +36,10 @@ import { Pollers } from "./poller.ts";
 import type { Snapshot } from "./read_batch.ts";
 import { BackgroundRefreshes } from "./refresh.ts";
 import type { PendingTicket } from "./ticket.ts";
-import { Uncoordinated, type Write } from "./uncoordinated.ts";
+import { type MarkerWrite, Uncoordinated } from "./uncoordinated.ts";
 
 /** How often a call starts over for a refused lease, before it computes uncoordinated; for how many leases it waits. */
-const MAX_REFUSALS = 8, MAX_WAITS = 3; // rule 10: so often, and no more
+export const MAX_REFUSALS = 8, MAX_WAITS = 3; // rule 10: so often, and no more
 
 const because = (reason: Reason): Why => ({ reason });
 const FORCED = because("forced");
@@ -247,7 +247,7 @@ export class Fetcher {
   }
 
   /** Computes without a lease. `write`: keeps the value, before anybody is answered. */
-  async #computeUncoordinated(call: Call, why: Why, write?: Write): Promise<unknown> {
+  async #computeUncoordinated(call: Call, why: Why, write?: MarkerWrite): Promise<unknown> {
     call.why = why;
     const waitMs = call.ticket?.waitMs === undefined ? undefined : this.#leftMs(call);
     if (waitMs !== undefined && waitMs <= 0) return await this.#computeUnshared(call, why, write);
@@ -257,7 +257,7 @@ export class Fetcher {
   }
 
   /** Computes for this caller alone, who waits for nobody. */
-  async #computeUnshared(call: Call, why: Why, write?: Write): Promise<unknown> {
+  async #computeUnshared(call: Call, why: Why, write?: MarkerWrite): Promise<unknown> {
     call.why = why;
     const keep = write && (({ value }: Value) => Promise.resolve(write(call, value)));
     return valueOf(call, await this.#parts.computations.unshared(call, keep));

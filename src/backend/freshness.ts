@@ -28,7 +28,7 @@ const STALE: Freshness = { is: "stale", why: { reason: "expired" } };
 const LEASE: Freshness = { is: "lease", why: undefined };
 const UNCACHEABLE: Freshness = { is: "uncacheable", why: { reason: "uncacheable" } };
 const NOTHING: Freshness = { is: "nothing", why: { reason: "absent" } };
-const UNANSWERED: Freshness = { is: "unanswered", why: { reason: "store" } };
+const NOT_WHOLE: Freshness = { is: "unanswered", why: { reason: "store" } };
 
 /** May its value be given? */
 export const isServable = ({ is }: Freshness): boolean => is === "fresh" || is === "stale";
@@ -81,7 +81,7 @@ function classify(
   { fullKey, source, strictSource, counters }: Target,
   now: number,
 ): Freshness {
-  if (!isWhole) return UNANSWERED;
+  if (!isWhole) return NOT_WHOLE;
   if (found === undefined) return NOTHING;
   const { entry } = found;
   if (entry.kind === "unreadable") return outdated("unreadable");

@@ -1,7 +1,7 @@
 import { elapsedMs, type Moment, momentOf } from "../util/clock.ts";
 import { type Call, ownedBy } from "./call.ts";
 import type { Computation } from "./computations.ts";
-import type { Label } from "./guarded_store.ts";
+import type { Label, Written } from "./guarded_store.ts";
 import type { Parts } from "./group_backend.ts";
 import { LEASE_MS } from "./lease.ts";
 
@@ -62,21 +62,20 @@ export class BackgroundRefreshes {
     settings.clock.unref?.(tooLong);
     const computed = await computation.run(call);
     settings.clock.clearTimeout(tooLong);
-    // rule 8: set, then unlock
-    let failed: { readonly error: unknown } | undefined;
-    if (computed.kind === "error") failed = { error: computed.error };
-    else if (computed.kind === "value" && computed.isShared) { // rule 15: a refresh as well
+    let writing: Promise<Written> | undefined;
+    if (computed.kind === "value" && computed.isShared) { // rule 15: a refresh as well
       // rule 2: stamped with the second snapshot
       const owned = ownedBy(call, snapshot.generations);
-      const writing = writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
-      computation.settle(computed);
-      const written = await writing;
-      if (written.kind === "unknown") failed = written;
+      writing = writes.valueOrMarker(call, computed.value, owned, writes.over(call, snapshot));
     }
+    // Answered once the write is on its way. Who waits is the holder of a ticket, whom its `keep` tells of the write.
     computation.settle(computed);
+    // rule 8: set, then unlock
+    const written = writing && await writing;
+    const failed = computed.kind === "error" ? computed : written?.kind === "unknown" ? written : undefined;
     // After a failure the lock is left to run out: for so long nobody in the fleet tries again.
     if (failed === undefined) await lock.release();
     else await lock.lapse(LEASE_MS * (0.8 + 0.4 * settings.random.fraction()));
-    events.refreshed(call.label, begun, computed.kind === "error" ? failed : undefined);
+    events.refreshed(call.label, begun, computed.kind === "error" ? { error: computed.error } : undefined);
   }
 }

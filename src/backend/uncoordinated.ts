@@ -8,7 +8,7 @@ import { closesCircle, currentComputation, noteWait } from "./context.ts";
 /**
  * Is given the value, if it may be shared, before anybody is answered, to keep it. `call`: whose function made it.
  */
-export type Write = (call: Call, value: unknown) => void;
+export type MarkerWrite = (call: Call, value: unknown) => void;
 
 interface Running {
   readonly computation: Computation;
@@ -16,7 +16,7 @@ interface Running {
 }
 interface Waiting {
   readonly computation: Computation;
-  write: Write | undefined;
+  write: MarkerWrite | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export class Uncoordinated {
    * `write`: of several callers who bring one the first one's is used. `waitMs`: how long it waits for another's. retry:
    * the result is another caller's alone, the call would wait for itself, or it has waited long enough.
    */
-  async compute(call: Call, write?: Write, waitMs?: number): Promise<Result> {
+  async compute(call: Call, write?: MarkerWrite, waitMs?: number): Promise<Result> {
     const key = keyOf(call);
     const shared = sharedWith(call, "uncoordinated"),
       waiting = this.#waiting.get(key),
@@ -69,7 +69,7 @@ export class Uncoordinated {
     call: Call,
     waiting: Waiting | undefined,
     running: Running | undefined,
-    write?: Write,
+    write?: MarkerWrite,
   ): Computation {
     const next = waiting ?? { computation: this.#parts.computations.create(), write };
     next.write ??= write;

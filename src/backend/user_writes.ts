@@ -3,14 +3,12 @@ import { quoted } from "../util/checks.ts";
 import type { LeaseEntry, Owned } from "../store/store.ts";
 import { ownedBy, type Target } from "./call.ts";
 import type { NewEntry } from "./entry_options.ts";
+import { MAX_REFUSALS } from "./fetch.ts";
 import { isServable } from "./freshness.ts";
 import type { Parts } from "./group_backend.ts";
 import type { GuardedStore, Label, Written } from "./guarded_store.ts";
 import { Lease, LEASE_MS } from "./lease.ts";
 import { OwnSnapshot } from "./read_batch.ts";
-
-/** How often an `add` starts over for a refused lease. */
-const MAX_REFUSALS = 8;
 
 /** `set`, `add` and the invalidations. They promised something, so they reject where the store does not confirm it. */
 export class UserWrites {

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { GroupBackend } from "../backend/group_backend.ts";
 import type { GroupBackendOptions } from "../backend/options.ts";
-import { keepIdle } from "../memcached/client.ts";
+import { internalsOf } from "../memcached/client.ts";
 import { MemcachedStore } from "../store/memcached.ts";
 import { MemoryStore } from "../store/memory/store.ts";
 import { acrossCopies, inheritNames } from "./names.ts";
@@ -75,7 +75,7 @@ function backendAt(url: string): GroupBackend {
   if (servers === undefined) return new GroupBackend({ ...options, store: new MemoryStore(storeOptions) });
   const store = new MemcachedStore(servers, storeOptions);
   const backend = new GroupBackend({ ...options, store });
-  current.keepIdle.set(backend, (keeps) => keepIdle(store.client, keeps));
+  current.keepIdle.set(backend, (keeps) => internalsOf.get(store.client)?.keepIdle(keeps));
   return backend;
 }
 

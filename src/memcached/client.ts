@@ -38,12 +38,14 @@ import type { Server } from "./cluster/server.ts";
 import { parseServers } from "./cluster/addresses.ts";
 import { Topology } from "./topology.ts";
 
-/** Whether a client keeps connections that nobody uses: `configure` turns that off for a client it has replaced. No part of the public API. */
-export let keepIdle: (client: Memcached, keeps: boolean) => void;
-
-/** Each client's `get`, answered by a callback instead of a promise: for MemcachedStore, and no part of the public API. */
-export const callbackGets: WeakMap<Memcached, CallbackGet> = new WeakMap();
-type CallbackGet = (key: string, callback: ReplyCallback<Item | undefined>) => void;
+/** What the library itself needs of a client, and is no part of the public API. */
+interface Internals {
+  /** `get`, answered by a callback instead of a promise: for MemcachedStore. */
+  get(key: string, callback: ReplyCallback<Item | undefined>): void;
+  /** Are connections kept that nobody uses? `configure` turns that off for a client it has replaced. */
+  keepIdle(keeps: boolean): void;
+}
+export const internalsOf: WeakMap<Memcached, Internals> = new WeakMap();
 
 /**
  * A memcached client.
@@ -85,7 +87,10 @@ export class Memcached implements AsyncDisposable {
     const topology = this.#topology = new Topology(addresses, this.#options, this.#listeners);
     this.#cluster = topology.cluster;
     this.#pending = topology.pending;
-    callbackGets.set(this, (key, callback) => this.#getFor(key, callback));
+    internalsOf.set(this, {
+      get: (key, callback) => this.#getFor(key, callback),
+      keepIdle: (keeps) => void (topology.keepsIdle = keeps),
+    });
   }
 
   /** The servers' names, in the order in which they were given; none before they were discovered. */
@@ -100,10 +105,6 @@ export class Memcached implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  static {
-    keepIdle = (client, keeps) => client.#topology.keepsIdle = keeps;
   }
 
   /**

@@ -2,7 +2,7 @@ import { CacheError, CacheValueError, ServerError, ValueTooLargeError } from "..
 import { assertKnown, assertOptions, quoted } from "../util/checks.ts";
 import type { ReplyCallback } from "../memcached/connection/operation.ts";
 import type { WriteResult } from "../memcached/connection/reply.ts";
-import { callbackGets, Memcached } from "../memcached/client.ts";
+import { internalsOf, Memcached } from "../memcached/client.ts";
 import { type Item, ReceivedItem, type Stored } from "../memcached/connection/item.ts";
 import type { MemcachedOptions } from "../memcached/options.ts";
 import { type Random, randomOf } from "../util/random.ts";
@@ -103,7 +103,7 @@ export class MemcachedStore implements Store {
     this.#random = randomOf(random);
     this.copy = codec === undefined ? copyOf : (value) => copyWith(codec, value);
     const { client } = this;
-    const read = callbackGets.get(client);
+    const read = internalsOf.get(client)?.get;
     if (read === undefined) return;
     readsOfStores.set(this, {
       get: (key, callback) => {

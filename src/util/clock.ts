@@ -33,7 +33,8 @@ const timers = globalThis as unknown as Timers;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimeout: (wake, ms) => timers.setTimeout(wake, Math.min(ms, LONGEST_DELAY_MS)),
+  // Runtimes cut fractions off, and a wait that ends a millisecond early overtakes one that began before it.
+  setTimeout: (wake, ms) => timers.setTimeout(wake, Math.ceil(Math.min(ms, LONGEST_DELAY_MS))),
   clearTimeout: (timer) => timers.clearTimeout(timer),
   unref: (timer) => {
     if (typeof timer === "number") timers.Deno?.unrefTimer(timer);

@@ -3,17 +3,10 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { CacheError } from "../../src/errors.ts";
 import { defaultCodec } from "../../src/codec/codec.ts";
 import { type KeyValueCache, KeyValueStore, type KeyValueStoreOptions } from "../../src/store/key_value/store.ts";
-import type { LeaseEntry, ValueEntry } from "../../src/store/store.ts";
+import type { LeaseEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
+import { LONG_MS, valued } from "./_entries.ts";
 
-const LONG_MS = 600_000;
-const valued = (value: unknown): ValueEntry => ({
-  kind: "value",
-  value,
-  freshUntil: 1,
-  staleUntil: Infinity,
-  generations: [],
-});
 const lease = (nonce: string): LeaseEntry => ({ kind: "lease", nonce, generations: [] });
 const valueAt = async (store: KeyValueStore, key: string) => {
   const entry = (await store.get(key))?.entry;

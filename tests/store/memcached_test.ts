@@ -5,18 +5,11 @@ import { CacheError, CacheValueError, ServerError, TimeoutError, ValueTooLargeEr
 import { GroupBackend } from "../../src/backend/group_backend.ts";
 import { Memcached } from "../../src/memcached/client.ts";
 import { MemcachedStore } from "../../src/store/memcached.ts";
-import type { Store, ValueEntry } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { SeededRandom, storeConformance } from "../../src/testing/mod.ts";
 import { anyServer, freshServer } from "../_memcached.ts";
+import { LONG_MS, valued } from "./_entries.ts";
 
-const LONG_MS = 600_000;
-const valued = (value: unknown): ValueEntry => ({
-  kind: "value",
-  value,
-  freshUntil: 1,
-  staleUntil: Infinity,
-  generations: [],
-});
 /** More than an item holds, and no compressor makes it less. */
 const noise = (bytes: number) => {
   const all = new Uint8Array(bytes);

@@ -5,15 +5,7 @@ import { type Codec, defaultCodec } from "../../src/codec/codec.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../src/store/memory/store.ts";
 import type { Found, ValueEntry } from "../../src/store/store.ts";
 import { FakeClock, SeededRandom, storeConformance } from "../../src/testing/mod.ts";
-
-const LONG_MS = 600_000;
-const valued = (value: unknown): ValueEntry => ({
-  kind: "value",
-  value,
-  freshUntil: 1,
-  staleUntil: Infinity,
-  generations: [],
-});
+import { LONG_MS, valued } from "./_entries.ts";
 
 /** Runs the conformance suite over stores that share a clock. */
 function conforms(name: string, options: MemoryStoreOptions, more: Parameters<typeof storeConformance>[1] = {}): void {

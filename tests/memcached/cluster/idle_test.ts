@@ -2,9 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { keepIdle } from "../../../src/memcached/client.ts";
+import { internalsOf, type Memcached } from "../../../src/memcached/client.ts";
 import { type Fakes, fakes, fateOf, readyFakes } from "../_fakes.ts";
 
+const keepIdle = (client: Memcached, keeps: boolean) => internalsOf.get(client)!.keepIdle(keeps);
 const openOf = ({ sockets }: Fakes) => sockets.filter(({ closed }) => !closed).length;
 
 test("an idle connection is closed after 100 ms, and opened again for whoever asks", async () => {

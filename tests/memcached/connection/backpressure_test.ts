@@ -73,25 +73,29 @@ test("getMulti() of 10,000 keys over three servers gives all that is there, and 
   for (const key of keys) assertEquals(part.has(key), client.serverOf(key) !== two.address);
 });
 
-test("a server at its connection limit refuses by an error, and takes the client once there is room", {
-  timeout: 60_000,
-}, async () => {
-  await using server = await freshServer(["-c", "20"]);
-  const held: Memcached[] = [];
-  let refusal: unknown;
-  while (refusal === undefined && held.length < 50) {
-    const client = new Memcached(server.address, { timeout: "2s", connectTimeout: "2s" });
-    held.push(client);
-    refusal = await client.get("a").then(() => undefined, (error) => error);
-  }
-  assertInstanceOf(refusal, ConnectionError);
-  assertMatch(refusal.message, /Too many open connections/);
-  const last = held.pop()!;
-  await Promise.all(held.map((client) => client.close()));
-  await answers(last);
-  assertEquals((await last.set("a", "1")).stored, true);
-  await last.close();
-});
+for (const protocol of ["binary", "meta"] as const) {
+  test(`${protocol}: a server at its connection limit refuses by an error, and takes the client once there is room`, {
+    timeout: 60_000,
+  }, async () => {
+    await using server = await freshServer(["-c", "20"]);
+    const held: Memcached[] = [];
+    let refusal: unknown;
+    while (refusal === undefined && held.length < 50) {
+      const client = new Memcached(server.address, { protocol, timeout: "2s", connectTimeout: "2s" });
+      held.push(client);
+      refusal = await client.get("a").then(() => undefined, (error) => error);
+    }
+    assertInstanceOf(refusal, ConnectionError);
+    assertMatch(refusal.message, /Too many open connections/);
+    const last = held.pop()!;
+    // Those that are in are served all the while.
+    for (const client of held) assertEquals(await client.get("a"), undefined);
+    await Promise.all(held.map((client) => client.close()));
+    await answers(last);
+    assertEquals((await last.set("a", "1")).stored, true);
+    await last.close();
+  });
+}
 
 test("a server out of memory refuses the write with status 0x82; what it has stays right and the connection lives", async () => {
   await using server = await freshServer(["-m", "2", "-M"]);

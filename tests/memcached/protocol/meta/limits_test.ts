@@ -2,9 +2,8 @@
 
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { test } from "node:test";
-import { ConnectionError, Memcached, ServerError } from "../../../../src/memcached/mod.ts";
+import { Memcached, ServerError } from "../../../../src/memcached/mod.ts";
 import { freshServer } from "../../../_memcached.ts";
-import { answers } from "../../_faults.ts";
 
 /** One megabyte, of which an item may be half at most; nothing makes way for what is new. */
 const FULL_SOON = ["-m", "1", "-I", "512k", "-M"];
@@ -87,28 +86,6 @@ test("both wires: a server out of memory refuses every write over something alik
   // An ms that finds no memory removes the old value whatever its mode and its cas; of the binary writes only a SET does.
   assertEquals(binary!.left, [undefined, undefined, 10_000, 10_000, 10_000, 10_000, 10_000]);
   assertEquals(meta!.left, writes.map(() => undefined));
-});
-
-test("meta: a server at its connection limit refuses by an error, and takes the client once there is room", {
-  timeout: 60_000,
-}, async () => {
-  await using server = await freshServer(["-c", "20"]);
-  const held: Memcached[] = [];
-  let refusal: unknown;
-  while (refusal === undefined && held.length < 50) {
-    const client = new Memcached(server.address, { protocol: "meta", timeout: "2s", connectTimeout: "2s" });
-    held.push(client);
-    refusal = await client.get("a").then(() => undefined, (error) => error);
-  }
-  assertInstanceOf(refusal, ConnectionError);
-  assertMatch(refusal.message, /Too many open connections/);
-  const last = held.pop()!;
-  // Those that are in are served all the while.
-  for (const client of held) assertEquals(await client.get("a"), undefined);
-  await Promise.all(held.map((client) => client.close()));
-  await answers(last);
-  assertEquals((await last.set("a", "1")).stored, true);
-  await last.close();
 });
 
 test("both wires: a server that allows no flush says so by the same error", async () => {
